@@ -1,0 +1,1 @@
+"""The engine: equations, networks, back ends, recordings. Imports no other room."""

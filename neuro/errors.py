@@ -1,0 +1,57 @@
+"""One exception family: every message says what must hold, what was found and what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
+
+
+class EmberError(Exception):
+    """Base of every error Ember raises on purpose; its text is one line for a person."""
+
+
+class UnitError(EmberError, ValueError):
+    """A quantity lacks its unit, has an unknown one, or one of the wrong dimension."""
+
+
+class EquationError(EmberError, ValueError):
+    """The text of a neuron or synapse model cannot be read or its dimensions disagree."""
+
+
+class NetworkError(EmberError, ValueError):
+    """A network refers to something that is not there, or its parts do not fit together."""
+
+
+class SignalError(EmberError, ValueError):
+    """A stimulus (sound, temperature, path) or a spike train is unusable."""
+
+
+class ConfigError(EmberError, ValueError):
+    """An experiment file is wrong; the text names file, line and key."""
+
+
+class StoreError(EmberError, OSError):
+    """A file cannot be written, or is truncated, foreign or of an unknown version."""
+
+
+class SimulationError(EmberError, RuntimeError):
+    """A run could not be finished, for instance because a variable became NaN."""
+
+
+class BackendUnsupported(EmberError, ValueError):
+    """A back end lacks a feature that a network needs; raised before anything compiles."""
+
+    def __init__(
+        self, model: str, backend: str, missing: Iterable[str], able: Sequence[str]
+    ) -> None:
+        where = f"Run it on {' or '.join(able)}" if able else "No back end can run it"
+        super().__init__(
+            f"Back end `{backend}` cannot run `{model}`: it has no {', '.join(sorted(missing))}. "
+            f"{where}; see `ember list backends`."
+        )
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """A hint `; did you mean X?` with the known name closest to `name`, or an empty text."""
+    close = get_close_matches(name, list(known), n=1, cutoff=0.5)
+    return f"; did you mean `{close[0]}`?" if close else ""

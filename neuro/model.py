@@ -1,0 +1,68 @@
+"""What a neuron and a synapse are: text, parameters with units, and the paper they come from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from neuro.units import Dimension, Quantity
+
+__all__ = ["NeuronModel", "SynapseModel"]
+
+
+@dataclass(frozen=True, eq=False)
+class NeuronModel:
+    """A neuron as data: equations in Brian2's language, threshold, reset and parameters.
+
+    Args:
+        name: Name it is registered and reported under.
+        equations: Brian2 equations. `I`, where it appears, is the total input current: the
+            constant `I_ext` plus the currents of all synapses that end on the population.
+        threshold, reset: Brian2 text; a model without threshold never spikes.
+        refractory: Brian2 text giving a time (usually a parameter's name), or empty.
+        parameters: Default of each name the text leaves open; its unit fixes its dimension.
+        inputs: Names, with their dimension, that a `Drive` supplies over time.
+        initial: Start value of state variables: a quantity or the name of a parameter.
+            Others start at 0.
+        method: Integrator (`exact`, `exponential_euler`, `euler`, `rk2`, `rk4`, `heun`), or
+            `auto`: exact if linear, else exponential Euler if conditionally linear, else rk4.
+        source: Paper and year.
+
+    Dimensions are checked when the model is first compiled (`neuro.equations.check_model`).
+    """
+
+    name: str
+    equations: str
+    threshold: str = ""
+    reset: str = ""
+    refractory: str = ""
+    parameters: Mapping[str, Quantity] = field(default_factory=dict)
+    inputs: Mapping[str, Dimension] = field(default_factory=dict)
+    initial: Mapping[str, Quantity | str] = field(default_factory=dict)
+    method: str = "auto"
+    source: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class SynapseModel:
+    """A synapse as data: how a spike changes the target and what current that gives.
+
+    Args:
+        name: Name it is registered and reported under.
+        equations: Brian2 equations of the variables that live on the target, summed over all
+            its synapses of this kind; they may read the target's `v`.
+        current: Name of the variable in `equations` that is added to the target's `I`; empty
+            if the synapse acts through `on_pre` alone.
+        on_pre: Statement for each arriving spike; `w` is the synapse's weight.
+        weight: The dimension of `w`, given by a default value.
+        parameters: Default of each name the text leaves open.
+        source: Paper and year.
+    """
+
+    name: str
+    equations: str
+    current: str
+    on_pre: str
+    weight: Quantity
+    parameters: Mapping[str, Quantity] = field(default_factory=dict)
+    source: str = ""

@@ -1,0 +1,95 @@
+"""Transmitters that nuclei release, receptors that sense them, effects on parameters.
+
+    concentration c:   dc/dt = -(c - baseline)/uptake + release per spike of the mean cell
+    occupancy o:       c^n / (EC50^n + c^n)
+    effect:            p_eff = p * max(0, 1 + sum over receptors of (at_saturation - 1) * o)
+
+Form of the effect: Lindroos & Hellgren Kotaleski 2020.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from neuro.units import Concentration, Time, nM, ms
+
+__all__ = ["Effect", "Receptor", "Transmitter", "effect_factor"]
+
+REASONER = "reasoner"
+"""Target of effects that are handed to the bridge and not to a population."""
+
+
+@dataclass(frozen=True)
+class Transmitter:
+    """A substance whose concentration follows from spikes, or from a schedule.
+
+    Args:
+        name: Such as `noradrenaline`.
+        released_by: Population that releases it; empty if only the schedule sets it.
+        per_spike: Rise of the concentration when every releasing cell spikes once.
+        uptake: Time constant of the return to baseline.
+        delay: From spike to release (diffusion).
+        baseline: Concentration without release; also the start value.
+        schedule: `(time, concentration)` points that replace the baseline, joined by straight
+            lines and held before the first and after the last; for infusions and clamps.
+    """
+
+    name: str
+    released_by: str = ""
+    per_spike: Concentration = nM(0)
+    uptake: Time = ms(300)
+    delay: Time = ms(0)
+    baseline: Concentration = nM(0)
+    schedule: tuple[tuple[Time, Concentration], ...] = ()
+
+    def baseline_at(self, times_ms: ArrayLike) -> NDArray[np.float64]:
+        """The baseline at each time: constant, or interpolated from the schedule."""
+        times = np.asarray(times_ms, dtype=np.float64)
+        if not self.schedule:
+            return np.full(times.shape, float(self.baseline))
+        when, level = np.array(self.schedule, dtype=np.float64).T
+        return np.interp(times, when, level)
+
+
+@dataclass(frozen=True)
+class Receptor:
+    """A receptor's occupancy as a Hill curve of one transmitter's concentration."""
+
+    name: str
+    transmitter: str
+    ec50: Concentration
+    hill: float = 1.0
+
+    def occupancy(self, concentration: ArrayLike) -> NDArray[np.float64]:
+        """`c^n / (EC50^n + c^n)`, elementwise, in 0..1."""
+        powered = np.power(np.maximum(np.asarray(concentration, dtype=np.float64), 0.0), self.hill)
+        return np.asarray(powered / (float(self.ec50) ** self.hill + powered))
+
+
+@dataclass(frozen=True)
+class Effect:
+    """What a fully occupied receptor does to one parameter.
+
+    Args:
+        receptor: Name of the receptor.
+        target: A population, a projection, or `reasoner` (a number handed to the bridge).
+        parameter: A parameter of the target's model; `weight` for a projection.
+        at_saturation: Factor on the parameter at full occupancy; 1 changes nothing.
+    """
+
+    receptor: str
+    target: str
+    parameter: str
+    at_saturation: float
+
+
+def effect_factor(
+    effects: Sequence[Effect], occupancy: dict[str, NDArray[np.float64]]
+) -> NDArray[np.float64]:
+    """Joint factor of effects on one parameter, given each receptor's occupancy over time."""
+    total = sum((effect.at_saturation - 1.0) * occupancy[effect.receptor] for effect in effects)
+    return np.maximum(0.0, 1.0 + np.asarray(total, dtype=np.float64))

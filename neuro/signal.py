@@ -1,0 +1,51 @@
+"""Signal: something continuous over time, such as a sound, a temperature or a position."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neuro.errors import SignalError
+
+__all__ = ["Signal"]
+
+
+@dataclass(frozen=True, eq=False)
+class Signal:
+    """Regular samples: frame k holds from `k * dt_ms` to the next.
+
+    Args:
+        values: `(n_frames,)` or `(n_frames, n_channels)`, finite.
+        dt_ms: Interval between frames.
+        unit: What the values are in; coherent units where a circuit is to be driven.
+
+    Raises:
+        SignalError: if it is empty, not 1-d or 2-d, or not finite.
+    """
+
+    values: NDArray[np.float64]
+    dt_ms: float
+    unit: str = "1"
+
+    def __post_init__(self) -> None:
+        values = np.array(self.values, dtype=np.float64)
+        if values.ndim not in (1, 2) or values.size == 0:
+            raise SignalError(f"a signal must be 1-d or 2-d and not empty, found {values.shape}")
+        if not np.isfinite(values).all():
+            raise SignalError("a signal must be finite, found NaN or infinity")
+        if not self.dt_ms > 0:
+            raise SignalError(f"a signal's dt must be positive, found {self.dt_ms} ms")
+        values.flags.writeable = False
+        object.__setattr__(self, "values", values)
+
+    @property
+    def times_ms(self) -> NDArray[np.float64]:
+        """`(n_frames,)` start of each frame."""
+        return np.arange(self.values.shape[0]) * self.dt_ms
+
+    @property
+    def duration_ms(self) -> float:
+        """Time covered."""
+        return self.values.shape[0] * self.dt_ms

@@ -1,0 +1,296 @@
+"""The closed unit system: ms, mV, pA, nS, pF, nM, plus metre, degree Celsius and dB SPL.
+
+Every number inside Ember is in this one coherent system (pA/pF = mV/ms, nS·mV = pA), so no
+conversion factor appears in a kernel. A frequency is therefore per millisecond inside; names
+such as `rate_hz` mark the places at the surface where a plain number per second is meant.
+Text with a unit is read by pint.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from functools import lru_cache
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+
+from neuro.errors import UnitError, nearest
+
+if TYPE_CHECKING:
+    import pint
+
+__all__ = [
+    "CAPACITANCE", "CONCENTRATION", "CONDUCTANCE", "CURRENT", "FREQUENCY", "LENGTH", "LEVEL",
+    "NUMBER", "TEMPERATURE", "TIME", "VOLTAGE",
+    "Capacitance", "Concentration", "Conductance", "Current", "Dimension", "Frequency", "Length",
+    "Level", "Quantity", "Temperature", "Time", "Voltage",
+    "Hz", "celsius", "dB", "m", "ms", "mV", "nM", "nS", "pA", "pF", "parse_quantity",
+]  # fmt: skip
+
+
+class Dimension(NamedTuple):
+    """Powers of Ember's base units: ms, mV, pA, nM, metre, °C and dB SPL."""
+
+    time: Fraction = Fraction(0)
+    voltage: Fraction = Fraction(0)
+    current: Fraction = Fraction(0)
+    concentration: Fraction = Fraction(0)
+    length: Fraction = Fraction(0)
+    temperature: Fraction = Fraction(0)
+    level: Fraction = Fraction(0)
+
+    def __str__(self) -> str:
+        return _NAMES.get(self) or _spell(self)
+
+    @property
+    def unit(self) -> str:
+        """The unit a person writes for this dimension, such as `ms`."""
+        return _UNITS.get(self) or _spell(self)
+
+
+def _dimension(**powers: int) -> Dimension:
+    return Dimension(**{name: Fraction(power) for name, power in powers.items()})
+
+
+NUMBER = Dimension()
+TIME = _dimension(time=1)
+VOLTAGE = _dimension(voltage=1)
+CURRENT = _dimension(current=1)
+CONDUCTANCE = _dimension(current=1, voltage=-1)
+CAPACITANCE = _dimension(current=1, time=1, voltage=-1)
+FREQUENCY = _dimension(time=-1)
+CONCENTRATION = _dimension(concentration=1)
+LENGTH = _dimension(length=1)
+TEMPERATURE = _dimension(temperature=1)
+LEVEL = _dimension(level=1)
+
+_NAMES = {
+    NUMBER: "number", TIME: "time", VOLTAGE: "voltage", CURRENT: "current",
+    CONDUCTANCE: "conductance", CAPACITANCE: "capacitance", FREQUENCY: "frequency",
+    CONCENTRATION: "concentration", LENGTH: "length", TEMPERATURE: "temperature",
+    LEVEL: "sound level",
+}  # fmt: skip
+_UNITS = {
+    NUMBER: "1", TIME: "ms", VOLTAGE: "mV", CURRENT: "pA", CONDUCTANCE: "nS", CAPACITANCE: "pF",
+    FREQUENCY: "Hz", CONCENTRATION: "nM", LENGTH: "m", TEMPERATURE: "degC", LEVEL: "dB",
+}  # fmt: skip
+# How many of the written unit make one coherent unit: only a rate differs (1/ms = 1000 Hz).
+_SURFACE = {FREQUENCY: 1000.0}
+_BASE_UNITS = ("ms", "mV", "pA", "nM", "m", "degC", "dB")
+
+
+def _spell(dimension: Dimension) -> str:
+    parts = [
+        unit if power == 1 else f"{unit}^{power}"
+        for unit, power in zip(_BASE_UNITS, dimension, strict=True)
+        if power
+    ]
+    return "·".join(parts) or "1"
+
+
+class Quantity(float):
+    """A number in the coherent system that remembers its dimension.
+
+    It *is* the float that kernels use, so arithmetic gives plain floats; `repr` shows the unit.
+
+    >>> pA(300)
+    300 pA
+    >>> Hz(10), float(Hz(10))
+    (10 Hz, 0.01)
+    """
+
+    dimension: Dimension
+
+    def __new__(cls, value: float, dimension: Dimension = NUMBER) -> Quantity:
+        self = super().__new__(cls, value)
+        self.dimension = dimension
+        return self
+
+    def __getnewargs__(self) -> tuple[float, Dimension]:  # so that copies and workers keep it
+        return float(self), self.dimension
+
+    def __repr__(self) -> str:
+        number = f"{float(self) * _SURFACE.get(self.dimension, 1.0):.12g}"
+        return number if self.dimension == NUMBER else f"{number} {self.dimension.unit}"
+
+    __str__ = __repr__
+
+
+def ms(value: float) -> Quantity:
+    """`value` milliseconds."""
+    return Quantity(value, TIME)
+
+
+def mV(value: float) -> Quantity:
+    """`value` millivolts."""
+    return Quantity(value, VOLTAGE)
+
+
+def pA(value: float) -> Quantity:
+    """`value` picoamperes."""
+    return Quantity(value, CURRENT)
+
+
+def nS(value: float) -> Quantity:
+    """`value` nanosiemens."""
+    return Quantity(value, CONDUCTANCE)
+
+
+def pF(value: float) -> Quantity:
+    """`value` picofarads."""
+    return Quantity(value, CAPACITANCE)
+
+
+def nM(value: float) -> Quantity:
+    """`value` nanomolar."""
+    return Quantity(value, CONCENTRATION)
+
+
+def Hz(value: float) -> Quantity:
+    """`value` per second; the float inside is per millisecond."""
+    return Quantity(value / 1000.0, FREQUENCY)
+
+
+def m(value: float) -> Quantity:
+    """`value` metres."""
+    return Quantity(value, LENGTH)
+
+
+def celsius(value: float) -> Quantity:
+    """`value` degrees Celsius (an absolute temperature, not a difference)."""
+    return Quantity(value, TEMPERATURE)
+
+
+def dB(value: float) -> Quantity:
+    """`value` dB SPL (re 20 µPa)."""
+    return Quantity(value, LEVEL)
+
+
+# Parameter annotations: a config reads text with a unit, a caller in Python passes `ms(20)`.
+Time = Annotated[Quantity, TIME]
+Voltage = Annotated[Quantity, VOLTAGE]
+Current = Annotated[Quantity, CURRENT]
+Conductance = Annotated[Quantity, CONDUCTANCE]
+Capacitance = Annotated[Quantity, CAPACITANCE]
+Frequency = Annotated[Quantity, FREQUENCY]
+Concentration = Annotated[Quantity, CONCENTRATION]
+Length = Annotated[Quantity, LENGTH]
+Temperature = Annotated[Quantity, TEMPERATURE]
+Level = Annotated[Quantity, LEVEL]
+
+
+def coherent_factor(dimension: Dimension) -> float:
+    """Multiply an SI value (volt, second, ampere, mol/m³, metre) by this to make it coherent."""
+    return float(
+        Fraction(10) ** 0
+        * 10.0
+        ** float(
+            3 * dimension.time
+            + 3 * dimension.voltage
+            + 12 * dimension.current
+            + 6 * dimension.concentration
+        )
+    )
+
+
+def dimension_from_si(
+    *, length: Any = 0, mass: Any = 0, time: Any = 0, current: Any = 0, temperature: Any = 0,
+    substance: Any = 0,
+) -> Dimension:  # fmt: skip
+    """Ember's dimension for powers of the SI base units.
+
+    A volt is kg·m²·s⁻³·A⁻¹, so the power of kg counts the volts; a molar is mol·m⁻³.
+    """
+    length, mass, time, current, temperature, substance = (
+        Fraction(power).limit_denominator(64)
+        for power in (length, mass, time, current, temperature, substance)
+    )
+    return Dimension(
+        time=time + 3 * mass,
+        voltage=mass,
+        current=current + mass,
+        concentration=substance,
+        length=length - 2 * mass + 3 * substance,
+        temperature=temperature,
+    )
+
+
+@lru_cache(maxsize=1)
+def _registry() -> pint.UnitRegistry:
+    import pint  # 0.2 s: loaded when the first text is read
+
+    registry: pint.UnitRegistry = pint.UnitRegistry(autoconvert_offset_to_baseunit=False)
+    return registry
+
+
+def parse_quantity(text: object, expected: Dimension | None = None) -> Quantity:
+    """Read text such as `20 ms`, `1.5 nS`, `70 dB` or `46 degC`.
+
+    Args:
+        text: The text; a bare number is accepted only where a pure number is expected.
+        expected: The dimension that must come out; None takes any.
+
+    Raises:
+        UnitError: if the unit is missing, unknown, or of another dimension.
+
+    >>> parse_quantity("0.02 s", TIME)
+    20 ms
+    """
+    if isinstance(text, Quantity):
+        return _checked(text, expected, str(text))
+    if isinstance(text, bool) or not isinstance(text, (int, float, str)):
+        raise UnitError(f"expected {_wanted(expected)}, found {text!r}")
+    if isinstance(text, (int, float)):
+        return _checked(Quantity(float(text)), expected, repr(text))
+    number, _, unit = text.strip().partition(" ")
+    if unit.replace("SPL", "").strip() == "dB":  # a level is not a ratio of anything here
+        return _checked(Quantity(_number(number, text, expected), LEVEL), expected, text)
+    if unit.strip() in {"degC", "°C", "celsius"}:
+        return _checked(Quantity(_number(number, text, expected), TEMPERATURE), expected, text)
+    return _checked(_from_pint(text, expected), expected, text)
+
+
+def _from_pint(text: str, expected: Dimension | None) -> Quantity:
+    import pint
+
+    registry = _registry()
+    try:
+        found = registry.Quantity(text).to_base_units()
+        powers = {name.strip("[]"): power for name, power in found.dimensionality.items()}
+        if set(powers) - {"length", "mass", "time", "current", "temperature", "substance"}:
+            raise UnitError(f"expected {_wanted(expected)}, found `{text}`")
+        dimension = dimension_from_si(**powers)
+        # pint's base system is SI except for the gram-free kilogram it already uses.
+        return Quantity(float(found.magnitude) * coherent_factor(dimension), dimension)
+    except UnitError:
+        raise
+    except pint.UndefinedUnitError as error:
+        name = str(error.unit_names)
+        common = ["ms", "s", "mV", "V", "pA", "nA", "nS", "uS", "pF", "nF", "nM", "uM", "Hz", "m"]
+        raise UnitError(
+            f"expected {_wanted(expected)}, found `{text}` with an unknown unit"
+            + nearest(name.strip("'()[], "), common)
+        ) from None
+    except Exception:  # pint raises many kinds on text that is no quantity at all
+        raise UnitError(f"expected {_wanted(expected)}, found `{text}`") from None
+
+
+def _number(number: str, text: str, expected: Dimension | None) -> float:
+    try:
+        return float(number)
+    except ValueError:
+        raise UnitError(f"expected {_wanted(expected)}, found `{text}`") from None
+
+
+def _checked(found: Quantity, expected: Dimension | None, text: str) -> Quantity:
+    if expected is None or found.dimension == expected:
+        return found
+    if found.dimension == NUMBER:
+        raise UnitError(f"expected {_wanted(expected)}, found the bare number {text}")
+    raise UnitError(f"expected {_wanted(expected)}, found `{text}`, which is {found.dimension}")
+
+
+def _wanted(expected: Dimension | None) -> str:
+    if expected is None:
+        return "a number with a unit, such as `20 ms`"
+    if expected == NUMBER:
+        return "a pure number"
+    return f"a {expected} with its unit, such as `20 {expected.unit}`"
