@@ -1,0 +1,56 @@
+# Two commands do everything, set-up included:  make demo  and  make test.
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+INSTALL := $(PIP) install --quiet --progress-bar on -c constraints.txt
+ALL_TESTS ?=
+
+# The first Python on PATH that is 3.11 to 3.13 and can make a virtual environment; it is run,
+# not only looked for, because version managers leave shims for Pythons that are not active.
+SUITABLE := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))
+PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3 python; do \
+	if $$p -c '$(SUITABLE)' >/dev/null 2>&1; then command -v $$p; break; fi; done)
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check docs clean
+
+help: ## Say what can be made
+	@grep -hE '^[a-z]+:.*## ' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 10
+
+demo: $(VENV)/.with-all ## Run the story: a sound and a pain to spikes, a sweep, a training
+	@PATH="$(abspath $(BIN)):$$PATH" sh examples/demo.sh
+
+test: $(VENV)/.with-test ## Run every test
+	$(BIN)/python -m pytest $(ALL_TESTS)
+
+check: $(VENV)/.with-check ## Lint, format, types and the arrows between the rooms
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+docs: $(VENV)/.with-docs ## Build the documentation into docs/_build/html
+	MPLBACKEND=agg $(BIN)/sphinx-build -W --keep-going -b html docs docs/_build/html
+	@echo "Documentation: docs/_build/html/index.html"
+
+clean: ## Remove what was built; leave what was run, under runs/
+	rm -rf $(VENV) build dist docs/_build docs/gallery docs/api *.egg-info
+	rm -rf .pytest_cache .hypothesis .mypy_cache .ruff_cache .import_linter_cache
+	find . -name __pycache__ -type d -prune -not -path './.git/*' -exec rm -rf {} +
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo "Ember needs Python 3.11, 3.12 or 3.13 with its venv module, and found none on PATH; install one, or name it: make $(firstword $(MAKECMDGOALS)) PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@echo "Making $(VENV) with $(PYTHON)"
+	@"$(PYTHON)" -m venv $(VENV)
+
+# A stamp is written only after its installation has finished, so a broken one is taken up again.
+$(VENV)/.with-%: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "Installing Ember [$*] and what it needs into $(VENV); the first time takes minutes"
+	@$(INSTALL) -e ".[all,$*]"
+	@touch $@
+
+$(VENV)/.with-all: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "Installing Ember and what it needs into $(VENV); the first time takes minutes"
+	@$(INSTALL) -e ".[all]"
+	@touch $@
