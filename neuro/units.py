@@ -8,6 +8,9 @@ Text with a unit is read by pint.
 
 from __future__ import annotations
 
+import math
+import re
+from decimal import Decimal
 from fractions import Fraction
 from functools import lru_cache
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
@@ -100,6 +103,7 @@ class Quantity(float):
     dimension: Dimension
 
     def __new__(cls, value: float, dimension: Dimension = NUMBER) -> Quantity:
+        """`value` is in coherent units."""
         self = super().__new__(cls, value)
         self.dimension = dimension
         return self
@@ -112,6 +116,22 @@ class Quantity(float):
         return number if self.dimension == NUMBER else f"{number} {self.dimension.unit}"
 
     __str__ = __repr__
+
+    @property
+    def text(self) -> str:
+        """Text that `parse_quantity` reads back to the same quantity, bit for bit.
+
+        >>> ms(0.1 + 0.2).text, Hz(40).text
+        ('0.30000000000000004 ms', '40 Hz')
+        """
+        shift = 3 if self.dimension == FREQUENCY else 0  # a decimal shift loses no digit
+        number = Decimal(float.__repr__(self)).scaleb(shift)
+        if number.is_finite() and number and -7 < number.adjusted() < 16:
+            number_text = f"{number.normalize():f}"
+        else:
+            number_text = float.__repr__(self) if not shift else str(number)
+        number_text = number_text.removesuffix(".0")
+        return number_text if self.dimension == NUMBER else f"{number_text} {self.dimension.unit}"
 
 
 def ms(value: float) -> Quantity:
@@ -240,44 +260,79 @@ def parse_quantity(text: object, expected: Dimension | None = None) -> Quantity:
         raise UnitError(f"expected {_wanted(expected)}, found {text!r}")
     if isinstance(text, (int, float)):
         return _checked(Quantity(float(text)), expected, repr(text))
-    number, _, unit = text.strip().partition(" ")
-    if unit.replace("SPL", "").strip() == "dB":  # a level is not a ratio of anything here
-        return _checked(Quantity(_number(number, text, expected), LEVEL), expected, text)
-    if unit.strip() in {"degC", "°C", "celsius"}:
-        return _checked(Quantity(_number(number, text, expected), TEMPERATURE), expected, text)
-    return _checked(_from_pint(text, expected), expected, text)
+    match = _QUANTITY.fullmatch(text) if len(text) <= _LONGEST else None
+    if match is None or not math.isfinite(float(match["number"])):
+        raise UnitError(f"expected {_wanted(expected)}, found `{_shortened(text)}`")
+    number, unit = match["number"], match["unit"].strip()
+    if unit in {"dB", "dB SPL"}:  # a level is not a ratio of anything here
+        return _checked(Quantity(float(number), LEVEL), expected, text)
+    if unit in {"degC", "°C", "celsius"}:
+        return _checked(Quantity(float(number), TEMPERATURE), expected, text)
+    if unit.startswith("delta_"):
+        raise UnitError(
+            f"expected {_wanted(expected)}, found `{text}`, which is a temperature difference"
+        )
+    try:
+        factor, dimension = _unit("1" + unit if unit.startswith("/") else unit)
+        if dimension == TEMPERATURE:  # kelvin and Fahrenheit start elsewhere
+            value = float(_registry().Quantity(float(number), unit).to("degC").magnitude)
+        else:
+            value = _product(number, factor)
+    except Exception as error:  # pint raises many kinds on text that is no unit
+        raise UnitError(
+            f"expected {_wanted(expected)}, found `{text}`{_unknown_unit(error)}"
+        ) from None
+    return _checked(Quantity(value, dimension), expected, text)
 
 
-def _from_pint(text: str, expected: Dimension | None) -> Quantity:
+_LONGEST = 100
+_QUANTITY = re.compile(
+    r"\s*(?P<number>[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)\s*(?P<unit>.*)",
+    re.DOTALL,
+)
+_COMMON_UNITS = (
+    "ms", "s", "us", "min", "mV", "V", "uV", "pA", "nA", "uA", "nS", "uS", "mS", "pF", "nF", "uF",
+    "nM", "uM", "mM", "Hz", "kHz", "m", "cm", "mm", "dB", "degC",
+)  # fmt: skip
+
+
+@lru_cache(maxsize=1024)
+def _unit(text: str) -> tuple[Fraction, Dimension]:
+    """How many coherent units one `text` is, exactly where that is a decimal number."""
+    base = _registry().Quantity(1.0, _registry().parse_units(text)).to_base_units()
+    powers = {name.strip("[]"): power for name, power in base.dimensionality.items()}
+    dimension = dimension_from_si(**powers)  # refuses what Ember has no unit for, such as candela
+    factor = float(base.magnitude) * coherent_factor(dimension)
+    if not factor or not math.isfinite(factor):
+        raise OverflowError(text)
+    decimal = Fraction(f"{factor:.12g}")
+    # Decimal prefixes pass through binary floats above; two parts in 1e15 are their rounding.
+    exact = abs(decimal - Fraction(factor)) <= Fraction(factor) * Fraction(2, 10**15)
+    return (decimal if exact else Fraction(factor)), dimension
+
+
+def _product(number: str, factor: Fraction) -> float:
+    """`number * factor`, rounded once."""
+    if float(number) == 0.0:
+        return float(number)
+    value = float(Fraction(number) * factor)
+    if not math.isfinite(value):
+        raise OverflowError(number)
+    return value
+
+
+def _unknown_unit(error: Exception) -> str:
     import pint
 
-    registry = _registry()
-    try:
-        found = registry.Quantity(text).to_base_units()
-        powers = {name.strip("[]"): power for name, power in found.dimensionality.items()}
-        if set(powers) - {"length", "mass", "time", "current", "temperature", "substance"}:
-            raise UnitError(f"expected {_wanted(expected)}, found `{text}`")
-        dimension = dimension_from_si(**powers)
-        # pint's base system is SI except for the gram-free kilogram it already uses.
-        return Quantity(float(found.magnitude) * coherent_factor(dimension), dimension)
-    except UnitError:
-        raise
-    except pint.UndefinedUnitError as error:
-        name = str(error.unit_names)
-        common = ["ms", "s", "mV", "V", "pA", "nA", "nS", "uS", "pF", "nF", "nM", "uM", "Hz", "m"]
-        raise UnitError(
-            f"expected {_wanted(expected)}, found `{text}` with an unknown unit"
-            + nearest(name.strip("'()[], "), common)
-        ) from None
-    except Exception:  # pint raises many kinds on text that is no quantity at all
-        raise UnitError(f"expected {_wanted(expected)}, found `{text}`") from None
+    if not isinstance(error, pint.UndefinedUnitError):
+        return ""
+    name = str(error.unit_names).strip("'()[], ")
+    return " with an unknown unit" + nearest(name, _COMMON_UNITS)
 
 
-def _number(number: str, text: str, expected: Dimension | None) -> float:
-    try:
-        return float(number)
-    except ValueError:
-        raise UnitError(f"expected {_wanted(expected)}, found `{text}`") from None
+def _shortened(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= 60 else line[:57] + "..."
 
 
 def _checked(found: Quantity, expected: Dimension | None, text: str) -> Quantity:
