@@ -3,8 +3,9 @@
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
-INSTALL := $(PIP) install --quiet --progress-bar on -c constraints.txt
-ALL_TESTS ?=
+# pip tells what it does on a terminal, and only its errors to a log.
+INSTALL = $(PIP) install $(if $(MAKE_TERMOUT),,--quiet) -c constraints.txt
+TESTS ?=
 
 # The first Python on PATH that is 3.11 to 3.13 and can make a virtual environment; it is run,
 # not only looked for, because version managers leave shims for Pythons that are not active.
@@ -22,7 +23,7 @@ demo: $(VENV)/.with-all ## Run the story: a sound and a pain to spikes, a sweep,
 	@PATH="$(abspath $(BIN)):$$PATH" sh examples/demo.sh
 
 test: $(VENV)/.with-test ## Run every test
-	$(BIN)/python -m pytest $(ALL_TESTS)
+	$(BIN)/python -m pytest $(TESTS)
 
 check: $(VENV)/.with-check ## Lint, format, types and the arrows between the rooms
 	$(BIN)/ruff check .
@@ -45,12 +46,14 @@ $(BIN)/python:
 	@"$(PYTHON)" -m venv $(VENV)
 
 # A stamp is written only after its installation has finished, so a broken one is taken up again.
-$(VENV)/.with-%: pyproject.toml constraints.txt | $(BIN)/python
-	@echo "Installing Ember [$*] and what it needs into $(VENV); the first time takes minutes"
-	@$(INSTALL) -e ".[all,$*]"
-	@touch $@
-
+# The build tool comes from the constraints too: nothing is fetched but what they pin.
 $(VENV)/.with-all: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "Installing Ember and what it needs into $(VENV); the first time takes minutes"
-	@$(INSTALL) -e ".[all]"
+	@$(INSTALL) setuptools
+	@$(INSTALL) --no-build-isolation -e ".[all]"
+	@touch $@
+
+$(VENV)/.with-%: $(VENV)/.with-all
+	@echo "Adding what \`make $*\` needs to $(VENV)"
+	@$(INSTALL) --no-build-isolation -e ".[all,$*]"
 	@touch $@
