@@ -1,0 +1,70 @@
+"""Checkpoints: one safetensors file that holds all a training needs to go on, or none of it.
+
+Tensors lie under their owner's name (`model.`, `ema.`, `optimizer.`, `slots.`), everything else
+as JSON in the header. No pickle is written or read. The file is replaced in one step, so a kill
+leaves the old one or the new one.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from neuro.errors import StoreError
+from sims.store.atomic import atomic_path
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+__all__ = ["prefixed", "read_tensors", "under", "write_tensors"]
+
+_HEADER = "ember"
+
+
+def write_tensors(
+    path: Path, tensors: Mapping[str, Tensor], header: Mapping[str, Any], *, kind: str
+) -> None:
+    """Write tensors and a JSON header of one `kind` to `path`, replacing what is there."""
+    from safetensors.torch import save_file
+
+    text = json.dumps({"kind": kind, **header}, allow_nan=False)
+    # safetensors refuses views that share memory.
+    whole = {name: tensor.detach().clone().contiguous() for name, tensor in tensors.items()}
+    with atomic_path(path, force=True) as temporary:
+        save_file(whole, temporary, metadata={_HEADER: text})
+
+
+def read_tensors(path: Path, *, kind: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """The tensors and the header that `write_tensors` wrote.
+
+    Raises:
+        StoreError: if the file is missing, truncated, foreign or of another kind.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="pt") as file:
+            header = json.loads((file.metadata() or {}).get(_HEADER, "null"))
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, ValueError, OSError) as error:
+        reason = " ".join(str(error).split())
+        raise StoreError(
+            f"`{path}` must be a whole {kind} of Ember, found: {reason}; delete it to start over"
+        ) from None
+    if not isinstance(header, dict) or header.get("kind") != kind:
+        found = header.get("kind") if isinstance(header, dict) else "no header of Ember"
+        raise StoreError(f"`{path}` must be a {kind} of Ember, found: {found}")
+    return tensors, header
+
+
+def prefixed(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors with `prefix.` before each name."""
+    return {f"{prefix}.{name}": tensor for name, tensor in tensors.items()}
+
+
+def under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors whose names start with `prefix.`, without it."""
+    start = f"{prefix}."
+    return {name.removeprefix(start): t for name, t in tensors.items() if name.startswith(start)}
