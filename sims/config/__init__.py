@@ -1,0 +1,1 @@
+"""Experiment files: read, checked against a typed schema, with one-line errors."""
