@@ -50,7 +50,7 @@ def test_no_todo_stands_in_for_code() -> None:
 
 # Paths of one person's machine, and hosts that a build would then depend on.
 MACHINE = re.compile(
-    r"/(?:home|Users|root|work)/\w+|(?:files\.python|download\.pytorch)\S*|--index-url"
+    r"/(?:home|Users|root|work)/\w+|files\.python|download\.pytorch|(?:extra-)?index-url"
 )
 
 
