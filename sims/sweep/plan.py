@@ -1,0 +1,185 @@
+"""The plan of a sweep: which points, under which ids, decided before anything runs."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from neuro.errors import ConfigError, EmberError, UnitError
+from neuro.units import NUMBER, parse_quantity
+from sims.config.sweep import SweepSection
+from sims.sweep.axes import combinations, surface
+
+__all__ = ["Column", "Plan", "Point", "Resolved", "make_plan"]
+
+
+class Resolved(Protocol):
+    """What a plan needs of a loaded config: its full text and that text's hash."""
+
+    @property
+    def resolved(self) -> Mapping[str, Any]:
+        """The config with every default, JSON-ready."""
+
+    @property
+    def hash(self) -> str:
+        """Hash of `resolved`."""
+
+
+@dataclass(frozen=True)
+class Point:
+    """One run of a sweep.
+
+    Attributes:
+        id: Hash of `resolved`: the same run has the same id in every sweep.
+        values: What the varied keys are, as written in a config.
+        seed: The run's seed.
+        resolved: The run's full config.
+    """
+
+    id: str
+    values: Mapping[str, Any]
+    seed: int
+    resolved: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Column:
+    """One varied key as a column of numbers (with a unit) or, where it is no number, of text.
+
+    Attributes:
+        unit: Such as `nM`; `1` for a pure number; empty for text.
+        values: One a point.
+    """
+
+    key: str
+    unit: str
+    values: tuple[float | int | bool | str, ...]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All points of a sweep, in the order of the table, and the hash that identifies them."""
+
+    name: str
+    section: SweepSection
+    points: tuple[Point, ...]
+    columns: tuple[Column, ...]
+    hash: str
+
+
+def make_plan(
+    name: str,
+    section: SweepSection,
+    base: Mapping[str, Any],
+    check: Callable[[dict[str, Any]], Resolved],
+) -> Plan:
+    """Combine the axes, put each combination into the config, and check every point.
+
+    Args:
+        name: The sweep's name.
+        section: What varies and how.
+        base: The run config that points differ from, JSON-ready, without its `sweep` section.
+        check: Reads one point's config and refuses a bad one (`sims.config.from_resolved`).
+
+    Raises:
+        ConfigError: if a key is unknown, a point is refused, or two points are the same run.
+    """
+    seeds = _seeds(section, int(base["seed"]))
+    points: list[Point] = []
+    where: dict[str, int] = {}
+    rows = combinations(
+        section.vary, combine=section.combine, samples=section.samples, seed=int(base["seed"])
+    )
+    for values in rows:
+        for seed in seeds:
+            config = copy.deepcopy(dict(base))
+            for key, value in values.items():
+                _put(config, key, value)
+            if seed is not None:
+                config["seed"] = seed
+            try:
+                checked = check(config)
+            except EmberError as error:
+                raise ConfigError(f"sweep point {_spell(values)}: {error}") from None
+            if checked.hash in where:
+                raise ConfigError(
+                    f"sweep points must differ, found points {where[checked.hash] + 1} and "
+                    f"{len(points) + 1} ({_spell(values)}) to be the same run; remove one"
+                )
+            where[checked.hash] = len(points)
+            points.append(
+                Point(checked.hash, values, int(checked.resolved["seed"]), checked.resolved)
+            )
+    columns = tuple(_column(key, [point.values[key] for point in points]) for key in section.vary)
+    return Plan(name, section, tuple(points), columns, _hash(section, points))
+
+
+def _seeds(section: SweepSection, first: int) -> list[int] | list[None]:
+    if section.seeds is None:
+        return [None]
+    if isinstance(section.seeds, int):
+        return list(range(first, first + section.seeds))
+    return list(section.seeds)
+
+
+def _put(config: dict[str, Any], key: str, value: Any) -> None:
+    """Set a dotted key; levels that are not there are made, for the check to judge."""
+    *parents, last = key.split(".")
+    here: Any = config
+    for part in parents:
+        if isinstance(here, list):
+            here = here[_index(here, part, key)]
+        else:
+            if here.get(part) is None:
+                here[part] = {}
+            here = here[part]
+        if not isinstance(here, (dict, list)):
+            raise ConfigError(f"sweep.vary: `{key}` goes through `{part}`, which is {here!r}")
+    if isinstance(here, list):
+        here[_index(here, last, key)] = value
+    else:
+        here[last] = value
+
+
+def _index(items: list[Any], part: str, key: str) -> int:
+    if not part.isdecimal() or int(part) >= len(items):
+        raise ConfigError(
+            f"sweep.vary: `{key}` needs a position 0..{len(items) - 1} in its list, found `{part}`"
+        )
+    return int(part)
+
+
+def _column(key: str, values: list[Any]) -> Column:
+    if all(isinstance(value, bool) for value in values):
+        return Column(key, "", tuple(values))
+    if all(isinstance(value, int) and not isinstance(value, bool) for value in values):
+        return Column(key, "1", tuple(values))
+    try:
+        quantities = [parse_quantity(value) for value in values]
+    except UnitError:
+        quantities = []
+    dimensions = {quantity.dimension for quantity in quantities}
+    if len(dimensions) == 1:
+        (dimension,) = dimensions
+        unit = "1" if dimension == NUMBER else dimension.unit
+        return Column(key, unit, tuple(surface(quantity) for quantity in quantities))
+    return Column(key, "", tuple(v if isinstance(v, str) else json.dumps(v) for v in values))
+
+
+def _spell(values: Mapping[str, Any]) -> str:
+    return ", ".join(f"{key}={value}" for key, value in values.items())
+
+
+def _hash(section: SweepSection, points: list[Point]) -> str:
+    """Of what decides the table: points and columns, but not how often a failure is retried."""
+    decides = {
+        "points": [(point.id, dict(point.values), point.seed) for point in points],
+        "measures": [measure.model_dump(mode="json") for measure in section.measures],
+        "keep": section.keep,
+    }
+    text = json.dumps(decides, sort_keys=True, ensure_ascii=False)
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()

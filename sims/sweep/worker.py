@@ -1,0 +1,193 @@
+"""One point of a sweep, run in whatever process was given it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+import traceback
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any, TextIO
+
+from neuro.errors import EmberError, StoreError
+from sims.sweep.ledger import Ledger
+from sims.sweep.measures import Number
+
+__all__ = ["Job", "Outcome", "PointResult", "run_job", "simulate"]
+
+
+@dataclass(frozen=True)
+class Job:
+    """Everything a worker needs to run one point; it travels to other machines.
+
+    Attributes:
+        folder: The sweep's folder, which the worker must see as well.
+        plan_hash: The plan that `folder` must hold.
+        measures: Further measures, JSON-ready.
+        keep_run: Whether to keep the whole run file.
+        attempt: 1 at first.
+    """
+
+    id: str
+    values: Mapping[str, Any]
+    seed: int
+    resolved: Mapping[str, Any]
+    folder: str
+    plan_hash: str
+    measures: tuple[Mapping[str, Any], ...] = ()
+    keep_run: bool = False
+    attempt: int = 1
+
+
+@dataclass(frozen=True)
+class PointResult:
+    """What running a point gives: numbers for the table, and what it took."""
+
+    measures: Mapping[str, Number]
+    timings: Mapping[str, float] = field(default_factory=dict)
+    peak_memory_bytes: int = 0
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How one attempt ended.
+
+    Attributes:
+        error: One line; empty when done.
+        accident: Whether another attempt may end differently.
+    """
+
+    id: str
+    done: bool
+    error: str = ""
+    accident: bool = False
+    attempt: int = 1
+
+
+RunPoint = Callable[[Job], PointResult]
+
+# Standard output and error belong to the whole process, so a process runs one point at a time.
+_ALONE = threading.Lock()
+
+
+def simulate(job: Job) -> PointResult:
+    """Run the point's experiment on one thread and measure it."""
+    from sims.config import from_resolved
+    from sims.config.sweep import WindowMeasure
+    from sims.run import run_experiment
+    from sims.sweep.measures import measure
+
+    # Points already share the cores, and results do not depend on the number of threads.
+    run = run_experiment(from_resolved(dict(job.resolved)), threads=1)
+    windows = [WindowMeasure.model_validate(window) for window in job.measures]
+    measures = measure(run.recording, windows)
+    if job.keep_run:
+        from sims.store import write_run
+
+        write_run(Ledger(Path(job.folder)).runs / f"{job.id}.h5", run, force=True)
+    return PointResult(
+        measures, dict(run.recording.timings), run.provenance.peak_memory_bytes
+    )
+
+
+def run_job(job: Job, run_point: RunPoint = simulate) -> Outcome:
+    """Run one point, keep its log, and write its job file; an exception becomes a failure.
+
+    A point that is done already (because a worker was thought lost) is not run again.
+
+    Raises:
+        StoreError: if this machine does not see the sweep's folder, or cannot write to it.
+    """
+    ledger = Ledger(Path(job.folder))
+    plan = ledger.read_plan()
+    if plan is None or plan.get("plan_hash") != job.plan_hash:
+        raise StoreError(
+            f"every worker must see the sweep's folder, found none of this plan at "
+            f"`{job.folder}` on {socket.gethostname()}; put it on a shared file system"
+        )
+    before = ledger.job(job.id)
+    if before is not None and before["status"] == "done":
+        return Outcome(job.id, done=True, attempt=job.attempt)
+    started = datetime.now(timezone.utc)
+    clock = time.perf_counter()
+    result, outcome = PointResult({}), Outcome(job.id, done=True, attempt=job.attempt)
+    with _ALONE, _captured(ledger.log(job.id), job):
+        try:
+            result = run_point(job)
+        except Exception as error:
+            traceback.print_exc()
+            outcome = Outcome(
+                job.id, False, _one_line(error), _is_accident(error), job.attempt
+            )
+        sys.stdout.flush()
+        sys.stderr.flush()
+    ledger.write_job(
+        {
+            "id": job.id,
+            "status": "done" if outcome.done else "failed",
+            "error": outcome.error,
+            "seed": job.seed,
+            "values": dict(job.values),
+            "measures": dict(result.measures),
+            "attempt": job.attempt,
+            "started": started.isoformat(timespec="seconds"),
+            "seconds": round(time.perf_counter() - clock, 6),
+            "timings": dict(result.timings),
+            "peak_memory_bytes": result.peak_memory_bytes,
+            "host": socket.gethostname(),
+        }
+    )
+    return outcome
+
+
+def dask_setup(worker: object) -> None:
+    """Called by Dask as a worker process starts: leave Ctrl-C to the sweep that started it."""
+    with suppress(ValueError):  # not the main thread: somebody else's arrangement
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _one_line(error: BaseException) -> str:
+    text = " ".join(str(error).split())
+    return text if isinstance(error, EmberError) else f"{type(error).__name__}: {text}".rstrip(": ")
+
+
+def _is_accident(error: Exception) -> bool:
+    """Disks, memory and libraries recover; what Ember refuses it would refuse again."""
+    return not isinstance(error, EmberError) or isinstance(error, StoreError)
+
+
+@contextmanager
+def _captured(path: Path, job: Job) -> Iterator[None]:
+    """Send this process's stdout and stderr, native libraries' too, to the end of a log."""
+    with open(path, "a", encoding="utf-8", errors="backslashreplace") as log:
+        now = datetime.now(timezone.utc).isoformat(timespec="seconds")
+        log.write(
+            f"=== attempt {job.attempt} at {now} on {socket.gethostname()}, "
+            f"process {os.getpid()}\n"
+        )
+        log.flush()
+        streams: tuple[TextIO, TextIO] = (sys.stdout, sys.stderr)
+        for stream in streams:
+            stream.flush()
+        saved = [(fd, os.dup(fd)) for fd in (1, 2)]
+        try:
+            for fd, _ in saved:
+                os.dup2(log.fileno(), fd)
+            sys.stdout = sys.stderr = log
+            with warnings.catch_warnings():
+                warnings.simplefilter("default")
+                yield
+        finally:
+            log.flush()
+            sys.stdout, sys.stderr = streams
+            for fd, copy in saved:
+                os.dup2(copy, fd)
+                os.close(copy)
