@@ -58,17 +58,18 @@ def atomic_path(path: str | os.PathLike[str], *, force: bool = False) -> Iterato
 
 
 @contextmanager
-def atomic_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Give a temporary empty folder to fill; on success it becomes `path`, which must be new.
+def atomic_folder(path: str | os.PathLike[str], *, replace: bool = False) -> Iterator[Path]:
+    """Give a temporary empty folder to fill; on success it becomes `path`.
 
-    An empty folder already at `path` is taken over; there is no way to force: replacing a
-    folder of unknown content is never right.
+    An empty folder already at `path` is taken over. With `replace` a full one is exchanged for
+    the new one: pass it only after making sure that nothing in it is anybody else's.
 
     Raises:
-        StoreError: if `path` exists and is not an empty folder, or cannot be written.
+        StoreError: if `path` is a full folder and not `replace`, is no folder, or cannot be
+            written.
     """
     target = _resolve(path)
-    check_writable(path, force=_is_empty_folder(target), folder=True)
+    check_writable(path, force=replace or _is_empty_folder(target), folder=True)
     with _named(path):
         target.parent.mkdir(exist_ok=True)
         with _hidden_folder(target.parent) as hidden:
@@ -78,6 +79,8 @@ def atomic_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
             for file in sorted(temporary.rglob("*")):
                 _sync(file)
             _sync(temporary)
+            if replace and target.exists():
+                os.rename(target, hidden / "replaced")
             try:
                 os.rename(temporary, target)  # refuses a folder that is no longer empty
             except OSError:

@@ -1,0 +1,108 @@
+"""HDF5 files that are written whole or not at all, and read with errors a person understands."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import ArrayLike
+
+from neuro.errors import EmberError, StoreError
+from sims.store.atomic import check_writable, write_bytes
+
+__all__ = ["atomic_hdf5", "put", "put_text", "reading_hdf5", "text"]
+
+_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+_COMPRESS_FROM = 1024  # elements; below that a chunk's own bookkeeping outweighs the gain
+
+
+@contextmanager
+def atomic_hdf5(path: str | os.PathLike[str], *, force: bool = False) -> Iterator[h5py.File]:
+    """Give an empty HDF5 file in memory to fill; on success it is written to `path`, whole.
+
+    In memory, because HDF5 itself meets a full disk with a crash of the interpreter or with
+    errors that are lost while objects are closed (seen with HDF5 2.0 and h5py 3.16). Groups
+    keep the order in which they are made.
+
+    Raises:
+        StoreError: if `path` exists and not `force`, or cannot be written.
+    """
+    check_writable(path, force=force)
+    with h5py.File(
+        "in memory", "w", driver="core", backing_store=False, block_size=1 << 20, track_order=True
+    ) as file:
+        yield file
+        file.flush()
+        image = file.id.get_file_image()
+    write_bytes(path, image, force=force)
+
+
+@contextmanager
+def reading_hdf5(path: str | os.PathLike[str]) -> Iterator[h5py.File]:
+    """Open an HDF5 file to read; whatever is wrong with it becomes one line.
+
+    Raises:
+        StoreError: if there is no such file, it is no HDF5 file, is truncated, or what the
+            caller looked for in it is missing or of another kind.
+    """
+    head = _head(path)
+    if not head.startswith(_SIGNATURE):
+        if not head:
+            raise StoreError(f"cannot read `{path}`: the file is empty")
+        if not _SIGNATURE.startswith(head):
+            raise StoreError(f"cannot read `{path}`: it is not an HDF5 file")
+    try:
+        file = h5py.File(path, "r", locking="best-effort")
+    except OSError:
+        raise StoreError(
+            f"cannot read `{path}`: the HDF5 file is truncated or damaged; copy it again, or run "
+            f"again what wrote it"
+        ) from None
+    with file:
+        try:
+            yield file
+        except StoreError:
+            raise
+        except (
+            AttributeError, EmberError, LookupError, OSError, RuntimeError, TypeError, ValueError
+        ) as error:  # fmt: skip
+            reason = " ".join(str(error).strip("'\"").split())
+            raise StoreError(f"cannot read `{path}`: its content is damaged ({reason})") from error
+
+
+def put(group: h5py.Group, name: str, data: ArrayLike, /, **attributes: Any) -> h5py.Dataset:
+    """Store an array in `group`, compressed and with a checksum if it is not small."""
+    array = np.asarray(data)
+    options: Mapping[str, Any] = {}
+    if array.size >= _COMPRESS_FROM:
+        options = {"compression": "gzip", "compression_opts": 4, "shuffle": True}
+        options |= {"fletcher32": True}
+    dataset = group.create_dataset(name, data=array, **options)
+    dataset.attrs.update(attributes)
+    return dataset
+
+
+def put_text(group: h5py.Group, name: str, value: str | list[str]) -> h5py.Dataset:
+    """Store one text or a list of texts as variable-length UTF-8."""
+    return group.create_dataset(name, data=value, dtype=h5py.string_dtype("utf-8"))
+
+
+def text(dataset: h5py.Dataset) -> Any:
+    """What `put_text` stored: a str, or an array of str."""
+    return dataset.asstr()[()]
+
+
+def _head(path: str | os.PathLike[str]) -> bytes:
+    try:
+        with Path(path).open("rb") as file:
+            return file.read(len(_SIGNATURE))
+    except FileNotFoundError:
+        raise StoreError(f"cannot read `{path}`: there is no such file") from None
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        raise StoreError(f"cannot read `{path}`: {reason}") from None

@@ -1,0 +1,152 @@
+"""The SONATA layout: spikes, frame reports and nodes as groups of an HDF5 file.
+
+After the SONATA developer guide (Dai et al. 2020, PLoS Comput Biol 16:e1007696) and what its two
+readers, libsonata and bmtk, really take; where they disagree the file serves both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from neuro.errors import StoreError
+from neuro.recording import Trace
+from neuro.spikes import Spikes
+from sims.store.hdf5 import put
+
+__all__ = [
+    "mark", "name_checked", "read_nodes", "read_report", "read_spikes", "write_nodes",
+    "write_report", "write_spikes",
+]  # fmt: skip
+
+_MAGIC = 0x0A7A
+_VERSION = (0, 1)
+# bmtk writes a text here, on which libsonata fails; both read the enum that libsonata registers.
+_SORTING = h5py.enum_dtype({"none": 0, "by_id": 1, "by_time": 2})
+_BY_TIME = 2
+
+
+def mark(file: h5py.File) -> None:
+    """Say at the root that this is a SONATA file."""
+    file.attrs["magic"] = np.uint32(_MAGIC)
+    file.attrs["version"] = np.array(_VERSION, dtype=np.uint32)
+
+
+def name_checked(name: str, what: str) -> str:
+    """`name`, if it can name one HDF5 object.
+
+    Raises:
+        StoreError: if it is empty, `.` or `..`, or holds `/` or a NUL character.
+    """
+    if name in {"", ".", ".."} or "/" in name or "\0" in name:
+        raise StoreError(f"a {what} cannot be stored under the name `{name!r}`; rename it")
+    return name
+
+
+def write_spikes(file: h5py.File, population: str, spikes: Spikes) -> None:
+    """Store spikes as `/spikes/<population>`, times bit for bit.
+
+    What SONATA has no place for (how many units were watched, and when) is in attributes.
+    """
+    group = _group(file, "spikes").create_group(name_checked(population, "population"))
+    group.attrs.create("sorting", _BY_TIME, dtype=_SORTING)
+    group.attrs["n_units"] = spikes.n_units
+    group.attrs["t_start_ms"] = spikes.t_start_ms
+    group.attrs["t_stop_ms"] = spikes.t_stop_ms
+    put(group, "timestamps", spikes.times_ms, units="ms")
+    put(group, "node_ids", spikes.units.astype(np.uint64))
+
+
+def read_spikes(group: h5py.Group) -> Spikes:
+    """The spikes that `write_spikes` stored in `group`."""
+    return Spikes(
+        group["timestamps"][()],
+        group["node_ids"][()].astype(np.int64),
+        n_units=int(group.attrs["n_units"]),
+        t_start_ms=float(group.attrs["t_start_ms"]),
+        t_stop_ms=float(group.attrs["t_stop_ms"]),
+    )
+
+
+def write_report(file: h5py.File, name: str, trace: Trace, *, exact: bool = True) -> None:
+    """Store a trace as the frame report `/report/<name>`, one element a cell.
+
+    SONATA's `data` is float32. With `exact`, `data_float64` beside it keeps the values bit for
+    bit, unless float32 already does.
+    """
+    group = _group(file, "report").create_group(name_checked(name, "trace"))
+    group.attrs["population"] = trace.population
+    with np.errstate(over="ignore"):  # beyond float32 it becomes infinite there, not in the copy
+        single = trace.data.astype(np.float32)
+    put(group, "data", single, units=trace.unit, variable=trace.variable)
+    same = single.astype(np.float64).tobytes() == np.asarray(trace.data, np.float64).tobytes()
+    if exact and not same:
+        put(group, "data_float64", trace.data, units=trace.unit)
+
+    mapping = group.create_group("mapping")
+    cells = np.asarray(trace.cells, dtype=np.int64)
+    ids = put(mapping, "node_ids", cells.astype(np.uint64))
+    ids.attrs["sorted"] = np.uint8(bool((np.diff(cells) > 0).all()))
+    # One more pointer than nodes: the guide's text says N, its example and both readers N + 1.
+    put(mapping, "index_pointers", np.arange(cells.size + 1, dtype=np.uint64))
+    mapping["index_pointer"] = mapping["index_pointers"]  # bmtk's spelling, the same dataset
+    put(mapping, "element_ids", np.zeros(cells.size, dtype=np.uint32))
+    put(mapping, "element_pos", np.full(cells.size, 0.5))  # asked for by bmtk; a point has a middle
+    stop = _stop_ms(trace.data.shape[0], trace.every_ms)
+    put(mapping, "time", np.array([0.0, stop, trace.every_ms]), units="ms")
+
+
+def read_report(group: h5py.Group) -> Trace:
+    """The trace that `write_report` stored in `group`."""
+    data = group["data"]
+    return Trace(
+        population=str(group.attrs["population"]),
+        variable=str(data.attrs["variable"]),
+        unit=str(data.attrs["units"]),
+        cells=group["mapping/node_ids"][()].astype(np.int64),
+        every_ms=float(group["mapping/time"][2]),
+        data=group.get("data_float64", data)[()].astype(np.float64),
+    )
+
+
+def write_nodes(
+    file: h5py.File, population: str, n: int, coordinates: Mapping[str, NDArray[np.float64]]
+) -> None:
+    """Store cells as `/nodes/<population>`, each coordinate an attribute of its one group `0`.
+
+    Raises:
+        StoreError: if a coordinate is not one number a cell.
+    """
+    group = _group(file, "nodes").create_group(name_checked(population, "population"))
+    put(group, "node_type_id", np.zeros(n, dtype=np.int64))
+    put(group, "node_id", np.arange(n, dtype=np.uint64))
+    put(group, "node_group_id", np.zeros(n, dtype=np.uint32))
+    put(group, "node_group_index", np.arange(n, dtype=np.uint64))
+    attributes = group.create_group("0", track_order=True)
+    for name, values in coordinates.items():
+        if np.shape(values) != (n,):
+            raise StoreError(
+                f"coordinate `{name}` of `{population}` must be one number for each of its {n} "
+                f"cells, found the shape {np.shape(values)}"
+            )
+        put(attributes, name_checked(name, "coordinate"), np.asarray(values, dtype=np.float64))
+
+
+def read_nodes(group: h5py.Group) -> dict[str, NDArray[np.float64]]:
+    """The coordinates that `write_nodes` stored in `group`."""
+    return {name: dataset[()] for name, dataset in group["0"].items()}
+
+
+def _group(file: h5py.File, name: str) -> h5py.Group:
+    return file[name] if name in file else file.create_group(name, track_order=True)
+
+
+def _stop_ms(n_frames: int, every_ms: float) -> float:
+    """End of the last frame, such that bmtk's `int(stop / dt)` counts every frame."""
+    stop = n_frames * every_ms
+    while int(stop / every_ms) < n_frames:
+        stop = float(np.nextafter(stop, np.inf))
+    return stop
