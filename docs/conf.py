@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import pkgutil
+import re
 import sys
 from importlib.metadata import version as version_of
 from pathlib import Path
 
 HERE = Path(__file__).parent
+ROOMS = ("neuro", "circuits", "encoders", "bridges", "sims")
 sys.path.insert(0, str(HERE.parent))
 os.environ.setdefault("MPLBACKEND", "agg")
 
@@ -18,13 +21,12 @@ version = release = version_of("ember-neuro")
 extensions = [
     "myst_parser",
     "sphinx.ext.autodoc",
-    "sphinx.ext.autosummary",
     "sphinx.ext.napoleon",
     "sphinx.ext.viewcode",
     "sphinx_gallery.gen_gallery",
 ]
 root_doc = "index"
-exclude_patterns = ["_build", "gallery/**/*.md5", "images"]
+exclude_patterns = ["_build", "images"]
 suppress_warnings = ["config.cache"]  # the gallery's settings hold a function
 
 html_theme = "furo"
@@ -34,7 +36,6 @@ html_static_path: list[str] = []
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
 
-autosummary_generate = True
 autodoc_default_options = {"members": True, "show-inheritance": True}
 autodoc_member_order = "bysource"
 autodoc_typehints = "description"
@@ -50,7 +51,50 @@ sphinx_gallery_conf = {
     "image_scrapers": ("matplotlib",),
     "abort_on_example_error": True,
     "show_memory": False,
+    "write_computation_times": False,
     "min_reported_time": 5,
     "download_all_examples": False,
     "remove_config_comments": True,
 }
+
+
+def as_restructured_text(_app, _what, _name, _obj, _options, lines: list[str]) -> None:
+    """Docstrings quote code as `this`; reStructuredText needs ``this``."""
+    lines[:] = re.sub(
+        r"(?<!`)`([^`]+)`(?!`|_)", r"``\1``", "\n".join(lines).replace("\\", "\\\\")
+    ).splitlines()
+
+
+def setup(app) -> None:
+    app.connect("autodoc-process-docstring", as_restructured_text)
+
+
+def write_reference(folder: Path) -> None:
+    """One page for each public module, and for each package a page that lists its modules."""
+    folder.mkdir(exist_ok=True)
+    pages = {"index": ("Reference", "", ROOMS)}
+    for room in ROOMS:
+        pages[room] = (room, f".. automodule:: {room}\n   :no-members:", ())
+    paths = [str(HERE.parent / room) for room in ROOMS]
+    for room, path in zip(ROOMS, paths, strict=True):
+        for module in pkgutil.walk_packages([path], prefix=f"{room}."):
+            if any(part.startswith("_") for part in module.name.split(".")):
+                continue
+            # A package's names are documented where they are defined.
+            members = "\n   :no-members:" if module.ispkg else ""
+            pages[module.name] = (module.name, f".. automodule:: {module.name}{members}", ())
+            parent = module.name.rpartition(".")[0]
+            title, body, children = pages[parent]
+            pages[parent] = (title, body, (*children, module.name))
+    for old in folder.glob("*.rst"):
+        if old.stem not in pages:
+            old.unlink()
+    for name, (title, body, children) in pages.items():
+        toctree = "\n".join([".. toctree::", "   :maxdepth: 1", "", *(f"   {c}" for c in children)])
+        text = f"{title}\n{'=' * len(title)}\n\n{body}\n\n{toctree if children else ''}\n"
+        page = folder / f"{name}.rst"
+        if not page.exists() or page.read_text() != text:
+            page.write_text(text)
+
+
+write_reference(HERE / "api")
