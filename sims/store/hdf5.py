@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from sims.store.atomic import check_writable, write_bytes
 __all__ = ["atomic_hdf5", "put", "put_text", "reading_hdf5", "text"]
 
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
-_COMPRESS_FROM = 1024  # elements; below that a chunk's own bookkeeping outweighs the gain
+_CHUNK_FROM = 1024  # elements; below that a chunk's own bookkeeping outweighs the gain
 
 
 @contextmanager
@@ -75,26 +75,37 @@ def reading_hdf5(path: str | os.PathLike[str]) -> Iterator[h5py.File]:
             raise StoreError(f"cannot read `{path}`: its content is damaged ({reason})") from error
 
 
-def put(group: h5py.Group, name: str, data: ArrayLike, /, **attributes: Any) -> h5py.Dataset:
-    """Store an array in `group`, compressed and with a checksum if it is not small."""
+def put(
+    group: h5py.Group, name: str, data: ArrayLike, /, *, compress: bool = True, **attributes: Any
+) -> h5py.Dataset:
+    """Store an array in `group`; one that is not small with a checksum and, by default, gzip."""
     array = np.asarray(data)
-    options: Mapping[str, Any] = {}
-    if array.size >= _COMPRESS_FROM:
-        options = {"compression": "gzip", "compression_opts": 4, "shuffle": True}
-        options |= {"fletcher32": True}
+    options: dict[str, Any] = {}
+    if array.size >= _CHUNK_FROM:
+        options["fletcher32"] = True
+        if compress:
+            options |= {"compression": "gzip", "compression_opts": 4, "shuffle": True}
     dataset = group.create_dataset(name, data=array, **options)
     dataset.attrs.update(attributes)
     return dataset
 
 
-def put_text(group: h5py.Group, name: str, value: str | list[str]) -> h5py.Dataset:
-    """Store one text or a list of texts as variable-length UTF-8."""
-    return group.create_dataset(name, data=value, dtype=h5py.string_dtype("utf-8"))
+def put_text(group: h5py.Group, name: str, value: str | Sequence[str]) -> h5py.Dataset:
+    """Store one text or a list of texts as variable-length UTF-8.
+
+    A file name that is no valid text, as a command line may hold, survives the round trip.
+    """
+    data = _encoded(value) if isinstance(value, str) else [_encoded(line) for line in value]
+    return group.create_dataset(name, data=data, dtype=h5py.string_dtype("utf-8"))
 
 
 def text(dataset: h5py.Dataset) -> Any:
     """What `put_text` stored: a str, or an array of str."""
-    return dataset.asstr()[()]
+    return dataset.asstr(errors="surrogatepass")[()]
+
+
+def _encoded(value: str) -> bytes:
+    return value.encode("utf-8", errors="surrogatepass")
 
 
 def _head(path: str | os.PathLike[str]) -> bytes:

@@ -138,7 +138,6 @@ def _write_provenance(group: h5py.Group, run: Run) -> None:
             "kind": "run",
             "format": FORMAT,
             "name": provenance.name,
-            "config_path": provenance.config_path,
             "config_hash": provenance.config_hash,
             "git_commit": provenance.git_commit,
             "created": provenance.created,
@@ -151,7 +150,8 @@ def _write_provenance(group: h5py.Group, run: Run) -> None:
         }
     )
     put_text(group, "config", provenance.config_text)
-    put_text(group, "overrides", list(provenance.overrides))
+    put_text(group, "config_path", provenance.config_path)
+    put_text(group, "overrides", provenance.overrides)
     put_text(group, "resolved", json.dumps(provenance.resolved, ensure_ascii=False))
     group.create_group("versions").attrs.update(provenance.versions)
     group.create_group("timings").attrs.update(
@@ -179,7 +179,7 @@ def _read_provenance(group: h5py.Group) -> Provenance:
     return Provenance(
         name=str(about["name"]),
         config_text=text(group["config"]),
-        config_path=str(about["config_path"]),
+        config_path=text(group["config_path"]),
         overrides=tuple(text(group["overrides"])),
         resolved=json.loads(text(group["resolved"])),
         config_hash=str(about["config_hash"]),

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 import h5py
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from neuro.errors import StoreError
 from neuro.recording import Trace
@@ -56,8 +56,8 @@ def write_spikes(file: h5py.File, population: str, spikes: Spikes) -> None:
     group.attrs["n_units"] = spikes.n_units
     group.attrs["t_start_ms"] = spikes.t_start_ms
     group.attrs["t_stop_ms"] = spikes.t_stop_ms
-    put(group, "timestamps", spikes.times_ms, units="ms")
-    put(group, "node_ids", spikes.units.astype(np.uint64))
+    _put(group, "timestamps", spikes.times_ms, units="ms")
+    _put(group, "node_ids", spikes.units.astype(np.uint64))
 
 
 def read_spikes(group: h5py.Group) -> Spikes:
@@ -81,22 +81,22 @@ def write_report(file: h5py.File, name: str, trace: Trace, *, exact: bool = True
     group.attrs["population"] = trace.population
     with np.errstate(over="ignore"):  # beyond float32 it becomes infinite there, not in the copy
         single = trace.data.astype(np.float32)
-    put(group, "data", single, units=trace.unit, variable=trace.variable)
+    _put(group, "data", single, units=trace.unit, variable=trace.variable)
     same = single.astype(np.float64).tobytes() == np.asarray(trace.data, np.float64).tobytes()
     if exact and not same:
         put(group, "data_float64", trace.data, units=trace.unit)
 
     mapping = group.create_group("mapping")
     cells = np.asarray(trace.cells, dtype=np.int64)
-    ids = put(mapping, "node_ids", cells.astype(np.uint64))
+    ids = _put(mapping, "node_ids", cells.astype(np.uint64))
     ids.attrs["sorted"] = np.uint8(bool((np.diff(cells) > 0).all()))
     # One more pointer than nodes: the guide's text says N, its example and both readers N + 1.
-    put(mapping, "index_pointers", np.arange(cells.size + 1, dtype=np.uint64))
+    _put(mapping, "index_pointers", np.arange(cells.size + 1, dtype=np.uint64))
     mapping["index_pointer"] = mapping["index_pointers"]  # bmtk's spelling, the same dataset
-    put(mapping, "element_ids", np.zeros(cells.size, dtype=np.uint32))
-    put(mapping, "element_pos", np.full(cells.size, 0.5))  # asked for by bmtk; a point has a middle
+    _put(mapping, "element_ids", np.zeros(cells.size, dtype=np.uint32))
+    _put(mapping, "element_pos", np.full(cells.size, 0.5))  # for bmtk: a point has but a middle
     stop = _stop_ms(trace.data.shape[0], trace.every_ms)
-    put(mapping, "time", np.array([0.0, stop, trace.every_ms]), units="ms")
+    _put(mapping, "time", np.array([0.0, stop, trace.every_ms]), units="ms")
 
 
 def read_report(group: h5py.Group) -> Trace:
@@ -121,10 +121,10 @@ def write_nodes(
         StoreError: if a coordinate is not one number a cell.
     """
     group = _group(file, "nodes").create_group(name_checked(population, "population"))
-    put(group, "node_type_id", np.zeros(n, dtype=np.int64))
-    put(group, "node_id", np.arange(n, dtype=np.uint64))
-    put(group, "node_group_id", np.zeros(n, dtype=np.uint32))
-    put(group, "node_group_index", np.arange(n, dtype=np.uint64))
+    _put(group, "node_type_id", np.zeros(n, dtype=np.int64))
+    _put(group, "node_id", np.arange(n, dtype=np.uint64))
+    _put(group, "node_group_id", np.zeros(n, dtype=np.uint32))
+    _put(group, "node_group_index", np.arange(n, dtype=np.uint64))
     attributes = group.create_group("0", track_order=True)
     for name, values in coordinates.items():
         if np.shape(values) != (n,):
@@ -132,12 +132,17 @@ def write_nodes(
                 f"coordinate `{name}` of `{population}` must be one number for each of its {n} "
                 f"cells, found the shape {np.shape(values)}"
             )
-        put(attributes, name_checked(name, "coordinate"), np.asarray(values, dtype=np.float64))
+        _put(attributes, name_checked(name, "coordinate"), np.asarray(values, dtype=np.float64))
 
 
 def read_nodes(group: h5py.Group) -> dict[str, NDArray[np.float64]]:
     """The coordinates that `write_nodes` stored in `group`."""
     return {name: dataset[()] for name, dataset in group["0"].items()}
+
+
+def _put(group: h5py.Group, name: str, data: ArrayLike, **attributes: str) -> h5py.Dataset:
+    """Uncompressed: the HDF5 inside libsonata's wheel has no gzip."""
+    return put(group, name, data, compress=False, **attributes)
 
 
 def _group(file: h5py.File, name: str) -> h5py.Group:
