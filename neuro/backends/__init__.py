@@ -1,0 +1,91 @@
+"""Back ends, each declared by what it can do; none is imported before it is used."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from neuro.errors import BackendUnsupported, ConfigError, nearest
+
+if TYPE_CHECKING:
+    from neuro.build import Built
+
+__all__ = ["BACKENDS", "Backend", "backend_named", "check_support"]
+
+_INTEGRATORS = frozenset(
+    f"{method} integration"
+    for method in ("exact", "exponential_euler", "euler", "rk2", "rk4", "heun", "milstein")
+)
+
+
+@dataclass(frozen=True)
+class Backend:
+    """A way to run a built network.
+
+    Attributes:
+        features: What it can do, in the words of `StepProgram.features`.
+        options: Settings a config may give it, with their defaults.
+        summary: One line for `ember list backends`.
+    """
+
+    name: str
+    module: str
+    features: frozenset[str]
+    options: dict[str, Any]
+    summary: str
+
+    @property
+    def source(self) -> str:
+        """The line that lists show."""
+        return self.summary
+
+    def load(self) -> Any:
+        """The module with `run(built, …)`."""
+        return import_module(self.module)
+
+
+_COMMON = _INTEGRATORS | {"spikes", "white noise", "random numbers"}
+BACKENDS: dict[str, Backend] = {
+    "numba": Backend(
+        "numba",
+        "neuro.backends.numba.engine",
+        frozenset(_COMMON),
+        {"threads": 1},
+        "generated kernel on the CPU; the default",
+    ),
+    "brian": Backend(
+        "brian",
+        "neuro.backends.brian.engine",
+        frozenset(_COMMON | {"state-dependent on_pre"}),
+        {"codegen": "numpy"},
+        "Brian2, the reference the others are checked against",
+    ),
+}
+
+
+def backend_named(name: str) -> Backend:
+    """The back end of that name.
+
+    Raises:
+        ConfigError: if there is none.
+    """
+    if name not in BACKENDS:
+        raise ConfigError(
+            f"unknown back end `{name}`{nearest(name, BACKENDS)} "
+            f"(known: {', '.join(BACKENDS)}; see `ember list backends`)"
+        )
+    return BACKENDS[name]
+
+
+def check_support(built: Built, backend: Backend) -> None:
+    """Refuse a network that needs what the back end lacks.
+
+    Raises:
+        BackendUnsupported: naming model, feature, and the back ends that can.
+    """
+    for population in built.populations:
+        needed = set(population.program.features)
+        if missing := needed - backend.features:
+            able = [b.name for b in BACKENDS.values() if needed <= b.features]
+            raise BackendUnsupported(population.composed.name, backend.name, missing, able)

@@ -1,0 +1,247 @@
+"""Network -> Built: edges drawn, parameters bound, programs compiled; the same for all back ends.
+
+What is random here (edges, weights, delays, start values) comes from streams named after the
+seed and the part, so it depends neither on the back end nor on the rest of the network.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from neuro.equations import Composed, Port, StepProgram, compile_step, compose, ports_of
+from neuro.errors import NetworkError, SignalError, nearest
+from neuro.network import Drive, Network, Normal, Population, Projection, Source, Uniform, Value
+from neuro.units import Quantity
+from neuro.wiring import generator
+
+__all__ = ["Built", "BuiltPopulation", "BuiltProjection", "BuiltSource", "build", "steps_of"]
+
+_TOLERANCE = 1e-6
+
+
+def steps_of(time_ms: float, dt_ms: float, what: str) -> int:
+    """`time_ms` in whole steps.
+
+    Raises:
+        NetworkError: if it is not a whole number of steps.
+    """
+    steps = round(time_ms / dt_ms)
+    if abs(steps * dt_ms - time_ms) > _TOLERANCE * max(dt_ms, abs(time_ms)):
+        raise NetworkError(
+            f"{what} must be a whole number of time steps of {dt_ms:g} ms, found {time_ms:g} ms"
+        )
+    return steps
+
+
+@dataclass(frozen=True, eq=False)
+class BuiltPopulation:
+    """A population with its program and every value bound: a float, or `(n,)`."""
+
+    population: Population
+    composed: Composed
+    program: StepProgram
+    ports: tuple[Port, ...]
+    parameters: Mapping[str, float | NDArray[np.float64]]
+    initial: Mapping[str, NDArray[np.float64]]
+    drives: Mapping[str, Drive]
+
+    @property
+    def name(self) -> str:
+        """The population's name."""
+        return self.population.name
+
+    @property
+    def n(self) -> int:
+        """How many cells it has."""
+        return self.population.n
+
+
+@dataclass(frozen=True, eq=False)
+class BuiltProjection:
+    """A projection's edges, `(n_edges,)` each; sorted by source, delay and target."""
+
+    projection: Projection
+    port: int
+    source: NDArray[np.int64]
+    target: NDArray[np.int64]
+    weight: NDArray[np.float64]
+    delay_steps: NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class BuiltSource:
+    """A source's spikes on the time grid, sorted by step and unit."""
+
+    source: Source
+    steps: NDArray[np.int64]
+    units: NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Built:
+    """Everything bound; what remains is to step."""
+
+    network: Network
+    seed: int
+    dt_ms: float
+    populations: tuple[BuiltPopulation, ...]
+    projections: tuple[BuiltProjection, ...]
+    sources: tuple[BuiltSource, ...]
+
+    def features(self) -> dict[str, set[str]]:
+        """What each population's program needs of a back end."""
+        return {p.name: set(p.program.features) for p in self.populations}
+
+
+def build(network: Network, *, seed: int, dt_ms: float, wire: bool = True) -> Built:
+    """Bind a network to a seed and a time step.
+
+    Args:
+        wire: False leaves the edges undrawn, to check a network without its cost.
+
+    Raises:
+        EquationError: if a model's text or dimensions are wrong.
+        NetworkError: if a parameter is unknown or of the wrong size, a delay is under a step,
+            or parts do not fit.
+    """
+    if not dt_ms > 0:
+        raise NetworkError(f"dt must be positive, found {dt_ms} ms")
+    populations = tuple(_population(network, p, seed) for p in network.populations)
+    ports = {
+        name: number
+        for built in populations
+        for number, port in enumerate(built.ports)
+        for name in port.projections
+    }
+    sites = {item.name: item.site for item in (*network.populations, *network.sources)}
+    projections = (
+        tuple(_projection(p, ports[p.name], sites, seed, dt_ms) for p in network.projections)
+        if wire
+        else ()
+    )
+    sources = tuple(_source(s, dt_ms) for s in network.sources)
+    return Built(network, seed, dt_ms, populations, projections, sources)
+
+
+def _population(network: Network, population: Population, seed: int) -> BuiltPopulation:
+    incoming = [p for p in network.projections if p.target == population.name]
+    ports = ports_of(incoming)
+    by_name = {p.name: p for p in incoming}
+    for port in ports:
+        dimensions = {by_name[name].synapse.weight.dimension for name in port.projections}
+        assert len(dimensions) == 1  # one synapse model, one weight
+    composed = compose(population.model, ports)
+    program = compile_step(composed, [port.synapse.weight.dimension for port in ports])
+    where = f"population `{population.name}`"
+    if population.n < 1:
+        raise NetworkError(f"{where}: n must be at least 1, found {population.n}")
+
+    parameters: dict[str, float | NDArray[np.float64]] = {
+        name: float(value) for name, value in composed.parameters.items()
+    }
+    for name, value in population.parameters.items():
+        _known(where, "parameter", name, composed.parameters)
+        _check_dimension(f"{where}: parameter `{name}`", value, composed.parameters[name])
+        parameters[name] = _bind(value, population.n, f"{where}: `{name}`", seed, name)
+    initial: dict[str, NDArray[np.float64]] = {}
+    for state in program.states:
+        chosen: Value | str = population.initial.get(state, composed.initial.get(state, 0.0))
+        value = parameters[chosen] if isinstance(chosen, str) else chosen
+        bound = _bind(value, population.n, f"{where}: initial `{state}`", seed, "initial " + state)
+        initial[state] = np.broadcast_to(np.asarray(bound, np.float64), (population.n,)).copy()
+    for name in population.initial:
+        _known(where, "state", name, program.states)
+    drives = {d.variable: d for d in network.drives if d.population == population.name}
+    for name in program.inputs:
+        if name not in drives:
+            raise NetworkError(f"{where}: input `{name}` needs a drive, found none")
+        _check_drive(drives[name], population)
+    return BuiltPopulation(population, composed, program, ports, parameters, initial, drives)
+
+
+def _known(where: str, kind: str, name: str, known: Mapping[str, object] | Sequence[str]) -> None:
+    if name not in known:
+        raise NetworkError(
+            f"{where}: unknown {kind} `{name}`{nearest(name, known)} "
+            f"(known: {', '.join(known) or 'none'})"
+        )
+
+
+def _check_dimension(where: str, value: Value, expected: Quantity) -> None:
+    samples = {Normal: ("mean", "sd"), Uniform: ("low", "high")}.get(type(value))  # type: ignore[call-overload]
+    for one in [getattr(value, name) for name in samples] if samples else [value]:
+        if isinstance(one, Quantity) and one.dimension != expected.dimension:
+            raise NetworkError(
+                f"{where} must be a {expected.dimension} in {expected.dimension.unit}, found `{one}`"
+            )
+
+
+def _bind(
+    value: Value, n: int, where: str, seed: int, *stream: str
+) -> float | NDArray[np.float64]:
+    if isinstance(value, (Normal, Uniform)):
+        return value.draw(n, generator(seed, where, *stream))
+    array = np.asarray(value, dtype=np.float64)
+    if not np.isfinite(array).all():
+        raise NetworkError(f"{where} must be finite, found NaN or infinity")
+    if array.ndim == 0:
+        return float(array)
+    if array.shape != (n,):
+        raise NetworkError(f"{where} needs one value or {n}, found shape {array.shape}")
+    return array
+
+
+def _check_drive(drive: Drive, population: Population) -> None:
+    values = drive.values
+    if values.ndim == 2 and values.shape[1] not in (1, population.n):
+        raise NetworkError(
+            f"drive of `{population.name}.{drive.variable}` needs 1 or {population.n} columns, "
+            f"found {values.shape[1]}"
+        )
+
+
+def _projection(
+    projection: Projection, port: int, sites: Mapping[str, object], seed: int, dt_ms: float
+) -> BuiltProjection:
+    where = f"projection `{projection.name}`"
+    pre, post = sites[projection.source], sites[projection.target]
+    same = projection.source == projection.target
+    edges = projection.rule.edges(pre, post, same, generator(seed, "edges", projection.name))  # type: ignore[arg-type]
+    n_edges = edges.source.size
+    _check_dimension(f"{where}: weight", projection.weight, projection.synapse.weight)
+    weight = _per_edge(projection.weight, n_edges, f"{where}: weight", seed)
+    delay = _per_edge(projection.delay, n_edges, f"{where}: delay", seed)
+    if n_edges and delay.min() < dt_ms * (1 - _TOLERANCE):
+        raise NetworkError(
+            f"{where}: a delay must be at least one step of {dt_ms:g} ms, "
+            f"found {delay.min():g} ms; raise the delay or lower dt"
+        )
+    steps = np.rint(delay / dt_ms).astype(np.int64)
+    order = np.lexsort((edges.target, steps, edges.source))
+    return BuiltProjection(
+        projection, port, edges.source[order], edges.target[order], weight[order], steps[order]
+    )
+
+
+def _per_edge(value: Value, n: int, where: str, seed: int) -> NDArray[np.float64]:
+    bound: ArrayLike = _bind(value, n, where, seed, "edge")
+    return np.broadcast_to(np.asarray(bound, np.float64), (n,)).copy()
+
+
+def _source(source: Source, dt_ms: float) -> BuiltSource:
+    steps = np.rint(source.spikes.times_ms / dt_ms).astype(np.int64)
+    units = source.spikes.units
+    order = np.lexsort((units, steps))
+    steps, units = steps[order], units[order]
+    twice = np.flatnonzero((np.diff(steps) == 0) & (np.diff(units) == 0))
+    if twice.size:
+        at = twice[0]
+        raise SignalError(
+            f"source `{source.name}`: a unit may spike once a step of {dt_ms:g} ms, found unit "
+            f"{units[at]} twice at {steps[at] * dt_ms:g} ms; lower dt"
+        )
+    return BuiltSource(source, steps, units)

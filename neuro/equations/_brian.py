@@ -1,0 +1,202 @@
+"""Brian2 as equation compiler, behind three functions; nothing else in this folder imports it.
+
+Model text may hold unit names (`2*ms`). Brian2 would turn them into SI numbers, so they are
+renamed to symbols before it sees them and become coherent numbers in what comes back.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from neuro.brian2_import import brian2
+from neuro.equations.syntax import CONSTANTS, Line, names_in, parse_expression
+from neuro.errors import EquationError, nearest
+from neuro.units import Dimension, coherent_factor, dimension_from_si
+
+__all__ = ["METHODS", "brian_unit", "dimension_of", "step_code", "unit_dimension", "unit_number"]
+
+METHODS = ("exact", "exponential_euler", "euler", "rk2", "rk4", "heun", "milstein")
+_AUTO = ("exact", "exponential_euler", "rk4")
+_AUTO_NOISY = ("euler", "heun")
+_UNIT = "unit__"
+
+
+def brian_unit(dimension: Dimension) -> str:
+    """Text of a Brian2 base unit of this dimension, such as `amp**1*volt**-1`."""
+    if dimension.temperature or dimension.level:
+        raise EquationError(f"equations cannot hold a {dimension}: give the model another quantity")
+    names = ("second", "volt", "amp", "molar", "metre")
+    # Molar is 1000 mol/m³ in Brian2, which is only a scale: the text stands for a dimension.
+    parts = [
+        f"{name}**{power if power.denominator == 1 else float(power)}"
+        for name, power in zip(names, dimension[:5], strict=True)
+        if power
+    ]
+    return "*".join(parts).replace("molar", "mmolar") or "1"
+
+
+def unit_dimension(text: str, where: str) -> Dimension:
+    """The dimension of the unit after the colon of an equation."""
+    parse_expression(text, where)
+    for name in names_in(text):
+        if unit_number(name) is None:
+            raise EquationError(
+                f"{where}: unknown unit `{name}`"
+                + nearest(name, ["volt", "amp", "siemens", "farad", "second", "Hz", "mV", "pA"])
+            )
+    try:
+        return dimension_of(text, {})
+    except EquationError as error:
+        raise EquationError(f"{where}: cannot read the unit `{text}`: {error}") from None
+
+
+def unit_number(name: str) -> tuple[float, Dimension] | None:
+    """Coherent value and dimension of a unit name of the equation language, or None."""
+    package = brian2()
+    found = package.core.namespace.DEFAULT_UNITS.get(name)
+    if found is None:
+        return None
+    dimension = _from_brian(package.get_dimensions(found))
+    return float(found) * coherent_factor(dimension), dimension
+
+
+def dimension_of(expression: str, dimensions: Mapping[str, Dimension]) -> Dimension:
+    """The dimension of an expression, given those of its names.
+
+    Raises:
+        EquationError: if a name is unknown or the dimensions disagree.
+    """
+    package = brian2()
+    from brian2.core.functions import DEFAULT_FUNCTIONS
+    from brian2.core.variables import Variable
+    from brian2.parsing.expressions import parse_expression_dimensions
+
+    known: dict[str, Any] = dict(DEFAULT_FUNCTIONS)
+    for name in names_in(expression):
+        if name in dimensions:
+            dimension = dimensions[name]
+        elif (unit := unit_number(name)) is not None:
+            dimension = unit[1]
+        elif name in CONSTANTS:
+            dimension = Dimension()
+        else:
+            raise EquationError(f"unknown name `{name}`{nearest(name, dimensions)}")
+        known[name] = Variable(name, dimensions=_to_brian(dimension), scalar=True)
+    try:
+        return _from_brian(parse_expression_dimensions(expression, known))
+    except package.DimensionMismatchError as error:
+        raise EquationError(str(error).splitlines()[0]) from None
+    except (SyntaxError, TypeError, ValueError, KeyError, NotImplementedError) as error:
+        raise EquationError(str(error).splitlines()[0]) from None
+
+
+def _from_brian(dim: Any) -> Dimension:
+    kinds = ("length", "mass", "time", "current", "temperature", "substance")
+    return dimension_from_si(**{kind: dim.get_dimension(kind) for kind in kinds})
+
+
+def _to_brian(dimension: Dimension) -> Any:
+    from brian2.units.fundamentalunits import get_or_create_dimension
+
+    volts, molars = dimension.voltage, dimension.concentration
+    return get_or_create_dimension(
+        kg=float(volts),
+        m=float(dimension.length + 2 * volts - 3 * molars),
+        s=float(dimension.time - 3 * volts),
+        A=float(dimension.current - volts),
+        K=float(dimension.temperature),
+        mol=float(molars),
+    )
+
+
+def step_code(
+    lines: Sequence[Line], parameters: Mapping[str, Dimension], method: str, where: str
+) -> tuple[list[tuple[str, str]], str]:
+    """Brian2's integration step as assignments, and the method it took.
+
+    The results are named `<state>__new`; helpers end in `__k1` and the like. Unit names are
+    numbers in coherent units.
+
+    Raises:
+        EquationError: if the method cannot integrate these equations.
+    """
+    noisy = any(name.startswith("xi") for line in lines for name in names_in(line.expression or "0"))
+    methods = (_AUTO_NOISY if noisy else _AUTO) if method == "auto" else (method,)
+    if unknown := set(methods) - set(METHODS):
+        raise EquationError(
+            f"{where}: method must be auto, {', '.join(METHODS)}; found `{unknown.pop()}`"
+        )
+    units: dict[str, Dimension] = {}
+
+    def symbolic(text: str) -> str:
+        for name in names_in(text) if text else ():
+            defined = name in parameters or name in {line.name for line in lines}
+            if not defined and name not in CONSTANTS and (unit := unit_number(name)):
+                units[_UNIT + name] = unit[1]
+                text = re.sub(rf"\b{name}\b", _UNIT + name, text)
+        return text
+
+    text = [
+        str(line._replace(expression=symbolic(line.expression), flags=(), unit=_base(line.unit)))
+        for line in lines
+    ]
+    for name, dimension in {**parameters, **units}.items():
+        text.append(f"{name} : {brian_unit(dimension)} (constant)")
+    reason = ""
+    for choice in methods:
+        code, reason = _abstract_code("\n".join(text), choice)
+        if not reason:
+            return _renamed(code, [ln.name for ln in lines if ln.kind == "differential"]), choice
+    raise EquationError(
+        f"{where}: method `{methods[-1]}` cannot integrate these equations ({reason}); "
+        f"give another `method`"
+    )
+
+
+def _base(unit: str) -> str:
+    """The base unit Brian2 insists on after the colon (`volt`, where people write `mV`)."""
+    return brian_unit(unit_dimension(unit, f"unit `{unit}`"))
+
+
+def _abstract_code(text: str, method: str) -> tuple[str, str]:
+    package = brian2()
+    from brian2.stateupdaters.base import UnsupportedEquationsException
+    from brian2.utils.logger import catch_logs
+
+    # Brian2 warns that the group is never simulated; that is the purpose here.
+    with catch_logs():
+        group = package.NeuronGroup(1, text, method=method, namespace={}, name="ember_step*")
+        try:
+            group.state_updater.before_run({})
+            return group.state_updater.abstract_code, ""
+        except UnsupportedEquationsException as error:
+            return "", str(error).splitlines()[0]
+        except Exception as error:  # sympy and Brian2 raise many kinds on what they cannot solve
+            return "", f"{type(error).__name__}: {str(error).splitlines()[0]}"
+        finally:
+            del group
+
+
+def _renamed(code: str, states: Sequence[str]) -> list[tuple[str, str]]:
+    def name(found: re.Match[str]) -> str:
+        word = found[0]
+        if word.startswith(_UNIT):
+            unit = unit_number(word[len(_UNIT) :])
+            assert unit is not None  # it was a unit when it was renamed
+            return repr(unit[0])
+        if word.startswith("_"):
+            bare = word[1:]
+            return f"{bare}__new" if bare in states else f"{word.strip('_')}__aux"
+        return word
+
+    assignments = []
+    for line in code.splitlines():
+        left, _, right = line.strip().partition(" = ")
+        if not right or left in states:  # `v = _v` closes the step; back ends do that
+            continue
+        assignments.append(
+            (re.sub(r"\b[A-Za-z_]\w*\b", name, left), re.sub(r"\b[A-Za-z_]\w*\b", name, right))
+        )
+    return assignments

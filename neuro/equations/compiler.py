@@ -1,0 +1,183 @@
+"""Composed model text -> StepProgram, by way of Brian2; kept on disk once derived."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import tempfile
+from importlib.metadata import version
+from pathlib import Path
+
+from neuro.equations.compose import WEIGHT, Composed
+from neuro.equations.program import Assignment, StepProgram
+from neuro.equations.syntax import names_in
+from neuro.errors import EquationError
+from neuro.units import Dimension
+
+__all__ = ["cache_folder", "compile_step"]
+
+_FORMAT = "1"  # raise when what this file derives from the same text changes
+_memory: dict[str, StepProgram] = {}
+
+
+def cache_folder() -> Path:
+    """Where derived programs and compiled kernels are kept: `$EMBER_CACHE` or the user's cache.
+
+    The folder is made on demand; where that fails, a temporary folder serves for this process.
+    """
+    home = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
+    folder = Path(os.environ.get("EMBER_CACHE") or os.path.join(home, "ember"))
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return folder
+    except OSError:
+        return _scratch()
+
+
+_scratch_folder: list[tempfile.TemporaryDirectory[str]] = []
+
+
+def _scratch() -> Path:
+    if not _scratch_folder:
+        _scratch_folder.append(tempfile.TemporaryDirectory(prefix="ember-cache-"))
+    return Path(_scratch_folder[0].name)
+
+
+def compile_step(composed: Composed, weights: list[Dimension]) -> StepProgram:
+    """The step program of a composed model, checked for dimensions.
+
+    Args:
+        weights: The dimension of the weight that arrives at each port.
+
+    Raises:
+        EquationError: if text, names or dimensions are wrong, or the method cannot integrate it.
+    """
+    key = _key(composed, weights)
+    if key in _memory:
+        return _memory[key]
+    path = cache_folder() / f"step-{key}.json"
+    try:
+        program = StepProgram.from_json(path.read_text())
+    except (OSError, ValueError, TypeError):  # absent or damaged: derive it again
+        program = _derive(composed, weights)
+        _keep(path, program.to_json())
+    _memory[key] = program
+    return program
+
+
+def _key(composed: Composed, weights: list[Dimension]) -> str:
+    parts = (
+        _FORMAT, version("brian2"), version("sympy"), composed.name, composed.text,
+        composed.threshold, composed.reset, composed.refractory, composed.method, composed.on_pre,
+        sorted((name, tuple(map(str, q.dimension))) for name, q in composed.parameters.items()),
+        sorted((name, tuple(map(str, dim))) for name, dim in composed.inputs.items()),
+        sorted(composed.initial), [tuple(map(str, w)) for w in weights],
+    )  # fmt: skip
+    return hashlib.blake2b(repr(parts).encode(), digest_size=16).hexdigest()
+
+
+def _keep(path: Path, text: str) -> None:
+    """Several processes may derive the same program: the last whole file wins."""
+    try:
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".step-")
+        with os.fdopen(handle, "w") as file:
+            file.write(text)
+        os.replace(name, path)
+    except OSError:  # a full or read-only disk costs time, not the run
+        pass
+
+
+def _derive(composed: Composed, weights: list[Dimension]) -> StepProgram:
+    from neuro.equations import _brian
+    from neuro.equations.dimensions import check_dimensions
+
+    where = f"model `{composed.name}`"
+    dimensions = check_dimensions(composed, weights)
+    states = tuple(line.name for line in composed.lines if line.kind == "differential")
+    held = {line.name for line in composed.lines if "unless refractory" in line.flags}
+    if held and not (composed.refractory and composed.threshold):
+        raise EquationError(
+            f"{where}: `(unless refractory)` needs a threshold and a refractory time"
+        )
+    given = {name: q.dimension for name, q in composed.parameters.items()} | dict(composed.inputs)
+
+    active: list[Assignment] = []
+    resting: list[Assignment] = []
+    method = composed.method
+    if states:
+        active, method = _brian.step_code(composed.lines, given, composed.method, where)
+        if held:
+            moving = [line for line in composed.lines if line.name not in held]
+            fixed = given | {name: dimensions[name] for name in held}
+            if any(line.kind == "differential" for line in moving):
+                resting, _ = _brian.step_code(moving, fixed, method, where)
+            resting = resting + [(f"{name}__new", name) for name in sorted(held)]
+    known = {*dimensions, WEIGHT}
+    subexpressions = _ordered(
+        [(ln.name, _numbers(ln.expression, known)) for ln in composed.lines
+         if ln.kind == "subexpression"], where,
+    )  # fmt: skip
+    reset = tuple((s.name, _numbers(s.expression, known)) for s in composed.reset)
+    general = any(
+        not s.increment or names_in(s.increment) & set(states)
+        for statements in composed.on_pre for s in statements
+    )  # fmt: skip
+    deliveries = tuple(
+        tuple((s.name, _numbers(s.increment or s.expression, known)) for s in statements)
+        for statements in composed.on_pre
+    )
+    text = " ".join(
+        [composed.text, composed.threshold, *(s.expression for s in composed.reset)]
+    )
+    features = {f"{method} integration"} if states else set()
+    if re.search(r"\bxi\w*\b", composed.text):
+        features.add("white noise")
+    if re.search(r"\brandn?\(", text):
+        features.add("random numbers")
+    if general:
+        features.add("state-dependent on_pre")
+    if composed.threshold:
+        features.add("spikes")
+    return StepProgram(
+        name=composed.name,
+        states=states,
+        parameters=tuple(composed.parameters),
+        inputs=tuple(composed.inputs),
+        units={name: dimension.unit for name, dimension in dimensions.items()},
+        subexpressions=subexpressions,
+        active=tuple(active),
+        resting=tuple(resting),
+        threshold=_numbers(composed.threshold, known),
+        reset=reset,
+        refractory=_numbers(composed.refractory, known),
+        deliveries=deliveries,
+        method=method,
+        features=tuple(sorted(features)),
+    )
+
+
+def _numbers(expression: str, known: set[str]) -> str:
+    """Unit names of the text as coherent numbers."""
+    from neuro.equations import _brian
+
+    for name in names_in(expression) if expression else ():
+        if name not in known and (unit := _brian.unit_number(name)):
+            expression = re.sub(rf"\b{name}\b", repr(unit[0]), expression)
+    return expression
+
+
+def _ordered(assignments: list[Assignment], where: str) -> tuple[Assignment, ...]:
+    """Subexpressions, each after those it reads.
+
+    Raises:
+        EquationError: if they refer to each other in a circle.
+    """
+    left, done = dict(assignments), list[Assignment]()
+    while left:
+        ready = [name for name, text in left.items() if not names_in(text) & set(left)]
+        if not ready:
+            raise EquationError(f"{where}: {', '.join(left)} are defined by each other")
+        done.extend((name, left.pop(name)) for name in ready)
+    return tuple(done)

@@ -1,0 +1,170 @@
+"""Neuron text plus the text of the synapses that end on it: one model to integrate.
+
+Projections onto a population whose synapses have the same model and the same parameters are
+linear in the same variables, so they share one port: one set of state variables, whatever the
+number of projections. The variables of port k carry the suffix `_k`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from neuro.equations.syntax import Line, Statement, names_in, parse_lines, parse_statements
+from neuro.errors import EquationError, NetworkError
+from neuro.model import NeuronModel, SynapseModel
+from neuro.network import Projection
+from neuro.units import CURRENT, Dimension, Quantity, pA
+
+__all__ = ["WEIGHT", "Composed", "Port", "compose", "ports_of"]
+
+DRIVE = "I_ext"
+WEIGHT = "w__arriving"  # `w` in on_pre; a neuron may have a variable `w` of its own
+RESERVED = frozenset({"t", "dt", "i", "N", "I", "xi", "lastspike", "not_refractory"})
+
+
+@dataclass(frozen=True, eq=False)
+class Port:
+    """Where projections of one kind arrive on a population."""
+
+    suffix: str
+    synapse: SynapseModel
+    parameters: Mapping[str, Quantity]
+    projections: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Composed:
+    """A population's whole model: what the equation compiler reads.
+
+    `parameters` holds defaults (scalars); `dimensions` of every parameter, input and weight.
+    `on_pre` are the statements of each port, `WEIGHT` standing for the arriving weight.
+    """
+
+    name: str
+    lines: tuple[Line, ...]
+    threshold: str
+    reset: tuple[Statement, ...]
+    refractory: str
+    parameters: Mapping[str, Quantity]
+    inputs: Mapping[str, Dimension]
+    initial: Mapping[str, Quantity | str]
+    method: str
+    on_pre: tuple[tuple[Statement, ...], ...]
+
+    @property
+    def text(self) -> str:
+        """The equations as one text, for Brian2, provenance and cache keys."""
+        return "\n".join(map(str, self.lines))
+
+
+def ports_of(projections: Sequence[Projection]) -> tuple[Port, ...]:
+    """Group the projections that end on one population into shared ports, in order."""
+    kinds: dict[tuple[object, ...], list[Projection]] = {}
+    for projection in projections:
+        values = _parameters(projection)
+        key = (id(projection.synapse), tuple(sorted((k, float(v)) for k, v in values.items())))
+        kinds.setdefault(key, []).append(projection)
+    return tuple(
+        Port(
+            suffix=f"_{number}",
+            synapse=group[0].synapse,
+            parameters=_parameters(group[0]),
+            projections=tuple(p.name for p in group),
+        )
+        for number, group in enumerate(kinds.values(), start=1)
+    )
+
+
+def _parameters(projection: Projection) -> dict[str, Quantity]:
+    known = projection.synapse.parameters
+    unknown = set(projection.parameters) - set(known)
+    if unknown:
+        raise NetworkError(
+            f"projection `{projection.name}`: synapse `{projection.synapse.name}` has no "
+            f"parameter `{sorted(unknown)[0]}`, only {', '.join(known) or 'none'}"
+        )
+    return {**known, **projection.parameters}
+
+
+def compose(model: NeuronModel, ports: Sequence[Port] = ()) -> Composed:
+    """One model of a neuron and its ports.
+
+    Raises:
+        EquationError: if text cannot be read, or a name is taken, missing or reserved.
+        NetworkError: if synapses give a current to a model that has no `I`.
+    """
+    where = f"model `{model.name}`"
+    lines = list(parse_lines(model.equations, where))
+    parameters = dict(model.parameters)
+    own = {line.name for line in lines}
+    for name in [*own, *parameters, *model.inputs]:
+        if name in RESERVED:
+            raise EquationError(f"{where}: the name `{name}` is reserved; choose another")
+    for name in set(parameters) & own | set(parameters) & set(model.inputs):
+        raise EquationError(f"{where}: `{name}` must be defined once, found it twice")
+
+    initial, on_pre, currents = dict(model.initial), [], []
+    for port in ports:
+        synapse = _suffixed(port)
+        lines.extend(synapse.lines)
+        parameters.update(synapse.parameters)
+        on_pre.append(synapse.on_pre)
+        if port.synapse.current:
+            currents.append(port.synapse.current + port.suffix)
+
+    readers = [line.expression for line in lines if line.expression]
+    reads_current = any("I" in names_in(expression) for expression in readers)
+    if currents and not reads_current:
+        raise NetworkError(
+            f"{where} has no `I` in its equations, so synapses cannot drive it; add `I` to the "
+            f"membrane equation"
+        )
+    if reads_current:
+        parameters.setdefault(DRIVE, pA(0))
+        if parameters[DRIVE].dimension != CURRENT:
+            raise EquationError(f"{where}: `{DRIVE}` must be a current")
+        lines.append(Line("subexpression", "I", " + ".join([DRIVE, *currents]), "amp", ()))
+    return Composed(
+        name=model.name,
+        lines=tuple(lines),
+        threshold=model.threshold.strip(),
+        reset=parse_statements(model.reset, f"{where}: reset"),
+        refractory=model.refractory.strip(),
+        parameters=parameters,
+        inputs=dict(model.inputs),
+        initial=initial,
+        method=model.method,
+        on_pre=tuple(on_pre),
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Suffixed:
+    lines: tuple[Line, ...]
+    parameters: dict[str, Quantity]
+    on_pre: tuple[Statement, ...]
+
+
+def _suffixed(port: Port) -> _Suffixed:
+    """The port's synapse text with the suffix on every name of its own."""
+    where = f"synapse `{port.synapse.name}`"
+    lines = parse_lines(port.synapse.equations, where)
+    own = {line.name for line in lines} | set(port.parameters)
+
+    def rename(text: str, weight: str = "w") -> str:
+        new = {name: name + port.suffix for name in own} | {"w": weight}
+        return re.sub(r"\b[A-Za-z]\w*\b", lambda m: new.get(m[0], m[0]), text)
+
+    return _Suffixed(
+        lines=tuple(
+            line._replace(name=line.name + port.suffix, expression=rename(line.expression))
+            for line in lines
+        ),
+        parameters={name + port.suffix: value for name, value in port.parameters.items()},
+        on_pre=tuple(
+            Statement(rename(s.name), rename(s.expression, WEIGHT), rename(s.increment, WEIGHT))
+            for s in parse_statements(port.synapse.on_pre, f"{where}: on_pre")
+        ),
+    )

@@ -1,0 +1,166 @@
+"""Do the dimensions of a model agree, and if not, which term is wrong?"""
+
+from __future__ import annotations
+
+import ast
+from collections import Counter
+from collections.abc import Mapping
+
+from neuro.equations import _brian
+from neuro.equations.compose import WEIGHT, Composed, Port, compose
+from neuro.equations.syntax import CONSTANTS, names_in, parse_expression
+from neuro.errors import EquationError, nearest
+from neuro.model import NeuronModel, SynapseModel
+from neuro.units import CAPACITANCE, NUMBER, TIME, Dimension, Quantity, mV
+
+__all__ = ["check_dimensions", "check_model", "check_synapse"]
+
+_PER_FARAD = Dimension(*(-power for power in CAPACITANCE))
+_CLOCK = {"t": TIME, "dt": TIME, "i": NUMBER, "N": NUMBER}
+
+
+def check_model(model: NeuronModel) -> None:
+    """Check a neuron model by itself: text, names and dimensions.
+
+    Raises:
+        EquationError: naming the equation and the term that is wrong.
+    """
+    check_dimensions(compose(model))
+
+
+def check_synapse(synapse: SynapseModel) -> None:
+    """Check a synapse model against a membrane `v` in volt.
+
+    Raises:
+        EquationError: naming the equation and the term that is wrong.
+    """
+    membrane = NeuronModel(
+        name="membrane", equations="dv/dt = I*probe : volt",
+        parameters={"probe": Quantity(1, _PER_FARAD)}, initial={"v": mV(0)},
+    )  # fmt: skip
+    check_dimensions(
+        compose(membrane, [Port("", synapse, dict(synapse.parameters), ())]),
+        weights=[synapse.weight.dimension],
+    )
+
+
+def check_dimensions(composed: Composed, weights: list[Dimension] | None = None) -> dict[str, Dimension]:
+    """Check a composed model; the dimension of every name in it.
+
+    Args:
+        weights: Dimension of each port's weight `w`, to check its `on_pre` statements.
+
+    Raises:
+        EquationError: naming the equation and the term that is wrong.
+    """
+    where = f"model `{composed.name}`"
+    dimensions = dict(_CLOCK)
+    dimensions.update({name: value.dimension for name, value in composed.parameters.items()})
+    dimensions.update(composed.inputs)
+    for line in composed.lines:
+        dimensions[line.name] = _brian.unit_dimension(
+            line.unit, f"{where}: equation of `{line.name}`"
+        )
+    for line in composed.lines:
+        if not line.expression:
+            raise EquationError(
+                f"{where}: `{line.name}` has no equation; give it a value under parameters instead"
+            )
+        wanted = dimensions[line.name]
+        if line.kind == "differential":
+            wanted = wanted._replace(time=wanted.time - 1)
+        left = f"d{line.name}/dt" if line.kind == "differential" else line.name
+        known = dict(dimensions)
+        known.update(
+            # White noise: its square integrates over time to a number.
+            {name: _root_rate() for name in names_in(line.expression) if name.startswith("xi")}
+        )
+        _check(line.expression, wanted, known, f"{where}: {left}")
+    if composed.threshold:
+        parse_expression(composed.threshold, f"{where}: threshold")
+        _check(composed.threshold, NUMBER, dimensions, f"{where}: threshold")
+    for name, expression, _ in composed.reset:
+        _check_statement(name, expression, dimensions, composed, f"{where}: reset")
+    if composed.refractory:
+        parse_expression(composed.refractory, f"{where}: refractory")
+        _check(composed.refractory, TIME, dimensions, f"{where}: refractory")
+    for number, statements in enumerate(composed.on_pre):
+        known = dict(dimensions)
+        if weights is not None:
+            known[WEIGHT] = weights[number]
+        for name, expression, _ in statements:
+            if weights is not None:
+                _check_statement(name, expression, known, composed, f"{where}: on_pre")
+    states = {line.name for line in composed.lines if line.kind == "differential"}
+    for name, value in composed.initial.items():
+        if name not in states:
+            raise EquationError(f"{where}: initial `{name}` is no state{nearest(name, states)}")
+        found = dimensions.get(value) if isinstance(value, str) else value.dimension
+        if found != dimensions[name]:
+            raise EquationError(
+                f"{where}: initial `{name}` must be a {dimensions[name]}, found `{value}`"
+            )
+    return dimensions
+
+
+def _root_rate() -> Dimension:
+    return Dimension(time=TIME.time / -2)
+
+
+def _check_statement(
+    name: str, expression: str, known: Mapping[str, Dimension], composed: Composed, where: str
+) -> None:
+    states = {line.name for line in composed.lines if line.kind == "differential"}
+    if name not in states:
+        raise EquationError(f"{where}: `{name}` is no state variable{nearest(name, states)}")
+    _check(expression, known[name], known, f"{where} of `{name}`")
+
+
+def _check(
+    expression: str, wanted: Dimension, known: Mapping[str, Dimension], where: str
+) -> None:
+    tree = parse_expression(expression, where)
+    for name in sorted(names_in(tree)):
+        if name not in known and name not in CONSTANTS and _brian.unit_number(name) is None:
+            raise EquationError(
+                f"{where}: unknown name `{name}`{nearest(name, known)} Give it a value under "
+                f"parameters, or an equation."
+            )
+    _check_sums(tree, known, where)
+    try:
+        found = _brian.dimension_of(ast.unparse(tree), known)
+    except EquationError as error:
+        raise EquationError(f"{where}: in `{expression}`: {error}") from None
+    if found != wanted:
+        raise EquationError(
+            f"{where} = {expression}: the right-hand side must be in {wanted.unit}, "
+            f"found {found.unit}"
+        )
+
+
+def _check_sums(tree: ast.expr, known: Mapping[str, Dimension], where: str) -> None:
+    """Innermost sums first, so that the one wrong term is named and not what holds it."""
+    for child in ast.iter_child_nodes(tree):
+        if isinstance(child, ast.expr):
+            _check_sums(child, known, where)
+    if not (isinstance(tree, ast.BinOp) and isinstance(tree.op, (ast.Add, ast.Sub))):
+        return
+    terms = [ast.unparse(term) for term in _terms(tree)]
+    try:
+        found = [_brian.dimension_of(term, known) for term in terms]
+    except EquationError:
+        return  # a term is wrong inside; `_check` reports it with the reason
+    usual = Counter(found).most_common(1)[0][0]
+    for term, dimension in zip(terms, found, strict=True):
+        if dimension != usual:
+            others = next(t for t, d in zip(terms, found, strict=True) if d == usual)
+            raise EquationError(
+                f"{where}: term `{term}` is in {dimension.unit}, "
+                f"but `{others}` beside it is in {usual.unit}"
+            )
+
+
+def _terms(tree: ast.expr) -> list[ast.expr]:
+    if isinstance(tree, ast.BinOp) and isinstance(tree.op, (ast.Add, ast.Sub)):
+        return [*_terms(tree.left), *_terms(tree.right)]
+    return [tree]

@@ -1,0 +1,88 @@
+"""StepProgram: what one time step of a population does, as inert, readable data.
+
+Brian2 derives the integration step; back ends print this program in their own language. The
+program knows nothing of sizes, values or the network, so one program serves every population
+and every sweep point of the same text, and is kept on disk as JSON.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+
+__all__ = ["Assignment", "StepProgram"]
+
+Assignment = tuple[str, str]
+"""`name = expression`, each name assigned once."""
+
+
+@dataclass(frozen=True)
+class StepProgram:
+    """One step of one composed model.
+
+    Attributes:
+        name: The model's name, for messages.
+        states: State variables, each stored for every cell.
+        parameters: Names whose values are bound at run time (scalars, or one a cell).
+        inputs: Names a `Drive` supplies over time.
+        units: Unit of each state, subexpression, parameter and input, as a person writes it.
+        subexpressions: Definitions in order of dependence, in terms of the names above.
+        active: Step outside the refractory period; the results are the names `new_<state>`.
+        resting: Step within it, when some variable is held; empty if nothing is held.
+        threshold: Condition for a spike, after the step; empty if it never spikes.
+        reset: Assignments to states at a spike.
+        refractory: Duration after a spike, an expression in ms; empty if none.
+        deliveries: Per port, `(state, increment)` for each arriving weight `w`.
+        method: The integrator that was used.
+        features: What a back end must be able to do to run this.
+    """
+
+    name: str
+    states: tuple[str, ...]
+    parameters: tuple[str, ...]
+    inputs: tuple[str, ...]
+    units: dict[str, str]
+    subexpressions: tuple[Assignment, ...]
+    active: tuple[Assignment, ...]
+    resting: tuple[Assignment, ...]
+    threshold: str
+    reset: tuple[Assignment, ...]
+    refractory: str
+    deliveries: tuple[tuple[Assignment, ...], ...]
+    method: str
+    features: tuple[str, ...]
+
+    def to_json(self) -> str:
+        """The program as JSON text."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> StepProgram:
+        """The program that `to_json` wrote."""
+
+        def frozen(value: object) -> object:
+            return tuple(map(frozen, value)) if isinstance(value, list) else value
+
+        return cls(**{key: frozen(value) for key, value in json.loads(text).items()})
+
+    def __str__(self) -> str:
+        """The step as a person would write it down."""
+        parts = [f"program {self.name} ({self.method})"]
+        parts.append(f"  states      {', '.join(self.states) or '-'}")
+        parts.append(f"  parameters  {', '.join(self.parameters) or '-'}")
+        if self.inputs:
+            parts.append(f"  inputs      {', '.join(self.inputs)}")
+        for title, assignments in (
+            ("step", self.active), ("step while refractory", self.resting), ("reset", self.reset),
+        ):  # fmt: skip
+            if assignments:
+                parts.append(f"  {title}:")
+                parts.extend(f"    {name} = {expression}" for name, expression in assignments)
+            if title != "reset" and assignments is self.active and self.threshold:
+                parts.append(f"  spike if {self.threshold}")
+        if self.refractory:
+            parts.append(f"  refractory for {self.refractory}")
+        for number, delivery in enumerate(self.deliveries, start=1):
+            for name, increment in delivery:
+                parts.append(f"  a spike at port {number}: {name} += {increment}")
+        return "\n".join(parts)

@@ -1,0 +1,174 @@
+"""The closed language of model text: which Python expressions are allowed, and no others.
+
+Everything a user writes passes `parse_expression` or `parse_statements` before any other tool
+sees it, so text from an untrusted config can name variables and call the listed functions,
+and do nothing else.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from typing import NamedTuple
+
+from neuro.errors import EquationError, nearest
+
+__all__ = [
+    "CONSTANTS", "FUNCTIONS", "Line", "Statement", "parse_expression", "parse_lines",
+    "parse_statements", "names_in",
+]  # fmt: skip
+
+FUNCTIONS = frozenset(
+    "exp log log10 sqrt sin cos tan sinh cosh tanh arcsin arccos arctan abs sign floor ceil clip "
+    "exprel int rand randn".split()
+)
+CONSTANTS = {"pi": 3.141592653589793, "e": 2.718281828459045}
+_NODES = (
+    ast.Expression, ast.BinOp, ast.UnaryOp, ast.BoolOp, ast.Compare, ast.Call, ast.Name, ast.Load,
+    ast.Constant, ast.Add, ast.Sub, ast.Mult, ast.Div, ast.Mod, ast.Pow, ast.FloorDiv, ast.USub,
+    ast.UAdd, ast.Not, ast.And, ast.Or, ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.Eq, ast.NotEq,
+)  # fmt: skip
+
+
+class Line(NamedTuple):
+    """One equation: `dx/dt = expression : unit (flags)`, `x = expression : unit`, `x : unit`."""
+
+    kind: str  # "differential", "subexpression" or "parameter"
+    name: str
+    expression: str
+    unit: str
+    flags: tuple[str, ...]
+
+    def __str__(self) -> str:
+        flags = f" ({', '.join(self.flags)})" if self.flags else ""
+        if self.kind == "parameter":
+            return f"{self.name} : {self.unit}{flags}"
+        left = f"d{self.name}/dt" if self.kind == "differential" else self.name
+        return f"{left} = {self.expression} : {self.unit}{flags}"
+
+
+class Statement(NamedTuple):
+    """`name = expression`; an augmented assignment is spelled out, and remembered."""
+
+    name: str
+    expression: str
+    increment: str = ""  # the right-hand side, where it was written `name += increment`
+
+
+_LINE = re.compile(
+    r"^\s*(?:d(?P<d>[A-Za-z]\w*)/dt\s*=\s*(?P<de>[^:]+)"
+    r"|(?P<s>[A-Za-z]\w*)\s*=\s*(?P<se>[^:]+)"
+    r"|(?P<p>[A-Za-z]\w*)\s*)"
+    r":\s*(?P<unit>[\w*/.\s()-]*?[\w)])\s*(?:\((?P<flags>(?:unless refractory|shared|constant|,|\s)+)\))?\s*$"
+)
+
+
+def parse_lines(text: str, where: str) -> tuple[Line, ...]:
+    """Split model text into its equations, one a line; a line may go on after `\\` or a bracket.
+
+    Raises:
+        EquationError: naming the line that is no equation, or a name defined twice.
+    """
+    lines: list[Line] = []
+    for raw in _logical_lines(text):
+        found = _LINE.match(raw)
+        if found is None:
+            raise EquationError(
+                f"{where}: an equation must read `dx/dt = … : unit`, `x = … : unit` or "
+                f"`x : unit`, found `{raw.strip()}`"
+            )
+        flags = tuple(flag.strip() for flag in (found["flags"] or "").split(",") if flag.strip())
+        unit = found["unit"].strip()
+        if found["d"]:
+            line = Line("differential", found["d"], found["de"].strip(), unit, flags)
+        elif found["s"]:
+            line = Line("subexpression", found["s"], found["se"].strip(), unit, flags)
+        else:
+            line = Line("parameter", found["p"], "", unit, flags)
+        if line.expression:
+            parse_expression(line.expression, f"{where}: equation of `{line.name}`")
+        if line.name in {other.name for other in lines}:
+            raise EquationError(f"{where}: `{line.name}` must be defined once, found it twice")
+        lines.append(line)
+    return tuple(lines)
+
+
+def _logical_lines(text: str) -> list[str]:
+    logical: list[str] = []
+    pending = ""
+    for raw in text.splitlines():
+        raw = raw.split("#", 1)[0].rstrip()
+        if not raw.strip():
+            continue
+        pending = f"{pending} {raw.strip()}" if pending else raw.strip()
+        if pending.endswith("\\"):
+            pending = pending[:-1].rstrip()
+            continue
+        if pending.count("(") > pending.count(")"):
+            continue
+        logical.append(pending)
+        pending = ""
+    if pending:
+        logical.append(pending)
+    return logical
+
+
+def parse_expression(text: str, where: str) -> ast.expr:
+    """The syntax tree of one expression of the closed language.
+
+    Raises:
+        EquationError: if it is not an expression, or uses anything outside the language.
+    """
+    try:
+        tree = ast.parse(" ".join(text.split()), mode="eval")
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        raise EquationError(f"{where}: cannot read the expression `{text.strip()}`") from None
+    for node in ast.walk(tree):
+        if not isinstance(node, _NODES):
+            raise EquationError(
+                f"{where}: `{text.strip()}` uses {type(node).__name__}, which model text may not; "
+                f"use arithmetic, comparisons and the functions {', '.join(sorted(FUNCTIONS))}"
+            )
+        if isinstance(node, ast.Call):
+            called = node.func.id if isinstance(node.func, ast.Name) else "?"
+            if called not in FUNCTIONS or node.keywords:
+                raise EquationError(
+                    f"{where}: unknown function `{called}` in `{text.strip()}`"
+                    + nearest(called, FUNCTIONS)
+                )
+        if isinstance(node, ast.Constant) and not (
+            isinstance(node.value, (int, float)) or node.value in (True, False)
+        ):
+            raise EquationError(f"{where}: `{text.strip()}` holds {node.value!r}, not a number")
+        if isinstance(node, ast.Compare) and len(node.ops) != 1:
+            raise EquationError(f"{where}: write `a < b and b < c` for `{text.strip()}`")
+    return tree.body
+
+
+def parse_statements(text: str, where: str) -> tuple[Statement, ...]:
+    """Assignments `x = …`, `x += …`, `x *= …`, parted by `;` or line ends, in order.
+
+    Raises:
+        EquationError: if one is no such assignment.
+    """
+    statements = []
+    for part in re.split(r"[;\n]", text):
+        if not part.strip():
+            continue
+        found = re.match(r"^\s*([A-Za-z]\w*)\s*([-+*/]?)=(?!=)\s*(.+?)\s*$", part)
+        if found is None:
+            raise EquationError(f"{where}: expected `x = …` or `x += …`, found `{part.strip()}`")
+        name, operator, right = found.groups()
+        parse_expression(right, where)
+        whole = f"{name} {operator} ({right})" if operator else right
+        statements.append(Statement(name, whole, right if operator == "+" else ""))
+    return tuple(statements)
+
+
+def names_in(expression: str | ast.AST) -> set[str]:
+    """The variables an expression reads; functions are not among them."""
+    tree = ast.parse(expression, mode="eval") if isinstance(expression, str) else expression
+    called = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
+    return {
+        node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and id(node) not in called
+    }
