@@ -6,6 +6,7 @@ import json
 import os
 import socket
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -14,9 +15,9 @@ from typing import Any
 
 from neuro.errors import StoreError
 
-__all__ = ["HEARTBEAT_S", "Holder", "holder", "locked"]
+__all__ = ["Holder", "holder", "locked"]
 
-HEARTBEAT_S = 10.0
+_HEARTBEAT_S = 10.0
 """How often a sweep touches its lock."""
 
 _SILENT_S = 120.0
@@ -37,8 +38,8 @@ class Holder(dict[str, Any]):
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[Path]:
-    """Hold `folder` for this process; gives the lock file, to be touched every `HEARTBEAT_S`.
+def locked(folder: Path) -> Iterator[None]:
+    """Hold `folder` for this process, and touch the lock as long as it lives.
 
     A lock left by a process that is dead (same machine) or silent (another machine) is taken
     over.
@@ -67,9 +68,12 @@ def locked(folder: Path) -> Iterator[Path]:
         break
     else:
         raise StoreError(f"`{folder}` is being taken by another sweep at this moment; try again")
+    ended = threading.Event()
+    threading.Thread(target=_beat, args=(lock, ended), daemon=True).start()
     try:
-        yield lock
+        yield
     finally:
+        ended.set()
         # Somebody who thought this process dead may own the lock by now.
         with suppress(OSError):
             if lock.read_text() == mine:
@@ -88,6 +92,12 @@ def holder(folder: Path) -> Holder | None:
     if found.get("host") == _host() and isinstance(found.get("pid"), int):
         return found if _alive(found["pid"], found.get("started")) else None
     return found if _silence_s(lock) < _SILENT_S else None
+
+
+def _beat(lock: Path, ended: threading.Event) -> None:
+    while not ended.wait(_HEARTBEAT_S):
+        with suppress(OSError):
+            os.utime(lock)
 
 
 def _clear(lock: Path) -> None:

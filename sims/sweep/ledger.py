@@ -1,11 +1,11 @@
 """The folder of a sweep: plain files, each written whole, are all the book-keeping there is.
 
-    sweep.json        what was asked for: the config, the varied keys, every point's id
-    jobs/<id>.json    one finished or failed point: status, measures, timings
-    logs/<id>.log     what that point wrote to stdout and stderr, each attempt after a header
-    runs/<id>.h5      its whole run file, with `keep: runs`
-    table.csv, table.parquet, *.png    made of the job files at the end
-    sweep.lock        while a sweep is at work
+sweep.json        what was asked for: the config, the varied keys, every point's id
+jobs/<id>.json    one finished or failed point: status, measures, timings
+logs/<id>.log     what that point wrote to stdout and stderr, each attempt after a header
+runs/<id>.h5      its whole run file, with `keep: runs`
+table.csv, table.parquet, *.png    made of the job files at the end
+sweep.lock        while a sweep is at work
 """
 
 from __future__ import annotations

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import hashlib
 import json
 from collections.abc import Callable, Mapping
@@ -11,6 +10,7 @@ from typing import Any, Protocol
 
 from neuro.errors import ConfigError, EmberError, UnitError
 from neuro.units import NUMBER, parse_quantity
+from sims.config.overrides import put
 from sims.config.sweep import SweepSection
 from sims.sweep.axes import combinations, surface
 
@@ -96,15 +96,11 @@ def make_plan(
     )
     for values in rows:
         for seed in seeds:
-            config = copy.deepcopy(dict(base))
-            for key, value in values.items():
-                _put(config, key, value)
-            if seed is not None:
-                config["seed"] = seed
+            given = values if seed is None else {**values, "seed": seed}
             try:
-                checked = check(config)
+                checked = check(put(base, given))
             except EmberError as error:
-                raise ConfigError(f"sweep point {_spell(values)}: {error}") from None
+                raise ConfigError(f"sweep point {_spell(given)}: {error}") from None
             if checked.hash in where:
                 raise ConfigError(
                     f"sweep points must differ, found points {where[checked.hash] + 1} and "
@@ -124,33 +120,6 @@ def _seeds(section: SweepSection, first: int) -> list[int] | list[None]:
     if isinstance(section.seeds, int):
         return list(range(first, first + section.seeds))
     return list(section.seeds)
-
-
-def _put(config: dict[str, Any], key: str, value: Any) -> None:
-    """Set a dotted key; levels that are not there are made, for the check to judge."""
-    *parents, last = key.split(".")
-    here: Any = config
-    for part in parents:
-        if isinstance(here, list):
-            here = here[_index(here, part, key)]
-        else:
-            if here.get(part) is None:
-                here[part] = {}
-            here = here[part]
-        if not isinstance(here, (dict, list)):
-            raise ConfigError(f"sweep.vary: `{key}` goes through `{part}`, which is {here!r}")
-    if isinstance(here, list):
-        here[_index(here, last, key)] = value
-    else:
-        here[last] = value
-
-
-def _index(items: list[Any], part: str, key: str) -> int:
-    if not part.isdecimal() or int(part) >= len(items):
-        raise ConfigError(
-            f"sweep.vary: `{key}` needs a position 0..{len(items) - 1} in its list, found `{part}`"
-        )
-    return int(part)
 
 
 def _column(key: str, values: list[Any]) -> Column:

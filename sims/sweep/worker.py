@@ -13,7 +13,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -63,6 +63,7 @@ class Outcome:
     Attributes:
         error: One line; empty when done.
         accident: Whether another attempt may end differently.
+        recorded: Whether the worker wrote the job file itself.
     """
 
     id: str
@@ -70,6 +71,7 @@ class Outcome:
     error: str = ""
     accident: bool = False
     attempt: int = 1
+    recorded: bool = True
 
 
 RunPoint = Callable[[Job], PointResult]
@@ -93,9 +95,7 @@ def simulate(job: Job) -> PointResult:
         from sims.store import write_run
 
         write_run(Ledger(Path(job.folder)).runs / f"{job.id}.h5", run, force=True)
-    return PointResult(
-        measures, dict(run.recording.timings), run.provenance.peak_memory_bytes
-    )
+    return PointResult(measures, dict(run.recording.timings), run.provenance.peak_memory_bytes)
 
 
 def run_job(job: Job, run_point: RunPoint = simulate) -> Outcome:
@@ -116,7 +116,7 @@ def run_job(job: Job, run_point: RunPoint = simulate) -> Outcome:
     before = ledger.job(job.id)
     if before is not None and before["status"] == "done":
         return Outcome(job.id, done=True, attempt=job.attempt)
-    started = datetime.now(timezone.utc)
+    started = datetime.now(UTC)
     clock = time.perf_counter()
     result, outcome = PointResult({}), Outcome(job.id, done=True, attempt=job.attempt)
     with _ALONE, _captured(ledger.log(job.id), job):
@@ -124,9 +124,7 @@ def run_job(job: Job, run_point: RunPoint = simulate) -> Outcome:
             result = run_point(job)
         except Exception as error:
             traceback.print_exc()
-            outcome = Outcome(
-                job.id, False, _one_line(error), _is_accident(error), job.attempt
-            )
+            outcome = Outcome(job.id, False, _one_line(error), _is_accident(error), job.attempt)
         sys.stdout.flush()
         sys.stderr.flush()
     ledger.write_job(
@@ -167,13 +165,12 @@ def _is_accident(error: Exception) -> bool:
 @contextmanager
 def _captured(path: Path, job: Job) -> Iterator[None]:
     """Send this process's stdout and stderr, native libraries' too, to the end of a log."""
-    with open(path, "a", encoding="utf-8", errors="backslashreplace") as log:
-        now = datetime.now(timezone.utc).isoformat(timespec="seconds")
+    # Line by line, so that what a killed process said is kept.
+    with open(path, "a", 1, encoding="utf-8", errors="backslashreplace") as log:
+        now = datetime.now(UTC).isoformat(timespec="seconds")
         log.write(
-            f"=== attempt {job.attempt} at {now} on {socket.gethostname()}, "
-            f"process {os.getpid()}\n"
+            f"=== attempt {job.attempt} at {now} on {socket.gethostname()}, process {os.getpid()}\n"
         )
-        log.flush()
         streams: tuple[TextIO, TextIO] = (sys.stdout, sys.stderr)
         for stream in streams:
             stream.flush()
@@ -186,7 +183,6 @@ def _captured(path: Path, job: Job) -> Iterator[None]:
                 warnings.simplefilter("default")
                 yield
         finally:
-            log.flush()
             sys.stdout, sys.stderr = streams
             for fd, copy in saved:
                 os.dup2(copy, fd)

@@ -1,0 +1,211 @@
+"""Where points run: in this process, on a local Dask cluster, or on one at an address."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import queue
+import time
+import warnings
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any, Protocol, TypeAlias
+
+from neuro.errors import EmberError, SimulationError
+from sims.sweep.worker import Job, Outcome, RunPoint, run_job
+
+__all__ = ["Pool", "here", "local_cluster", "remote_cluster"]
+
+# Dask's own annotations are partial: its classes are used untyped.
+Client: TypeAlias = Any
+Future: TypeAlias = Any
+
+_GONE_S = 60.0
+"""How long a cluster may have no connection or, if local, no worker before it is given up.
+
+Engineering choice: a worker that was killed is replaced within seconds.
+"""
+
+
+class Pool(Protocol):
+    """Something that runs jobs, some at a time, and reports how each ended."""
+
+    @property
+    def room(self) -> int:
+        """How many more jobs it wants now."""
+
+    def submit(self, job: Job) -> None:
+        """Hand over a job."""
+
+    def wait(self, timeout_s: float) -> Outcome | None:
+        """The next job that ended; None if none did in time."""
+
+
+class _Here:
+    """Runs one job at a time in this process, when waited for."""
+
+    def __init__(self, run_point: RunPoint) -> None:
+        self._run_point = run_point
+        self._waiting: deque[Job] = deque()
+
+    @property
+    def room(self) -> int:
+        return 1 - len(self._waiting)
+
+    def submit(self, job: Job) -> None:
+        self._waiting.append(job)
+
+    def wait(self, timeout_s: float) -> Outcome | None:
+        return run_job(self._waiting.popleft(), self._run_point) if self._waiting else None
+
+
+class _OnDask:
+    """Runs jobs as Dask tasks; a task that Dask gives up becomes a failed outcome."""
+
+    def __init__(
+        self, client: Client, run_point: RunPoint, most: Callable[[], int], *, own: bool
+    ) -> None:
+        self._client, self._run_point, self._most, self._own = client, run_point, most, own
+        self._ended: queue.SimpleQueue[Future] = queue.SimpleQueue()
+        self._running: dict[str, tuple[Job, Future]] = {}
+        self._last_seen = time.monotonic()
+
+    @property
+    def room(self) -> int:
+        return self._most() - len(self._running)
+
+    def submit(self, job: Job) -> None:
+        future = self._client.submit(
+            run_job,
+            job,
+            self._run_point,
+            key=f"ember-{job.id}-{job.attempt}-{time.monotonic_ns()}",
+            pure=False,
+            retries=0,
+        )
+        self._running[future.key] = job, future
+        future.add_done_callback(self._ended.put)
+
+    def wait(self, timeout_s: float) -> Outcome | None:
+        try:
+            future = self._ended.get(timeout=timeout_s)
+        except queue.Empty:
+            self._check_alive()
+            return None
+        self._last_seen = time.monotonic()
+        entry = self._running.pop(future.key, None)
+        return None if entry is None else _outcome(entry[0], future)
+
+    def _check_alive(self) -> None:
+        """Give up a cluster that is lost, rather than wait for ever.
+
+        Raises:
+            SimulationError: if there was no sign of life for a minute.
+        """
+        alive = self._client.status == "running" and (
+            not self._own or bool(self._client.scheduler_info(n_workers=-1)["workers"])
+        )
+        if alive:
+            self._last_seen = time.monotonic()
+        elif time.monotonic() - self._last_seen > _GONE_S or self._client.status == "closed":
+            raise SimulationError(
+                "the cluster is gone: no scheduler or no worker answered; what was finished is "
+                "kept, run the same command again"
+            )
+
+
+def _outcome(job: Job, future: Future) -> Outcome:
+    from distributed import KilledWorker
+
+    accident = True
+    if future.status == "finished":
+        with suppress(Exception):  # the connection may break while the answer travels
+            outcome: Outcome = future.result(timeout=30)
+            return outcome
+        error = "the worker's answer was lost"
+    elif future.status == "cancelled":
+        error = "the cluster lost this point"
+    else:
+        raised = future.exception(timeout=30)
+        accident = not isinstance(raised, EmberError)
+        error = " ".join(str(raised).split())
+        if isinstance(raised, KilledWorker):
+            error = "the worker process died while running this point (killed, or out of memory)"
+        elif accident:
+            error = f"{type(raised).__name__}: {error}"
+    return Outcome(job.id, False, error, accident, job.attempt, recorded=False)
+
+
+@contextmanager
+def here(run_point: RunPoint) -> Iterator[Pool]:
+    """One point after the other in this process: for debugging, and for tiny sweeps."""
+    yield _Here(run_point)
+
+
+@contextmanager
+def local_cluster(run_point: RunPoint, workers: int) -> Iterator[Pool]:
+    """A Dask cluster of `workers` processes on this machine, reachable from this machine only."""
+    import dask
+
+    distributed: Any = importlib.import_module("distributed")
+
+    settings: dict[str, Any] = {
+        # A point whose worker died comes back here at once and is counted, see `execute`.
+        "distributed.scheduler.allowed-failures": 0,
+        "distributed.worker.preload": ["sims.sweep.worker"],
+    }
+    with (
+        dask.config.set(settings),
+        _quiet(),
+        distributed.LocalCluster(
+            n_workers=workers,
+            threads_per_worker=1,
+            processes=True,
+            host="127.0.0.1",
+            dashboard_address=None,
+            scheduler_kwargs={"dashboard": False, "dashboard_address": "127.0.0.1:0"},
+            # Dask would pause a worker that holds much memory, and a large network may.
+            memory_limit=0,
+            silence_logs=logging.CRITICAL,
+        ) as cluster,
+        distributed.Client(cluster, set_as_default=False) as client,
+    ):
+        yield _OnDask(client, run_point, lambda: workers, own=True)
+
+
+@contextmanager
+def remote_cluster(run_point: RunPoint, address: str, points: int) -> Iterator[Pool]:
+    """The Dask cluster whose scheduler listens at `address`, such as `tcp://node:8786`.
+
+    All points are handed over at once, so that a cluster that adapts sees how much there is.
+
+    Raises:
+        SimulationError: if nothing answers there.
+    """
+    distributed: Any = importlib.import_module("distributed")
+    with _quiet():
+        try:
+            client = distributed.Client(address, timeout=20, set_as_default=False)
+        except (OSError, ValueError, TimeoutError) as error:
+            reason = " ".join(str(error).split())
+            raise SimulationError(
+                f"expected a Dask scheduler at `{address}`, found none ({reason}); start one with "
+                "`dask scheduler`, or leave out --cluster"
+            ) from None
+        with client:
+            yield _OnDask(client, run_point, lambda: points, own=False)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Dask's own log speaks of ports and restarts; what matters of it reaches us as outcomes."""
+    logger = logging.getLogger("distributed")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", module=r"distributed\..*")
+            yield
+    finally:
+        logger.setLevel(level)
