@@ -267,6 +267,9 @@ def _read_seeds(found: object) -> int | tuple[int, ...] | None:
 Seeds = Annotated[
     int | tuple[int, ...] | None,
     PlainValidator(_read_seeds),
+    PlainSerializer(
+        lambda seeds: list(seeds) if isinstance(seeds, tuple) else seeds, return_type=Any
+    ),
     WithJsonSchema(
         {
             "anyOf": [
