@@ -165,9 +165,10 @@ def _abstract_code(text: str, method: str) -> tuple[str, str]:
     from brian2.stateupdaters.base import UnsupportedEquationsException
     from brian2.utils.logger import catch_logs
 
-    # Brian2 warns that the group is never simulated; that is the purpose here.
     with catch_logs():
         group = package.NeuronGroup(1, text, method=method, namespace={}, name="ember_step*")
+        # When it is collected, Brian2 would warn that it was never simulated, which is meant.
+        group._network = "derivation only"
         try:
             group.state_updater.before_run({})
             return group.state_updater.abstract_code, ""
@@ -175,8 +176,6 @@ def _abstract_code(text: str, method: str) -> tuple[str, str]:
             return "", str(error).splitlines()[0]
         except Exception as error:  # sympy and Brian2 raise many kinds on what they cannot solve
             return "", f"{type(error).__name__}: {str(error).splitlines()[0]}"
-        finally:
-            del group
 
 
 def _renamed(code: str, states: Sequence[str]) -> list[tuple[str, str]]:
