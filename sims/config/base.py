@@ -23,9 +23,8 @@ from pydantic import (
 from pydantic_core import CoreSchema, core_schema
 
 from neuro import units
-from neuro.errors import nearest
 from neuro.units import Dimension, Quantity, parse_quantity
-from sims.config.errors import KeyProblem, one_line, shown
+from sims.config.errors import KeyProblem, hint, one_line, shown
 
 __all__ = [
     "Capacitance", "Concentration", "Conductance", "Current", "Fraction01", "Frequency",
@@ -72,8 +71,7 @@ class StrictModel(BaseModel):
             raise KeyProblem(f"expected a mapping with {_listed(known)}, found {shown(data)}")
         for key in data:
             if key not in known and key not in cls.model_fields:
-                hint = nearest(str(key), known)
-                raise KeyProblem(f"unknown key{hint or f', expected {_listed(known)}'}", (key,))
+                raise KeyProblem(f"unknown key{hint(key, known)}", (key,))
         return data
 
 

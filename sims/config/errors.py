@@ -10,7 +10,7 @@ from neuro.errors import ConfigError, nearest
 if TYPE_CHECKING:
     from pydantic import ValidationError
 
-__all__ = ["TAG", "KeyPath", "KeyProblem", "Where", "one_line", "refusal", "shown", "spell"]
+__all__ = ["TAG", "KeyPath", "KeyProblem", "Where", "hint", "one_line", "refusal", "shown", "spell"]
 
 KeyPath: TypeAlias = tuple[str | int, ...]
 
@@ -58,6 +58,17 @@ def shown(value: object, limit: int = 60) -> str:
         text = str(value)
     text = " ".join(text.split())
     return f"`{text if len(text) <= limit else text[: limit - 3] + '...'}`"
+
+
+def hint(name: object, known: Iterable[str]) -> str:
+    """The nearest known name, or all of them where none is near and they are few."""
+    known = list(known)
+    near = nearest(str(name), known)
+    if near or not known or len(known) > 12:
+        return near
+    return f", expected {'one of ' if len(known) > 1 else ''}" + ", ".join(
+        f"`{other}`" for other in known
+    )
 
 
 def refusal(where: Where, path: Sequence[str | int], problem: str) -> ConfigError:

@@ -141,6 +141,10 @@ class _Walk:
         if not isinstance(node, yaml.ScalarNode) or node.tag != "tag:yaml.org,2002:str":
             raise refusal(where, path, f"expected plain YAML, found the tag `{node.tag}`")
         text = str(node.value)
+        if node.style == "|":  # so that an error can name the line of an equation
+            for number in range(text.count("\n")):
+                place = Where(self.source, node.start_mark.line + 2 + number)
+                self.places[(*path, number)] = place
         return text if node.style else _plain(text)
 
 

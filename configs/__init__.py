@@ -1,0 +1,1 @@
+"""Experiments that come with Ember, run by name: `ember run startle`."""

@@ -1,0 +1,142 @@
+"""The schema of a run: what an experiment file may say."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, TypeAlias
+
+from pydantic import Field, field_validator, model_validator
+
+import circuits
+import encoders
+from circuits.circuit import CIRCUITS
+from encoders.encoding import ENCODERS
+from neuro.units import ms
+from sims.config.base import Listing, Name, Positive, StrictModel, Timespan
+from sims.config.errors import KeyProblem, shown
+from sims.config.modulation import TransmitterSpec
+from sims.config.registered import RegisteredCircuit, RegisteredEncoder, default_encoder
+from sims.config.sweep import SweepSection
+
+__all__ = ["BackendSpec", "OutputSpec", "RecordSpec", "RunConfig", "TraceSpec", "run_schema"]
+
+RunName: TypeAlias = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$")]
+
+
+class BackendSpec(StrictModel):
+    """What computes the run. Only `name` may also be given alone: `backend: brian`."""
+
+    name: Literal["numba", "brian"] = "numba"
+    """`ember list backends` says what each can do."""
+    threads: Positive | None = None
+    """Threads; the result does not depend on them."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_its_name(cls, data: Any) -> Any:
+        return {"name": data} if isinstance(data, str) else data
+
+
+class TraceSpec(StrictModel):
+    """A variable to keep over time."""
+
+    population: str
+    """A population of this run, by its name or as `circuit.output`."""
+    variable: Name
+    """A state variable of its model, such as `v`."""
+    cells: Listing[Annotated[int, Field(ge=0)]] = ()
+    """Which cells; all if left out."""
+    every: Timespan | None = None
+    """Sampling interval; that of `record` if left out."""
+
+
+class RecordSpec(StrictModel):
+    """What to keep besides the spikes, which are always kept."""
+
+    every: Timespan = ms(1)
+    """Sampling interval of modulators and traces."""
+    traces: Listing[TraceSpec] = ()
+    """Variables to keep over time."""
+
+
+class OutputSpec(StrictModel):
+    """Where the run file goes."""
+
+    file: str | None = None
+    """Path of the run file; `runs/NAME.h5` if left out."""
+
+
+class RunConfig(StrictModel):
+    """One experiment: a stimulus, circuits, modulation, and what to record."""
+
+    name: RunName
+    """Name of the experiment; the file's own name if left out."""
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
+    """The one seed that every random number follows from."""
+    duration: Timespan
+    """Biological time to simulate."""
+    dt: Timespan = ms(0.1)
+    """Time step."""
+    backend: BackendSpec = BackendSpec()
+    """What computes it."""
+    stimulus: dict[Name, RegisteredEncoder] = Field(default_factory=dict)
+    """What reaches the animal, by name; `name.output` is what circuits listen to."""
+    circuits: dict[Name, RegisteredCircuit] = Field(default_factory=dict)
+    """Registered circuits with their settings, or circuits written out, by name."""
+    modulation: dict[Name, TransmitterSpec] = Field(default_factory=dict)
+    """Transmitters, by name."""
+    record: RecordSpec = RecordSpec()
+    """What to keep."""
+    output: OutputSpec = OutputSpec()
+    """Where it goes."""
+    sweep: SweepSection | None = None
+    """What varies, for `ember sweep`."""
+    files: dict[str, str] = Field(default_factory=dict)
+    """Content hash of each file the stimulus reads, by path; Ember writes it to check a re-run."""
+
+    @field_validator("stimulus", mode="before")
+    @classmethod
+    def _encoder_from_the_name(cls, data: Any) -> Any:
+        if not isinstance(data, Mapping):
+            return data
+        return {name: _with_encoder(str(name), given) for name, given in data.items()}
+
+    @model_validator(mode="after")
+    def _names_are_told_apart(self) -> RunConfig:
+        for name in self.circuits:
+            if name in self.stimulus:
+                raise KeyProblem(
+                    "a stimulus has this name too, so references could mean either; rename one",
+                    ("circuits", name),
+                )
+        if self.dt > self.duration:
+            raise KeyProblem(
+                f"expected at most the duration {self.duration}, found {self.dt}", ("dt",)
+            )
+        return self
+
+
+def _with_encoder(name: str, given: Any) -> Any:
+    if not isinstance(given, Mapping) or "encoder" in given:
+        return given
+    encoder = default_encoder(name)
+    if encoder is None:
+        raise KeyProblem(
+            f"the key `encoder` is missing: only {shown('sound, heat and path')} have a default "
+            f"(see `ember list encoders`)",
+            (name,),
+        )
+    return {"encoder": encoder, **given}
+
+
+_schema_of: tuple[object, ...] = ()
+
+
+def run_schema() -> type[RunConfig]:
+    """`RunConfig`, knowing every circuit and encoder that is registered by now."""
+    global _schema_of
+    registered = (circuits, encoders, *CIRCUITS, *ENCODERS)
+    if registered != _schema_of:
+        RunConfig.model_rebuild(force=True)
+        _schema_of = registered
+    return RunConfig

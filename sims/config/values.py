@@ -1,0 +1,197 @@
+"""A parameter's value in a config: one for all, one per cell, or drawn from a distribution.
+
+20 mV                                   the same for every cell or edge
+[20 mV, 21 mV, 19 mV]                   one per cell
+{normal: {mean: 20 mV, sd: 1 mV}}       drawn; `low` and `high` cut it off
+{uniform: {low: 19 mV, high: 21 mV}}    drawn evenly
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, TypeAlias
+
+import numpy as np
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic_core import CoreSchema, core_schema
+
+from neuro.errors import UnitError
+from neuro.network import Normal, Uniform, Value
+from neuro.units import NUMBER, TIME, Dimension, Quantity, parse_quantity
+from sims.config.errors import KeyPath, KeyProblem, hint, shown
+
+__all__ = [
+    "AnySpread", "Delay", "Spread", "SpreadOrName", "Spreading", "as_value", "central",
+    "check_dimension",
+]  # fmt: skip
+
+Spread: TypeAlias = Quantity | Normal | Uniform | tuple[Quantity, ...]
+"""What the field holds; `as_value` makes it what a network wants."""
+
+_FORMS = {"normal": ("mean", "sd", "low", "high"), "uniform": ("low", "high")}
+_NEEDED = {"normal": ("mean", "sd"), "uniform": ("low", "high")}
+
+
+@dataclass(frozen=True)
+class Spreading:
+    """Pydantic metadata for a `Spread` of one dimension; None takes any."""
+
+    dimension: Dimension | None = None
+    ge: float = -math.inf
+    names: bool = False
+    """Whether the name of a parameter may stand for its value."""
+
+    def read(self, value: object) -> Spread | str:
+        """The value a config gives.
+
+        Raises:
+            UnitError, KeyProblem: if a unit is missing or wrong, or the form is none of the four.
+        """
+        if isinstance(value, (Quantity, Normal, Uniform)):
+            return value
+        if isinstance(value, (list, tuple)):
+            if not value:
+                raise KeyProblem("expected one value per cell, found an empty list")
+            first = self._one(value[0], (0,), self.dimension)
+            rest = [self._one(v, (i,), first.dimension) for i, v in enumerate(value[1:], start=1)]
+            return (first, *rest)
+        if isinstance(value, Mapping):
+            return self._drawn(value)
+        if self.names and isinstance(value, str) and value.strip().isidentifier():
+            return value.strip()
+        return self._one(value, (), self.dimension)
+
+    def _one(self, value: object, at: KeyPath, expected: Dimension | None) -> Quantity:
+        try:
+            quantity = parse_quantity(value, expected)
+        except UnitError as error:
+            raise KeyProblem(str(error), at) from None
+        if not math.isfinite(quantity):
+            raise KeyProblem(f"expected a finite number, found {shown(value)}", at)
+        if quantity < self.ge:
+            least = Quantity(self.ge, quantity.dimension)
+            raise KeyProblem(f"expected at least {least}, found {shown(value)}", at)
+        return quantity
+
+    def _drawn(self, value: Mapping[str, Any]) -> Normal | Uniform:
+        if len(value) != 1:
+            raise KeyProblem(f"expected one of `normal`, `uniform`, found {shown(value)}")
+        ((law, given),) = value.items()
+        if law not in _FORMS:
+            raise KeyProblem(
+                f"unknown distribution{hint(law, _FORMS)}",
+                (law,),
+            )
+        if not isinstance(given, Mapping):
+            raise KeyProblem(
+                f"expected {{{', '.join(_NEEDED[law])}}}, found {shown(given)}", (law,)
+            )
+        for key in given:
+            if key not in _FORMS[law]:
+                raise KeyProblem(f"unknown key{hint(key, _FORMS[law])}", (law, key))
+        for key in _NEEDED[law]:
+            if key not in given:
+                raise KeyProblem(f"the key `{key}` is missing", (law,))
+        lead = _NEEDED[law][0]
+        first = self._one(given[lead], (law, lead), self.dimension)
+        read = {k: self._one(v, (law, k), first.dimension) for k, v in given.items() if k != "sd"}
+        if law == "uniform":
+            if read["low"] > read["high"]:
+                raise KeyProblem(
+                    f"expected low <= high, found {read['low']}, {read['high']}", (law,)
+                )
+            return Uniform(read["low"], read["high"])
+        sd = Spreading()._one(given["sd"], (law, "sd"), first.dimension)
+        if sd < 0:
+            raise KeyProblem(
+                f"expected a standard deviation of at least 0, found {sd}", (law, "sd")
+            )
+        low = float(read.get("low", max(-math.inf, self.ge)))
+        high = float(read.get("high", math.inf))
+        if low > high:
+            raise KeyProblem(f"expected low <= high, found {read}", (law,))
+        return Normal(first, sd, low=low, high=high)
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        return core_schema.no_info_plain_validator_function(
+            self.read,
+            serialization=core_schema.plain_serializer_function_ser_schema(_written),
+        )
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        quantity: dict[str, Any] = {"type": ["string", "number"]}
+        if self.dimension is not None and self.dimension != NUMBER:
+            quantity = {"type": "string", "examples": [f"20 {self.dimension.unit}"]}
+        laws = [
+            {
+                "type": "object",
+                "properties": {
+                    law: {
+                        "type": "object",
+                        "properties": dict.fromkeys(keys, quantity),
+                        "required": list(_NEEDED[law]),
+                        "additionalProperties": False,
+                    }
+                },
+                "required": [law],
+                "additionalProperties": False,
+            }
+            for law, keys in _FORMS.items()
+        ]
+        return {"anyOf": [quantity, {"type": "array", "items": quantity, "minItems": 1}, *laws]}
+
+
+def _written(spread: Spread | str) -> Any:
+    if isinstance(spread, str):
+        return spread
+    if isinstance(spread, tuple):
+        return [_written(quantity) for quantity in spread]
+    if isinstance(spread, Uniform):
+        return {"uniform": {"low": _written(spread.low), "high": _written(spread.high)}}
+    if isinstance(spread, Normal):
+        ends = {
+            key: _written(Quantity(end, spread.mean.dimension))
+            for key, end in (("low", spread.low), ("high", spread.high))
+            if math.isfinite(end)
+        }
+        return {"normal": {"mean": _written(spread.mean), "sd": _written(spread.sd), **ends}}
+    return float(spread) if spread.dimension == NUMBER else spread.text
+
+
+def central(spread: Spread) -> Quantity:
+    """One typical value: the mean, the middle, the first cell's."""
+    if isinstance(spread, tuple):
+        return spread[0]
+    if isinstance(spread, Normal):
+        return spread.mean
+    if isinstance(spread, Uniform):
+        return Quantity((spread.low + spread.high) / 2, spread.low.dimension)
+    return spread
+
+
+def check_dimension(spread: Spread, expected: Dimension, at: KeyPath) -> None:
+    """Refuse a value of another dimension than its parameter has.
+
+    Raises:
+        KeyProblem: naming the unit it needs.
+    """
+    try:
+        parse_quantity(central(spread), expected)
+    except UnitError as error:
+        raise KeyProblem(str(error), at) from None
+
+
+def as_value(spread: Spread) -> Value:
+    """The same as a network holds it."""
+    return np.array(spread, dtype=np.float64) if isinstance(spread, tuple) else spread
+
+
+AnySpread: TypeAlias = Annotated[Spread, Spreading()]
+SpreadOrName: TypeAlias = Annotated[Spread | str, Spreading(names=True)]
+Delay: TypeAlias = Annotated[Spread, Spreading(TIME, ge=0.0)]
