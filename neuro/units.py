@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CAPACITANCE", "CONCENTRATION", "CONDUCTANCE", "CURRENT", "FREQUENCY", "LENGTH", "LEVEL",
-    "NUMBER", "TEMPERATURE", "TIME", "VOLTAGE",
+    "NUMBER", "SPEED", "TEMPERATURE", "TIME", "VOLTAGE",
     "Capacitance", "Concentration", "Conductance", "Current", "Dimension", "Frequency", "Length",
-    "Level", "Quantity", "Temperature", "Time", "Voltage",
-    "Hz", "celsius", "dB", "m", "ms", "mV", "nM", "nS", "pA", "pF", "parse_quantity",
+    "Level", "Quantity", "Speed", "Temperature", "Time", "Voltage",
+    "Hz", "celsius", "dB", "m", "m_per_s", "ms", "mV", "nM", "nS", "pA", "pF", "parse_quantity",
 ]  # fmt: skip
 
 
@@ -62,21 +62,23 @@ CAPACITANCE = _dimension(current=1, time=1, voltage=-1)
 FREQUENCY = _dimension(time=-1)
 CONCENTRATION = _dimension(concentration=1)
 LENGTH = _dimension(length=1)
+SPEED = _dimension(length=1, time=-1)
 TEMPERATURE = _dimension(temperature=1)
 LEVEL = _dimension(level=1)
 
 _NAMES = {
     NUMBER: "number", TIME: "time", VOLTAGE: "voltage", CURRENT: "current",
     CONDUCTANCE: "conductance", CAPACITANCE: "capacitance", FREQUENCY: "frequency",
-    CONCENTRATION: "concentration", LENGTH: "length", TEMPERATURE: "temperature",
+    CONCENTRATION: "concentration", LENGTH: "length", SPEED: "speed", TEMPERATURE: "temperature",
     LEVEL: "sound level",
 }  # fmt: skip
 _UNITS = {
     NUMBER: "1", TIME: "ms", VOLTAGE: "mV", CURRENT: "pA", CONDUCTANCE: "nS", CAPACITANCE: "pF",
-    FREQUENCY: "Hz", CONCENTRATION: "nM", LENGTH: "m", TEMPERATURE: "degC", LEVEL: "dB",
+    FREQUENCY: "Hz", CONCENTRATION: "nM", LENGTH: "m", SPEED: "m/s", TEMPERATURE: "degC",
+    LEVEL: "dB",
 }  # fmt: skip
-# How many of the written unit make one coherent unit: only a rate differs (1/ms = 1000 Hz).
-_SURFACE = {FREQUENCY: 1000.0}
+# How many of the written unit make one coherent unit: 1/ms = 1000 Hz, 1 m/ms = 1000 m/s.
+_SURFACE = {FREQUENCY: 1000.0, SPEED: 1000.0}
 _BASE_UNITS = ("ms", "mV", "pA", "nM", "m", "degC", "dB")
 
 
@@ -124,7 +126,7 @@ class Quantity(float):
         >>> ms(0.1 + 0.2).text, Hz(40).text
         ('0.30000000000000004 ms', '40 Hz')
         """
-        shift = 3 if self.dimension == FREQUENCY else 0  # a decimal shift loses no digit
+        shift = 3 if self.dimension in _SURFACE else 0  # a decimal shift loses no digit
         number = Decimal(float.__repr__(self)).scaleb(shift)
         if number.is_finite() and number and -7 < number.adjusted() < 16:
             number_text = f"{number.normalize():f}"
@@ -174,6 +176,11 @@ def m(value: float) -> Quantity:
     return Quantity(value, LENGTH)
 
 
+def m_per_s(value: float) -> Quantity:
+    """`value` metres per second; the float inside is per millisecond."""
+    return Quantity(value / 1000.0, SPEED)
+
+
 def celsius(value: float) -> Quantity:
     """`value` degrees Celsius (an absolute temperature, not a difference)."""
     return Quantity(value, TEMPERATURE)
@@ -193,6 +200,7 @@ Capacitance = Annotated[Quantity, CAPACITANCE]
 Frequency = Annotated[Quantity, FREQUENCY]
 Concentration = Annotated[Quantity, CONCENTRATION]
 Length = Annotated[Quantity, LENGTH]
+Speed = Annotated[Quantity, SPEED]
 Temperature = Annotated[Quantity, TEMPERATURE]
 Level = Annotated[Quantity, LEVEL]
 

@@ -1,0 +1,118 @@
+"""Voices of speakers drawn at random: calm, distressed, and the sound of the startle demo.
+
+Calm and distressed differ by micro-timing alone: jitter, shimmer, breathiness and tremor. Mean
+F0, contour, vowel, vocal-tract length, open quotient, envelope and level come from one
+distribution; the same seed is the same speaker saying the same in both states.
+
+| measure | calm | distressed | published |
+|---|---|---|---|
+| local jitter | 0.3–0.8 % | 1.5–3.5 % | 0.5–0.6 % in healthy adults (Naufel de Felippe et al. 2006); 1.04 % is MDVP's limit for a disordered voice |
+| local shimmer | 1.5–3.5 % | 6–12 % | 0.2 dB, or 2.3 %, in healthy adults (same); 3.81 % is MDVP's limit |
+| noise to voice | −26 to −20 dB | −14 to −8 dB | harmonics-to-noise ratio 20 dB and more in healthy voices (Boersma 1993); under 7 dB is disordered |
+| tremor of F0 | 0.3–1 % at 4–6 Hz | 2–4 % at 6–10 Hz | physiological tremor up to 1–2 %, 4–10 Hz; engineering choice |
+
+That distress is heard in them: more jitter makes an infant's cry more aversive at equal F0
+(Protopapas & Eimas 1997, J Acoust Soc Am 102:3723); jitter rises with felt negative affect
+(Kappen et al. 2022, Behav Res Methods 54:910). The ranges for distress are engineering choices
+above the clinical limits: two clearly separate classes, not a model of any recording.
+"""  # noqa: E501
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from encoders.sound import Sound
+from encoders.source_filter import BANDWIDTHS_HZ, HIGHER_HZ, VOWELS_HZ, Voice, synthesize
+from neuro.wiring import generator
+
+__all__ = ["Voice", "calm", "distressed", "embedded_sound", "synthesize"]
+
+RATE_HZ = 16000
+
+# low and high of an even draw, in the order calm, distressed; noise in dB re voice
+JITTER = ((0.003, 0.008), (0.015, 0.035))
+SHIMMER = ((0.015, 0.035), (0.06, 0.12))
+NOISE_DB = ((-26.0, -20.0), (-14.0, -8.0))
+TREMOR_HZ = ((4.0, 6.0), (6.0, 10.0))
+TREMOR_DEPTH = ((0.003, 0.01), (0.02, 0.04))
+
+
+def calm(seed: int) -> Voice:
+    """A calm utterance of speaker `seed`."""
+    return _in_state(seed, 0)
+
+
+def distressed(seed: int) -> Voice:
+    """The same speaker's utterance in distress: other micro-timing, nothing else."""
+    return _in_state(seed, 1)
+
+
+def embedded_sound(name: Literal["startle", "calm", "distressed"], speaker: int = 0) -> Sound:
+    """A sound that needs no file.
+
+    `calm` and `distressed` last 1 s. `startle` lasts 1.5 s: a calm murmur from 0.1 s to 0.7 s,
+    silence, and at 0.9 s a cry that is 40 dB louder and rises within 2 ms, as an acoustic
+    startle needs (rise below about 10 ms: Koch 1999, Prog Neurobiol 59:107).
+    """
+    if name != "startle":
+        voice = (calm if name == "calm" else distressed)(speaker)
+        samples = synthesize(voice, duration_s=1.0, sample_rate_hz=RATE_HZ, seed=speaker)
+        return Sound(samples, RATE_HZ, f"the embedded sound `{name}`")
+    cry = replace(
+        distressed(speaker),
+        f0_hz=2.0 * distressed(speaker).f0_hz,
+        contour=((0.0, 0.9), (0.2, 1.1), (1.0, 0.9)),
+        envelope=((0.0, 0.0), (0.004, 1.0), (0.7, 0.8), (1.0, 0.0)),
+    )
+    samples = np.zeros(round(1.5 * RATE_HZ))
+    for voice, begins_s, lasts_s, gain in ((calm(speaker), 0.1, 0.6, 0.01), (cry, 0.9, 0.5, 1.0)):
+        first = round(begins_s * RATE_HZ)
+        uttered = synthesize(voice, duration_s=lasts_s, sample_rate_hz=RATE_HZ, seed=speaker)
+        samples[first : first + uttered.size] = gain * uttered
+    return Sound(samples, RATE_HZ, "the embedded sound `startle`")
+
+
+def _in_state(seed: int, state: int) -> Voice:
+    speaker = _speaker(seed)
+    rng = generator(seed, "state", state)
+
+    def within(ranges: tuple[tuple[float, float], ...]) -> float:
+        return float(rng.uniform(*ranges[state]))
+
+    return replace(
+        speaker,
+        jitter=within(JITTER),
+        shimmer=within(SHIMMER),
+        breathiness=10.0 ** (within(NOISE_DB) / 20.0),
+        tremor_hz=within(TREMOR_HZ),
+        tremor_depth=within(TREMOR_DEPTH),
+    )
+
+
+def _speaker(seed: int) -> Voice:
+    """What both states share; the ranges span women and men."""
+    rng = generator(seed, "speaker")
+    f0_hz = float(np.exp(rng.uniform(np.log(100.0), np.log(250.0))))
+    vowel = VOWELS_HZ[sorted(VOWELS_HZ)[rng.integers(len(VOWELS_HZ))]]
+    # Women's formants lie some 17 % above men's (Peterson & Barney 1952), so length follows F0.
+    scale = 1.0 + 0.17 * (f0_hz - 100.0) / 150.0 + float(rng.uniform(-0.04, 0.04))
+    heights = 1.0 + rng.uniform(-0.06, 0.06, 3)
+    points = tuple(zip((0.0, 0.5, 1.0), map(float, heights / _mean_of_lines(heights)), strict=True))
+    rise, fall = rng.uniform(0.03, 0.08), rng.uniform(0.1, 0.25)
+    return Voice(
+        f0_hz=f0_hz,
+        contour=points,
+        open_quotient=float(rng.uniform(0.5, 0.7)),
+        formants_hz=tuple(float(scale * f) for f in vowel + HIGHER_HZ),
+        bandwidths_hz=BANDWIDTHS_HZ,
+        envelope=((0.0, 0.0), (float(rise), 1.0), (float(1 - fall), 1.0), (1.0, 0.0)),
+    )
+
+
+def _mean_of_lines(heights: NDArray[np.float64]) -> float:
+    """Mean over time of lines through values at 0, 1/2 and 1."""
+    return float(heights @ np.array([0.25, 0.5, 0.25]))
