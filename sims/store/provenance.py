@@ -49,7 +49,7 @@ def collect(
 
 def versions() -> dict[str, str]:
     """Version of Python, Ember and each installed package that can change a result."""
-    found = {"python": platform.python_version()}
+    found = {"python": platform.python_version(), "ember-neuro": "not installed"}
     for package in _PACKAGES:
         try:
             found[package] = metadata.version(package)

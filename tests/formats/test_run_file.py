@@ -248,7 +248,7 @@ def test_bmtk_reads_the_traces(run: Run, run_file: Path) -> None:
 @pytest.mark.parametrize("every_ms", [0.1, 0.3, 0.7, 1 / 3, 0.025, 1.1])
 def test_bmtk_counts_every_frame(tmp_path: Path, run: Run, every_ms: float) -> None:
     """It takes `int(stop / dt)`, which is one short wherever the quotient rounds down."""
-    for n_frames in (1, 3, 7, 10, 49, 57):
+    for n_frames in (1, 3, 7, 15, 43, 57):  # each short for one of the steps
         trace = Trace("p", "v", "mV", np.array([0]), every_ms, np.zeros((n_frames, 1)))
         recording = replace(run.recording, traces={"p.v": trace})
         path = write_run(tmp_path / "x.h5", replace(run, recording=recording), force=True)
