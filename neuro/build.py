@@ -14,9 +14,19 @@ from numpy.typing import ArrayLike, NDArray
 
 from neuro.equations import Composed, Port, StepProgram, compile_step, compose, ports_of
 from neuro.errors import NetworkError, SignalError, nearest
-from neuro.network import Drive, Network, Normal, Population, Projection, Source, Uniform, Value
+from neuro.network import (
+    Drive,
+    Network,
+    Normal,
+    Population,
+    Projection,
+    Source,
+    Uniform,
+    Value,
+    participants,
+)  # fmt: skip
 from neuro.units import Quantity
-from neuro.wiring import generator
+from neuro.wiring import Site, generator
 
 __all__ = ["Built", "BuiltPopulation", "BuiltProjection", "BuiltSource", "build", "steps_of"]
 
@@ -117,7 +127,7 @@ def build(network: Network, *, seed: int, dt_ms: float, wire: bool = True) -> Bu
         for number, port in enumerate(built.ports)
         for name in port.projections
     }
-    sites = {item.name: item.site for item in (*network.populations, *network.sources)}
+    sites = {item.name: item.site for item in participants(network)}
     projections = (
         tuple(_projection(p, ports[p.name], sites, seed, dt_ms) for p in network.projections)
         if wire
@@ -130,10 +140,6 @@ def build(network: Network, *, seed: int, dt_ms: float, wire: bool = True) -> Bu
 def _population(network: Network, population: Population, seed: int) -> BuiltPopulation:
     incoming = [p for p in network.projections if p.target == population.name]
     ports = ports_of(incoming)
-    by_name = {p.name: p for p in incoming}
-    for port in ports:
-        dimensions = {by_name[name].synapse.weight.dimension for name in port.projections}
-        assert len(dimensions) == 1  # one synapse model, one weight
     composed = compose(population.model, ports)
     program = compile_step(composed, [port.synapse.weight.dimension for port in ports])
     where = f"population `{population.name}`"
@@ -172,17 +178,21 @@ def _known(where: str, kind: str, name: str, known: Mapping[str, object] | Seque
 
 
 def _check_dimension(where: str, value: Value, expected: Quantity) -> None:
-    samples = {Normal: ("mean", "sd"), Uniform: ("low", "high")}.get(type(value))  # type: ignore[call-overload]
-    for one in [getattr(value, name) for name in samples] if samples else [value]:
+    if isinstance(value, Normal):
+        samples: list[object] = [value.mean, value.sd]
+    elif isinstance(value, Uniform):
+        samples = [value.low, value.high]
+    else:
+        samples = [value]
+    for one in samples:
         if isinstance(one, Quantity) and one.dimension != expected.dimension:
             raise NetworkError(
-                f"{where} must be a {expected.dimension} in {expected.dimension.unit}, found `{one}`"
+                f"{where} must be a {expected.dimension} in {expected.dimension.unit}, "
+                f"found `{one}`"
             )
 
 
-def _bind(
-    value: Value, n: int, where: str, seed: int, *stream: str
-) -> float | NDArray[np.float64]:
+def _bind(value: Value, n: int, where: str, seed: int, *stream: str) -> float | NDArray[np.float64]:
     if isinstance(value, (Normal, Uniform)):
         return value.draw(n, generator(seed, where, *stream))
     array = np.asarray(value, dtype=np.float64)
@@ -205,12 +215,12 @@ def _check_drive(drive: Drive, population: Population) -> None:
 
 
 def _projection(
-    projection: Projection, port: int, sites: Mapping[str, object], seed: int, dt_ms: float
+    projection: Projection, port: int, sites: Mapping[str, Site], seed: int, dt_ms: float
 ) -> BuiltProjection:
     where = f"projection `{projection.name}`"
     pre, post = sites[projection.source], sites[projection.target]
     same = projection.source == projection.target
-    edges = projection.rule.edges(pre, post, same, generator(seed, "edges", projection.name))  # type: ignore[arg-type]
+    edges = projection.rule.edges(pre, post, same, generator(seed, "edges", projection.name))
     n_edges = edges.source.size
     _check_dimension(f"{where}: weight", projection.weight, projection.synapse.weight)
     weight = _per_edge(projection.weight, n_edges, f"{where}: weight", seed)

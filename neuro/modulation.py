@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from neuro.units import Concentration, Time, nM, ms
+from neuro.units import Concentration, Time, ms, nM
 
 __all__ = ["Effect", "Receptor", "Transmitter", "effect_factor"]
 

@@ -18,7 +18,7 @@ from neuro.wiring import Rule, Site
 
 __all__ = [
     "Drive", "Network", "Normal", "Population", "Projection", "Record", "Source", "Uniform",
-    "Value",
+    "Value", "participants",
 ]  # fmt: skip
 
 
@@ -204,7 +204,14 @@ class Network:
         )
 
 
-def _unique(kind: str, items: Iterable[Population | Source | Projection | Transmitter | Receptor]) -> None:
+def participants(network: Network) -> list[Population | Source]:
+    """Everything that can send spikes: populations, then sources."""
+    return [*network.populations, *network.sources]
+
+
+def _unique(
+    kind: str, items: Iterable[Population | Source | Projection | Transmitter | Receptor]
+) -> None:
     for name, times in Counter(item.name for item in items).items():
         if times > 1:
             raise NetworkError(f"each {kind} needs a name of its own, found `{name}` {times} times")

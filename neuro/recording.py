@@ -37,7 +37,7 @@ class Trace:
     @property
     def times_ms(self) -> NDArray[np.float64]:
         """`(n_frames,)` time of each frame."""
-        return np.arange(self.data.shape[0]) * self.every_ms
+        return np.asarray(np.arange(self.data.shape[0]) * self.every_ms, np.float64)
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +52,7 @@ class Course:
     @property
     def times_ms(self) -> NDArray[np.float64]:
         """`(n_frames,)` time of each value."""
-        return np.arange(self.values.size) * self.every_ms
+        return np.asarray(np.arange(self.values.size) * self.every_ms, np.float64)
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,14 +82,16 @@ class Recording:
         """One row a spike: `population`, `unit`, `time_ms`."""
         import pandas
 
+        units = [np.zeros(0, np.int64), *(s.units for s in self.spikes.values())]
+        times = [np.zeros(0), *(s.times_ms for s in self.spikes.values())]
         return pandas.DataFrame(
             {
                 "population": pandas.Categorical(
                     np.repeat(list(self.spikes), [len(s) for s in self.spikes.values()]),
                     categories=list(self.spikes),
                 ),
-                "unit": np.concatenate([s.units for s in self.spikes.values()] or [[]]),
-                "time_ms": np.concatenate([s.times_ms for s in self.spikes.values()] or [[]]),
+                "unit": np.concatenate(units),
+                "time_ms": np.concatenate(times),
             }
         )
 

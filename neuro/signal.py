@@ -43,7 +43,7 @@ class Signal:
     @property
     def times_ms(self) -> NDArray[np.float64]:
         """`(n_frames,)` start of each frame."""
-        return np.arange(self.values.shape[0]) * self.dt_ms
+        return np.asarray(np.arange(self.values.shape[0]) * self.dt_ms, np.float64)
 
     @property
     def duration_ms(self) -> float:

@@ -76,9 +76,7 @@ def simulate(
         **(options or {}),
     )
     populations = {p.name: p for p in built.populations}
-    spikes = {
-        s.source.name: s.source.spikes.between(0.0, duration_ms) for s in built.sources
-    } | {
+    spikes = {s.source.name: s.source.spikes.between(0.0, duration_ms) for s in built.sources} | {
         name: Spikes(steps * dt_ms, units, n_units=populations[name].n, t_stop_ms=duration_ms)
         for name, (steps, units) in raw.spikes.items()
     }

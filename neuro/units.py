@@ -110,7 +110,7 @@ class Quantity(float):
         self.dimension = dimension
         return self
 
-    def __getnewargs__(self) -> tuple[float, Dimension]:  # so that copies and workers keep it
+    def __getnewargs__(self) -> tuple[float, Dimension]:  # type: ignore[override]  # so that copies and workers keep it
         return float(self), self.dimension
 
     def __repr__(self) -> str:
@@ -242,10 +242,10 @@ def dimension_from_si(
 
 
 @lru_cache(maxsize=1)
-def _registry() -> pint.UnitRegistry:
+def _registry() -> pint.UnitRegistry[float]:
     import pint  # 0.2 s: loaded when the first text is read
 
-    registry: pint.UnitRegistry = pint.UnitRegistry(autoconvert_offset_to_baseunit=False)
+    registry: pint.UnitRegistry[float] = pint.UnitRegistry(autoconvert_offset_to_baseunit=False)
     return registry
 
 

@@ -195,9 +195,7 @@ class Listed:
         return Edges(source, target)
 
 
-def _without_autapses(
-    source: NDArray[np.int64], target: NDArray[np.int64], drop: bool
-) -> Edges:
+def _without_autapses(source: NDArray[np.int64], target: NDArray[np.int64], drop: bool) -> Edges:
     if not drop:
         return Edges(source, target)
     keep = source != target

@@ -122,7 +122,9 @@ def step_code(
     Raises:
         EquationError: if the method cannot integrate these equations.
     """
-    noisy = any(name.startswith("xi") for line in lines for name in names_in(line.expression or "0"))
+    noisy = any(
+        name.startswith("xi") for line in lines for name in names_in(line.expression or "0")
+    )
     methods = (_AUTO_NOISY if noisy else _AUTO) if method == "auto" else (method,)
     if unknown := set(methods) - set(METHODS):
         raise EquationError(
@@ -182,9 +184,8 @@ def _renamed(code: str, states: Sequence[str]) -> list[tuple[str, str]]:
     def name(found: re.Match[str]) -> str:
         word = found[0]
         if word.startswith(_UNIT):
-            unit = unit_number(word[len(_UNIT) :])
-            assert unit is not None  # it was a unit when it was renamed
-            return repr(unit[0])
+            number, _ = unit_number(word[len(_UNIT) :]) or (1.0, None)
+            return repr(number)
         if word.startswith("_"):
             bare = word[1:]
             return f"{bare}__new" if bare in states else f"{word.strip('_')}__aux"

@@ -128,9 +128,7 @@ def _derive(composed: Composed, weights: list[Dimension]) -> StepProgram:
         tuple((s.name, _numbers(s.increment or s.expression, known)) for s in statements)
         for statements in composed.on_pre
     )
-    text = " ".join(
-        [composed.text, composed.threshold, *(s.expression for s in composed.reset)]
-    )
+    text = " ".join([composed.text, composed.threshold, *(s.expression for s in composed.reset)])
     features = {f"{method} integration"} if states else set()
     if re.search(r"\bxi\w*\b", composed.text):
         features.add("white noise")

@@ -44,7 +44,9 @@ def check_synapse(synapse: SynapseModel) -> None:
     )
 
 
-def check_dimensions(composed: Composed, weights: list[Dimension] | None = None) -> dict[str, Dimension]:
+def check_dimensions(
+    composed: Composed, weights: list[Dimension] | None = None
+) -> dict[str, Dimension]:
     """Check a composed model; the dimension of every name in it.
 
     Args:
@@ -116,9 +118,7 @@ def _check_statement(
     _check(expression, known[name], known, f"{where} of `{name}`")
 
 
-def _check(
-    expression: str, wanted: Dimension, known: Mapping[str, Dimension], where: str
-) -> None:
+def _check(expression: str, wanted: Dimension, known: Mapping[str, Dimension], where: str) -> None:
     tree = parse_expression(expression, where)
     for name in sorted(names_in(tree)):
         if name not in known and name not in CONSTANTS and _brian.unit_number(name) is None:

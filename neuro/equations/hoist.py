@@ -111,12 +111,10 @@ class Hoister:
         text = ast.unparse(tree)
         if text not in self._known:
             into, letter = (self.per_step, "s") if varies & TIME else (self.bound, "c")
-            if varies & TIME:  # its constant parts are still computed once
-                text_inside = ast.unparse(self._constants_out(tree))
-            else:
-                text_inside = text
+            # Of what changes each step, the constant parts are still computed once.
+            inside = ast.unparse(self._constants_out(tree)) if varies & TIME else text
             name = f"{letter}{len(into)}__"
-            into.append((name, text_inside))
+            into.append((name, inside))
             self.varies[name] = varies
             self._known[text] = name
         return ast.Name(self._known[text], ast.Load())
@@ -190,7 +188,7 @@ def evaluate(expression: str, values: Mapping[str, Any]) -> NDArray[np.float64]:
     def value(tree: ast.expr) -> Any:
         match tree:
             case ast.Constant(value=number):
-                return float(number) if not isinstance(number, bool) else number
+                return number if isinstance(number, bool) else float(number)  # type: ignore[arg-type]
             case ast.Name(id=name):
                 return values[name] if name in values else CONSTANTS[name]
             case ast.UnaryOp(op=ast.USub(), operand=operand):

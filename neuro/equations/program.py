@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
+from typing import Any
 
 __all__ = ["Assignment", "StepProgram"]
 
@@ -60,7 +61,7 @@ class StepProgram:
     def from_json(cls, text: str) -> StepProgram:
         """The program that `to_json` wrote."""
 
-        def frozen(value: object) -> object:
+        def frozen(value: Any) -> Any:
             return tuple(map(frozen, value)) if isinstance(value, list) else value
 
         return cls(**{key: frozen(value) for key, value in json.loads(text).items()})

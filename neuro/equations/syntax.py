@@ -18,10 +18,10 @@ __all__ = [
     "parse_statements", "names_in",
 ]  # fmt: skip
 
-FUNCTIONS = frozenset(
-    "exp log log10 sqrt sin cos tan sinh cosh tanh arcsin arccos arctan abs sign floor ceil clip "
-    "exprel int rand randn".split()
-)
+FUNCTIONS = frozenset({
+    "exp", "log", "log10", "sqrt", "sin", "cos", "tan", "sinh", "cosh", "tanh", "arcsin", "arccos",
+    "arctan", "abs", "sign", "floor", "ceil", "clip", "exprel", "int", "rand", "randn",
+})  # fmt: skip
 CONSTANTS = {"pi": 3.141592653589793, "e": 2.718281828459045}
 _NODES = (
     ast.Expression, ast.BinOp, ast.UnaryOp, ast.BoolOp, ast.Compare, ast.Call, ast.Name, ast.Load,
@@ -59,12 +59,13 @@ _LINE = re.compile(
     r"^\s*(?:d(?P<d>[A-Za-z]\w*)/dt\s*=\s*(?P<de>[^:]+)"
     r"|(?P<s>[A-Za-z]\w*)\s*=\s*(?P<se>[^:]+)"
     r"|(?P<p>[A-Za-z]\w*)\s*)"
-    r":\s*(?P<unit>[\w*/.\s()-]*?[\w)])\s*(?:\((?P<flags>(?:unless refractory|shared|constant|,|\s)+)\))?\s*$"
+    r":\s*(?P<unit>[\w*/.\s()-]*?[\w)])"
+    r"\s*(?:\((?P<flags>(?:unless refractory|shared|constant|,|\s)+)\))?\s*$"
 )
 
 
 def parse_lines(text: str, where: str) -> tuple[Line, ...]:
-    """Split model text into its equations, one a line; a line may go on after `\\` or a bracket.
+    """Split model text into its equations, one a line; a line goes on while a bracket is open.
 
     Raises:
         EquationError: naming the line that is no equation, or a name defined twice.

@@ -56,9 +56,7 @@ def shuffled_information(
 ) -> NDArray[np.float64]:
     """`(repeats,)` corrected information after the responses were dealt out anew: the null."""
     dealt = np.array(responses)
-    return np.array(
-        [mutual_information(stimuli, rng.permutation(dealt)) for _ in range(repeats)]
-    )
+    return np.array([mutual_information(stimuli, rng.permutation(dealt)) for _ in range(repeats)])
 
 
 def _table(stimuli: ArrayLike, responses: ArrayLike) -> NDArray[np.int64]:

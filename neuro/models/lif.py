@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from neuro.model import NeuronModel
-from neuro.units import mV, ms, nS, pF
+from neuro.units import ms, mV, nS, pF
 
 LIF = NeuronModel(
     name="lif",

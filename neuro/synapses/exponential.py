@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from neuro.model import SynapseModel
-from neuro.units import mV, ms, nS, pA
+from neuro.units import ms, mV, nS, pA
 
 EXPONENTIAL_CURRENT = SynapseModel(
     name="exponential_current",

@@ -17,7 +17,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neuro.backends.result import Courses, RawRun
 from neuro.brian2_import import brian2
 from neuro.build import Built, BuiltPopulation, BuiltProjection, steps_of
 from neuro.equations._brian import brian_unit
@@ -25,6 +24,7 @@ from neuro.equations.compose import WEIGHT
 from neuro.errors import ConfigError, SimulationError
 from neuro.modulation import effect_factor
 from neuro.network import Record
+from neuro.raw_run import Courses, RawRun
 from neuro.units import Dimension, coherent_factor
 
 __all__ = ["run"]
@@ -103,14 +103,14 @@ def run(
 @contextmanager
 def _settings(b2: Any, codegen: str, seed: int):  # type: ignore[no-untyped-def]
     """Brian2's settings and NumPy's global generator, which Brian2 seeds, as they were."""
-    target, state = b2.prefs.codegen.target, np.random.get_state()
+    target, state = b2.prefs.codegen.target, np.random.get_state()  # noqa: NPY002
     b2.prefs.codegen.target = codegen
     b2.seed(seed % 2**32)
     try:
         yield
     finally:
         b2.prefs.codegen.target = target
-        np.random.set_state(state)
+        np.random.set_state(state)  # noqa: NPY002
 
 
 class _Parts:
@@ -119,9 +119,7 @@ class _Parts:
     def __init__(self, b2: Any, built: Built, dt: Any) -> None:
         self.b2, self.built, self.dt = b2, built, dt
         self.namespace: dict[str, Any] = {}
-        self.modulated = {
-            (effect.target, effect.parameter) for effect in built.network.effects
-        }
+        self.modulated = {(effect.target, effect.parameter) for effect in built.network.effects}
         self.groups: dict[str, Any] = {p.name: self._group(p) for p in built.populations}
         self.sources = {
             s.source.name: b2.SpikeGeneratorGroup(
@@ -219,9 +217,7 @@ class _Parts:
 class _Modulation:
     """Transmitters and effects as one operation at the start of each step."""
 
-    def __init__(
-        self, b2: Any, parts: _Parts, built: Built, n_steps: int, every_ms: float
-    ) -> None:
+    def __init__(self, b2: Any, parts: _Parts, built: Built, n_steps: int, every_ms: float) -> None:
         self.parts, self.built = parts, built
         network, dt_ms = built.network, built.dt_ms
         self.every = steps_of(every_ms, dt_ms, "every")
@@ -265,9 +261,7 @@ class _Modulation:
         }
         for key in self.keys:
             target, parameter = key.rsplit(".", 1)
-            effects = [
-                e for e in network.effects if (e.target, e.parameter) == (target, parameter)
-            ]
+            effects = [e for e in network.effects if (e.target, e.parameter) == (target, parameter)]
             factor = float(effect_factor(effects, occupancy))
             self.factors[key] = factor
             if target in self.parts.groups:

@@ -28,9 +28,7 @@ class CellPrinter:
         inputs: Names of the driven inputs, in the order of the functions' last arguments.
     """
 
-    def __init__(
-        self, built: BuiltPopulation, dt_ms: float, factors: Mapping[str, int]
-    ) -> None:
+    def __init__(self, built: BuiltPopulation, dt_ms: float, factors: Mapping[str, int]) -> None:
         self.built = built
         self.program = built.program
         self.factors = factors
@@ -41,7 +39,7 @@ class CellPrinter:
         for name in self.inputs:
             wide = np.ndim(built.drives[name].values) == 2
             varies[name] = TIME | (CELL if wide else 0)
-        varies |= {name: TIME | CELL for name in self.program.states}
+        varies |= dict.fromkeys(self.program.states, TIME | CELL)
         self._given = dict(varies)
         self._hoister = Hoister(varies)
         self._draws = 0
@@ -73,7 +71,8 @@ class CellPrinter:
         """Compute what is constant, and lay it out in the two arrays."""
         n = self.built.n
         values: dict[str, float | NDArray[np.float64]] = {
-            **self.built.parameters, "dt": dt_ms, "N": float(n), "i": np.arange(float(n)),
+            **self.built.parameters,
+            "dt": dt_ms, "N": float(n), "i": np.arange(n, dtype=np.float64),
         }  # fmt: skip
         for name, expression in self._hoister.bound:
             values[name] = evaluate(expression, values)
@@ -228,4 +227,3 @@ class _Draws(ast.NodeTransformer):
         if node.id in CONSTANTS and node.id not in self._printer._hoister.varies:
             return ast.Constant(CONSTANTS[node.id])
         return node
-

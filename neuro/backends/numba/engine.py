@@ -21,11 +21,11 @@ from neuro.backends.numba import kernel, random
 from neuro.backends.numba.cells import CellPrinter
 from neuro.backends.numba.layout import lay_out
 from neuro.backends.numba.printer import print_kernel
-from neuro.backends.result import Courses, RawRun
 from neuro.build import Built, steps_of
 from neuro.equations import cache_folder
 from neuro.errors import SimulationError
-from neuro.network import Record
+from neuro.network import Record, participants
+from neuro.raw_run import Courses, RawRun
 
 __all__ = ["run"]
 
@@ -66,7 +66,7 @@ def run(
     printed = time.perf_counter()
 
     depth = layout.depth
-    senders = [*built.populations, *(s.source for s in built.sources)]
+    senders = participants(network)
     modulators = layout.modulators
     frames = -(-n_steps // (course_every := steps_of(every_ms, dt_ms, "every")))
     trace_every = [steps_of(r.every_ms, dt_ms, f"every of `{r.variable}`") for r in records]
@@ -110,7 +110,10 @@ def run(
             np.ascontiguousarray(d.values.reshape(d.values.shape[0], -1)) for d in network.drives
         ),
         "drive_every": np.array(
-            [steps_of(d.dt_ms, dt_ms, f"dt of the drive of `{d.variable}`") for d in network.drives],
+            [
+                steps_of(d.dt_ms, dt_ms, f"dt of the drive of `{d.variable}`")
+                for d in network.drives
+            ],
             dtype=np.int64,
         ),
         "concentration": concentration,
@@ -133,7 +136,7 @@ def run(
     names = list(_parameters(module))
     spikes: list[list[tuple[Any, Any]]] = [[] for _ in printers]
     if threads > 1:
-        numba.set_num_threads(min(threads, numba.config.NUMBA_NUM_THREADS))
+        numba.set_num_threads(min(threads, int(numba.config.NUMBA_NUM_THREADS)))  # type: ignore[attr-defined]
     compiled = _compile(module, names, arguments)
     simulated = time.perf_counter()
 
@@ -195,9 +198,9 @@ def _check_finite(built: Built, states: Sequence[Any], step: int) -> None:
         if values.size and not np.isfinite(values).all():
             row, cell = np.argwhere(~np.isfinite(values))[0]
             raise SimulationError(
-                f"population `{population.name}`: `{population.program.states[row]}` of cell {cell} "
-                f"became {values[row, cell]} before {step * built.dt_ms:g} ms; lower dt or check "
-                f"the parameters"
+                f"population `{population.name}`: `{population.program.states[row]}` of cell "
+                f"{cell} became {values[row, cell]} before {step * built.dt_ms:g} ms; lower dt or "
+                f"check the parameters"
             )
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from neuro.build import Built, BuiltProjection, steps_of
 from neuro.modulation import Transmitter
+from neuro.network import participants
 
 __all__ = ["Edges", "Layout", "Modulators", "lay_out"]
 
@@ -54,7 +55,7 @@ def lay_out(built: Built, n_blocks: int) -> Layout:
         p.name: np.linspace(0, p.n, n_blocks + 1).round().astype(np.int64)
         for p in built.populations
     }
-    depth = {item.name: 1 for item in (*network.populations, *network.sources)}
+    depth = {item.name: 1 for item in participants(network)}
     for projection in built.projections:
         longest = int(projection.delay_steps.max(initial=0))
         name = projection.projection.source
@@ -64,7 +65,7 @@ def lay_out(built: Built, n_blocks: int) -> Layout:
         if transmitter.released_by:
             name = transmitter.released_by
             depth[name] = max(depth[name], int(steps) + 1)
-    sizes = {item.name: item.n for item in (*network.populations, *network.sources)}
+    sizes = {item.name: item.n for item in participants(network)}
     edges = tuple(
         _edges(p, sizes[p.projection.source], bounds[p.projection.target])
         for p in built.projections

@@ -130,7 +130,8 @@ class _Calls:
         printer = self.printers[k]
         stream = stream_of(printer.built.name)
         parts = [
-            f"step, dt, key, {stream}, S[{k}], shared[{k}], cells[{k}], factors, last[{k}], hits[{k}]"
+            f"step, dt, key, {stream}, S[{k}], shared[{k}], cells[{k}], factors, last[{k}], "
+            f"hits[{k}]"
         ]
         for name in printer.inputs:
             d = self.drives[printer.built.name, name]
@@ -169,11 +170,11 @@ class _Calls:
         for s, source in enumerate(self.built.sources):
             k = self.senders[source.source.name]
             lines += [
-                f"n = 0",
+                "n = 0",
                 f"while source_at[{s}] < source_step[{s}].size and "
                 f"source_step[{s}][source_at[{s}]] == step:",
                 f"    rings[{k}][step % rings[{k}].shape[0], n] = source_unit[{s}][source_at[{s}]]",
-                f"    n += 1",
+                "    n += 1",
                 f"    source_at[{s}] += 1",
                 f"ring_n[{k}][step % rings[{k}].shape[0]] = n",
             ]  # fmt: skip
