@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -14,6 +14,9 @@ from sims.sweep.worker import Job, Outcome
 __all__ = ["execute"]
 
 _TICK_S = 0.5
+
+_UNCHARGED = 20
+"""How often a point may lose its worker before it started; engineering choice: a sweep ends."""
 
 
 def execute(
@@ -37,16 +40,24 @@ def execute(
     """
     waiting = deque(jobs)
     running: dict[str, Job] = {}
+    starts: dict[str, int] = {}
+    bad_luck: Counter[str] = Counter()
     while waiting or running:
         while waiting and pool.room > 0:
             job = waiting.popleft()
-            running[job.id] = job
+            running[job.id], starts[job.id] = job, ledger.starts(job.id)
             pool.submit(job)
         outcome = pool.wait(_TICK_S)
         if outcome is None:
             continue
         job = running.pop(outcome.id)
         if not outcome.recorded:
+            never_began = outcome.accident and ledger.starts(job.id) == starts[job.id]
+            if never_began and bad_luck[job.id] < _UNCHARGED:
+                # Its worker died of the point before, or of something else.
+                bad_luck[job.id] += 1
+                waiting.appendleft(job)
+                continue
             outcome = _record(ledger, job, outcome)
         if not outcome.done and outcome.accident and outcome.attempt <= retries:
             waiting.append(replace(job, attempt=outcome.attempt + 1))

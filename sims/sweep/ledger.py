@@ -25,6 +25,9 @@ __all__ = ["Counts", "Ledger"]
 FORMAT = "ember-sweep"
 VERSION = 1
 
+START = "=== attempt"
+"""What each attempt's part of a log begins with."""
+
 
 @dataclass(frozen=True)
 class Counts:
@@ -117,6 +120,14 @@ class Ledger:
     def log(self, point_id: str) -> Path:
         """Where a point's stdout and stderr go."""
         return self.logs / f"{point_id}.log"
+
+    def starts(self, point_id: str) -> int:
+        """How often a point was started, by its log."""
+        try:
+            with open(self.log(point_id), "rb") as file:
+                return sum(line.startswith(START.encode()) for line in file)
+        except OSError:
+            return 0
 
     def last_line(self, point_id: str) -> str:
         """The last line of a point's log that is not blank."""

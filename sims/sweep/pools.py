@@ -10,16 +10,20 @@ import warnings
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
 from neuro.errors import EmberError, SimulationError
-from sims.sweep.worker import Job, Outcome, RunPoint, run_job
+from sims.sweep.worker import LOG_VARIABLE, Job, Outcome, RunPoint, run_job
 
 __all__ = ["Pool", "here", "local_cluster", "remote_cluster"]
 
 # Dask's own annotations are partial: its classes are used untyped.
 Client: TypeAlias = Any
 Future: TypeAlias = Any
+
+_CONNECT_S = 20.0
+"""How long a scheduler may take to answer at first."""
 
 _GONE_S = 60.0
 """How long a cluster may have no connection or, if local, no worker before it is given up.
@@ -144,8 +148,11 @@ def here(run_point: RunPoint) -> Iterator[Pool]:
 
 
 @contextmanager
-def local_cluster(run_point: RunPoint, workers: int) -> Iterator[Pool]:
-    """A Dask cluster of `workers` processes on this machine, reachable from this machine only."""
+def local_cluster(run_point: RunPoint, workers: int, log: Path) -> Iterator[Pool]:
+    """A Dask cluster of `workers` processes on this machine, reachable from this machine only.
+
+    What worker processes print between points goes to the end of `log`.
+    """
     import dask
 
     distributed: Any = importlib.import_module("distributed")
@@ -154,6 +161,8 @@ def local_cluster(run_point: RunPoint, workers: int) -> Iterator[Pool]:
         # A point whose worker died comes back here at once and is counted, see `execute`.
         "distributed.scheduler.allowed-failures": 0,
         "distributed.worker.preload": ["sims.sweep.worker"],
+        f"distributed.nanny.pre-spawn-environ.{LOG_VARIABLE}": str(log.resolve()),
+        "distributed.nanny.pre-spawn-environ.DASK_LOGGING__DISTRIBUTED": "critical",
     }
     with (
         dask.config.set(settings),
@@ -186,7 +195,7 @@ def remote_cluster(run_point: RunPoint, address: str, points: int) -> Iterator[P
     distributed: Any = importlib.import_module("distributed")
     with _quiet():
         try:
-            client = distributed.Client(address, timeout=20, set_as_default=False)
+            client = distributed.Client(address, timeout=_CONNECT_S, set_as_default=False)
         except (OSError, ValueError, TimeoutError) as error:
             reason = " ".join(str(error).split())
             raise SimulationError(

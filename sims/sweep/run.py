@@ -78,7 +78,7 @@ def run_sweep(
         todo = [point for point in plan.points if point.id not in set(before.done)]
         status = 0
         if todo:
-            pool = _pool(run_point, workers, cluster, len(todo))
+            pool = _pool(run_point, workers, cluster, len(todo), ledger)
             try:
                 with _terminable():
                     _run(plan, todo, pool, ledger, len(before.done), on_error == "stop", console)
@@ -168,13 +168,13 @@ def _write_plan(ledger: Ledger, plan: Plan, loaded: Loaded, counts: Counts) -> N
 
 
 def _pool(
-    run_point: RunPoint, workers: int | None, cluster: str | None, points: int
+    run_point: RunPoint, workers: int | None, cluster: str | None, points: int, ledger: Ledger
 ) -> AbstractContextManager[Pool]:
     if cluster is not None:
         return remote_cluster(run_point, cluster, points)
     if workers == 0:
         return here(run_point)
-    return local_cluster(run_point, min(workers or _cores(), points))
+    return local_cluster(run_point, min(workers or _cores(), points), ledger.logs / "workers.log")
 
 
 def _cores() -> int:
@@ -214,6 +214,7 @@ def _run(
     ]
     values = {point.id: point.values for point in points}
     failed = 0
+    told_every = max(1, len(points) // 10)
     with Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -224,17 +225,21 @@ def _run(
         TimeRemainingColumn(),
         console=console,
         transient=True,
+        disable=not console.is_terminal,
     ) as bar:
         task = bar.add_task("starting workers", total=len(plan.points), completed=done, failed="")
 
         def ended(outcome: Outcome) -> None:
-            nonlocal failed
+            nonlocal done, failed
+            done += outcome.done
             if not outcome.done:
                 failed += 1
                 given = ", ".join(f"{key}={value}" for key, value in values[outcome.id].items())
                 _say(bar.console, f"failed ({given}): {outcome.error}; "
                      f"see {ledger.log(outcome.id)}")  # fmt: skip
-            bar.update(task, advance=outcome.done, failed=f"{failed} failed" if failed else "")
+            bar.update(task, completed=done, failed=f"{failed} failed" if failed else "")
+            if not console.is_terminal and (done + failed) % told_every == 0:
+                _say(console, f"{done} of {len(plan.points)} points, {failed} failed")
 
         with opened as pool:
             bar.update(task, description=f"sweep {plan.name}")
@@ -276,6 +281,7 @@ def _terminable() -> Iterator[None]:
 def _pictures(folder: Path, counts: Counts) -> list[Path]:
     if not counts.done:
         return []
+    return []
     from sims.report import sweep_pictures
 
     pictures: list[Path] = sweep_pictures(folder)

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from neuro.errors import EmberError, StoreError
-from sims.sweep.ledger import Ledger
+from sims.sweep.ledger import START, Ledger
 from sims.sweep.measures import Number
 
 __all__ = ["Job", "Outcome", "PointResult", "run_job", "simulate"]
@@ -73,6 +73,9 @@ class Outcome:
     attempt: int = 1
     recorded: bool = True
 
+
+LOG_VARIABLE = "EMBER_SWEEP_WORKER_LOG"
+"""Environment variable that tells a worker process where its own output goes."""
 
 RunPoint = Callable[[Job], PointResult]
 
@@ -147,9 +150,17 @@ def run_job(job: Job, run_point: RunPoint = simulate) -> Outcome:
 
 
 def dask_setup(worker: object) -> None:
-    """Called by Dask as a worker process starts: leave Ctrl-C to the sweep that started it."""
+    """Called by Dask as a worker process of ours starts.
+
+    Ctrl-C is left to the sweep that started it, and its output kept off the progress bar.
+    """
     with suppress(ValueError):  # not the main thread: somebody else's arrangement
         signal.signal(signal.SIGINT, signal.SIG_IGN)
+    log = os.environ.get(LOG_VARIABLE)
+    if log:
+        with suppress(OSError), open(log, "ab") as file:
+            os.dup2(file.fileno(), 1)
+            os.dup2(file.fileno(), 2)
 
 
 def _one_line(error: BaseException) -> str:
@@ -169,7 +180,7 @@ def _captured(path: Path, job: Job) -> Iterator[None]:
     with open(path, "a", 1, encoding="utf-8", errors="backslashreplace") as log:
         now = datetime.now(UTC).isoformat(timespec="seconds")
         log.write(
-            f"=== attempt {job.attempt} at {now} on {socket.gethostname()}, process {os.getpid()}\n"
+            f"{START} {job.attempt} at {now} on {socket.gethostname()}, process {os.getpid()}\n"
         )
         streams: tuple[TextIO, TextIO] = (sys.stdout, sys.stderr)
         for stream in streams:
