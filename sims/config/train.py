@@ -1,0 +1,270 @@
+"""The schema of a training: labelled sounds, features, the reasoner, and how it is trained."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, TypeAlias
+
+from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
+
+from neuro.units import Hz, dB, ms
+from sims.config.base import Frequency, Level, Listing, Positive, StrictModel, Timespan
+from sims.config.errors import TAG, KeyProblem, hint, shown
+
+__all__ = [
+    "DataSpec", "DigitsData", "EvaluationSpec", "FeaturesSpec", "ModulationSpec", "NerveSpec",
+    "ReasonerSpec", "TrainConfig", "TrainOutput", "TrainingSpec", "VoicesData",
+]  # fmt: skip
+
+AboveZero: TypeAlias = Annotated[float, Field(gt=0)]
+NotNegative: TypeAlias = Annotated[float, Field(ge=0)]
+Factor: TypeAlias = Annotated[float, Field(ge=0, le=100)]
+
+
+class NerveSpec(StrictModel):
+    """The auditory nerve that hears the sounds."""
+
+    n_channels: Annotated[int, Field(ge=2)] = 16
+    """Places along the cochlea, evenly spaced in ERBs."""
+    fibres_per_channel: Positive = 12
+    """Fibres at each place."""
+    low: Frequency = Hz(125)
+    """Lowest characteristic frequency."""
+    high: Frequency = Hz(3500)
+    """Highest characteristic frequency; recordings sampled at 8 kHz reach to 4 kHz."""
+    spontaneous: Literal["mixed", "high", "medium", "low"] = "high"
+    """Class of the fibres by spontaneous rate."""
+
+
+class VoicesData(StrictModel):
+    """Vowels of the embedded synthesiser: calm against distressed, by micro-timing alone."""
+
+    source: Literal["voices"] = "voices"
+    """The embedded synthesiser; needs nothing installed."""
+    speakers: Positive = 60
+    """Speakers to train on."""
+    held_out: Positive = 30
+    """Other speakers, to test on."""
+    takes: Positive = 1
+    """Utterances of each speaker in each state."""
+    duration: Timespan = ms(400)
+    """Length of an utterance."""
+    level: Level = dB(65)
+    """RMS of every utterance, so that loudness tells nothing."""
+    nerve: NerveSpec = NerveSpec()
+    """Who listens."""
+
+
+class DigitsData(StrictModel):
+    """The digits zero to nine, spoken by espeak-ng; whole voices are held out."""
+
+    source: Literal["digits"]
+    """espeak-ng, a program of the system."""
+    voices: Annotated[Listing[str], Field(min_length=1)]
+    """Voices to train on, such as `en-us+f2` (`espeak-ng --voices`, `--voices=variant`)."""
+    held_out: Annotated[Listing[str], Field(min_length=1)]
+    """Other voices, to test on."""
+    pitches: Annotated[Listing[Annotated[int, Field(ge=0, le=99)]], Field(min_length=1)] = (50,)
+    """Pitches of each voice, on espeak-ng's scale of 0 to 99."""
+    speeds: Annotated[Listing[Annotated[int, Field(ge=80, le=450)]], Field(min_length=1)] = (175,)
+    """Speeds of each voice, in words a minute."""
+    recordings: str | None = None
+    """Folder with recorded digits `0.wav` to `9.wav`, an extra test; `null` for none."""
+    duration: Timespan = ms(600)
+    """What of a digit is heard, from its onset; a shorter one is followed by silence."""
+    level: Level = dB(65)
+    """RMS of every digit."""
+    nerve: NerveSpec = NerveSpec()
+    """Who listens."""
+
+    @model_validator(mode="after")
+    def _voices_are_apart(self) -> DigitsData:
+        for key in ("voices", "held_out", "pitches", "speeds"):
+            values = getattr(self, key)
+            for index, value in enumerate(values):
+                if value in values[:index]:
+                    raise KeyProblem(f"{shown(value)} is listed twice", (key, index))
+        for index, voice in enumerate(self.held_out):
+            if voice in self.voices:
+                raise KeyProblem(
+                    f"{shown(voice)} is trained on too; a held-out voice must be another",
+                    ("held_out", index),
+                )
+        return self
+
+
+_SOURCES = ("voices", "digits")
+
+
+def _known_source(value: object) -> object:
+    if isinstance(value, Mapping):
+        if "source" not in value:
+            raise KeyProblem("the key `source` is missing: expected `voices` or `digits`")
+        if (given := value["source"]) not in _SOURCES:
+            raise KeyProblem(
+                f"expected `voices` or `digits`, found {shown(given)}{hint(str(given), _SOURCES)}",
+                ("source",),
+            )
+    elif not isinstance(value, (VoicesData, DigitsData)):
+        raise KeyProblem(f"expected a mapping with the key `source`, found {shown(value)}")
+    return value
+
+
+def _source(value: Any) -> str:
+    return TAG + str(value["source"] if isinstance(value, Mapping) else value.source)
+
+
+DataSpec: TypeAlias = Annotated[
+    Annotated[VoicesData, Tag(TAG + "voices")] | Annotated[DigitsData, Tag(TAG + "digits")],
+    Discriminator(_source),
+    BeforeValidator(_known_source),
+]
+
+
+class FeaturesSpec(StrictModel):
+    """How spikes become tokens."""
+
+    bin: Timespan = ms(25)
+    """Time covered by a token; `duration` must be a whole number of them."""
+    phase_parts: Annotated[int, Field(ge=2, le=32)] = 4
+    """Parts of the cycle in which spikes are told apart."""
+    pitch_low: Frequency = Hz(70)
+    """Lowest rhythm sought in the spikes, the reference of their phases."""
+    pitch_high: Frequency = Hz(500)
+    """Highest rhythm sought."""
+
+
+class ReasonerSpec(StrictModel):
+    """The Tiny Recursive Model."""
+
+    hidden: Positive = 32
+    """Width of a token inside; a multiple of `heads`."""
+    heads: Positive = 4
+    """Attention heads."""
+    layers: Positive = 2
+    """Blocks of the one network."""
+    expansion: AboveZero = 4.0
+    """Width inside a block over `hidden`, before the 2/3 that the gate costs."""
+    rounds: Positive = 2
+    """T: rounds of a supervision step; only the last learns."""
+    latent_steps: Positive = 2
+    """n: updates of the latent reasoning in a round."""
+    budget: Positive = 4
+    """Supervision steps an answer may take at most, which modulation scales."""
+
+    @model_validator(mode="after")
+    def _heads_fit(self) -> ReasonerSpec:
+        if self.hidden % self.heads:
+            raise KeyProblem(
+                f"expected a multiple of `heads` ({self.heads}), found `{self.hidden}`", ("hidden",)
+            )
+        return self
+
+
+class TrainingSpec(StrictModel):
+    """How the reasoner is trained; the same for the model with timing and the one without."""
+
+    steps: Positive = 200
+    """Steps of the optimizer, each on one supervision step of a batch."""
+    batch: Positive = 32
+    """Items thought about at a time."""
+    learning_rate: AboveZero = 1e-3
+    """Constant after the warm-up."""
+    warm_up: Annotated[int, Field(ge=0)] = 20
+    """Steps over which the learning rate rises."""
+    weight_decay: NotNegative = 0.1
+    """Of AdamW, on every parameter."""
+    clip: AboveZero = 1.0
+    """Largest norm of the gradient."""
+    ema: Annotated[float, Field(ge=0, lt=1)] = 0.98
+    """Decay of the running average of the weights, which is what is evaluated."""
+    evaluate_every: Positive = 20
+    """Steps between points of the learning curve."""
+    checkpoint_every: Positive = 20
+    """Steps between checkpoints."""
+    threads: Positive = 1
+    """Threads of PyTorch; another number may change the last bits of a sum."""
+
+
+class ModulationSpec(StrictModel):
+    """The neuromodulator's factor on the reasoner's budget while it answers."""
+
+    budget: Factor | None = None
+    """The factor itself; 1 changes nothing."""
+    run: str | None = None
+    """Instead: a run file, whose mean factor on `reasoner.budget` is taken."""
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> ModulationSpec:
+        if (self.budget is None) == (self.run is None):
+            found = "neither" if self.budget is None else "both"
+            raise KeyProblem(f"expected either `budget` or `run`, found {found}")
+        return self
+
+
+class EvaluationSpec(StrictModel):
+    """What is measured besides the accuracy as configured."""
+
+    budget_factors: Annotated[Listing[Factor], Field(min_length=1)] = (0.25, 0.5, 0.75, 1.0)
+    """Factors on the budget at which accuracy and thinking steps are measured."""
+
+
+class TrainOutput(StrictModel):
+    """Where the training goes."""
+
+    folder: str | None = None
+    """The training's folder; `runs/NAME` if left out."""
+    cache: str | None = None
+    """Folder of spike data sets, shared by trainings; `datasets` beside `folder` if left out."""
+
+
+class TrainConfig(StrictModel):
+    """One training: labelled sounds, features, a reasoner; with timing, and on counts alone."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$")]
+    """Name of the training; the file's own name if left out."""
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
+    """The one seed that every random number follows from."""
+    data: DataSpec = VoicesData()
+    """Which labelled sounds."""
+    features: FeaturesSpec = FeaturesSpec()
+    """How spikes become tokens."""
+    reasoner: ReasonerSpec
+    """The model."""
+    training: TrainingSpec = TrainingSpec()
+    """How it is trained."""
+    modulation: ModulationSpec = ModulationSpec(budget=1.0)
+    """The factor on its budget while it answers."""
+    evaluation: EvaluationSpec = EvaluationSpec()
+    """What is measured."""
+    output: TrainOutput = TrainOutput()
+    """Where it goes."""
+
+    @model_validator(mode="after")
+    def _window_fits(self) -> TrainConfig:
+        bins = self.data.duration / self.features.bin
+        if round(bins) < 1 or abs(bins - round(bins)) > 1e-6:
+            raise KeyProblem(
+                f"expected a whole number of bins of {self.features.bin}, "
+                f"found {self.data.duration}",
+                ("data", "duration"),
+            )
+        low, high = self.features.pitch_low, self.features.pitch_high
+        if not Hz(0) < low < high <= Hz(1000):
+            raise KeyProblem(
+                f"expected a rhythm between `pitch_low` and 1000 Hz, found {low}..{high}",
+                ("features", "pitch_high"),
+            )
+        if self.data.duration * low < 2:
+            raise KeyProblem(
+                f"expected at least two cycles of `features.pitch_low` ({low}), "
+                f"found {self.data.duration}",
+                ("data", "duration"),
+            )
+        nerve = self.data.nerve
+        if not Hz(0) < nerve.low < nerve.high:
+            raise KeyProblem(
+                f"expected a frequency above `low` ({nerve.low}), found {nerve.high}",
+                ("data", "nerve", "high"),
+            )
+        return self
