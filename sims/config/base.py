@@ -29,7 +29,8 @@ from sims.config.errors import KeyProblem, hint, one_line, shown
 __all__ = [
     "Capacitance", "Concentration", "Conductance", "Current", "Fraction01", "Frequency",
     "KeyProblem", "Length", "Level", "Listing", "Measure", "Name", "Positive", "StrictModel",
-    "Temperature", "Time", "Timespan", "ValidationError", "Voltage", "any_quantity", "one_line",
+    "Speed", "Temperature", "Time", "Timespan", "ValidationError", "Voltage", "any_quantity",
+    "one_line",
 ]  # fmt: skip
 
 T = TypeVar("T")
@@ -150,5 +151,6 @@ Capacitance: TypeAlias = Annotated[Quantity, Measure(units.CAPACITANCE)]
 Frequency: TypeAlias = Annotated[Quantity, Measure(units.FREQUENCY)]
 Concentration: TypeAlias = Annotated[Quantity, Measure(units.CONCENTRATION, ge=0)]
 Length: TypeAlias = Annotated[Quantity, Measure(units.LENGTH)]
+Speed: TypeAlias = Annotated[Quantity, Measure(units.SPEED)]
 Temperature: TypeAlias = Annotated[Quantity, Measure(units.TEMPERATURE)]
 Level: TypeAlias = Annotated[Quantity, Measure(units.LEVEL)]

@@ -11,6 +11,7 @@ import circuits
 import encoders
 from circuits.circuit import CIRCUITS
 from encoders.encoding import ENCODERS
+from neuro.backends import BACKENDS
 from neuro.units import ms
 from sims.config.base import Listing, Name, Positive, StrictModel, Timespan
 from sims.config.errors import KeyProblem, shown
@@ -29,12 +30,21 @@ class BackendSpec(StrictModel):
     name: Literal["numba", "brian"] = "numba"
     """`ember list backends` says what each can do."""
     threads: Positive | None = None
-    """Threads; the result does not depend on them."""
+    """For `numba`: threads; the result does not depend on them. `--threads` goes before it."""
+    codegen: Literal["numpy", "cython"] | None = None
+    """For `brian`: how it makes its code; `cython` needs a C compiler."""
 
     @model_validator(mode="before")
     @classmethod
     def _from_its_name(cls, data: Any) -> Any:
         return {"name": data} if isinstance(data, str) else data
+
+    @model_validator(mode="after")
+    def _only_its_options(self) -> BackendSpec:
+        for option in ("threads", "codegen"):
+            if getattr(self, option) is not None and option not in BACKENDS[self.name].options:
+                raise KeyProblem(f"back end `{self.name}` has no such option", (option,))
+        return self
 
 
 class TraceSpec(StrictModel):

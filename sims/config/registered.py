@@ -47,8 +47,8 @@ class Settings(StrictModel):
 
     function: ClassVar[Callable[..., Any]]
     registered_as: ClassVar[str]
-    references: ClassVar[tuple[str, ...]] = ()
-    """Fields that refer to an output of a stimulus or circuit."""
+    references: ClassVar[Mapping[str, Literal["port", "signal"]]] = {}
+    """Fields that refer to an output of a stimulus or circuit: its spikes, or a signal."""
     files: ClassVar[tuple[str, ...]] = ()
     """Fields that name a file to read."""
 
@@ -95,7 +95,7 @@ def settings_schema(
     hints = get_type_hints(function, include_extras=True)
     described = _descriptions(inspect.getdoc(function) or "")
     fields: dict[str, Any] = {key: (Literal[name], name)}
-    references: list[str] = []
+    references: dict[str, Literal["port", "signal"]] = {}
     files: list[str] = []
     for parameter in inspect.signature(function).parameters.values():
         if parameter.name in SUPPLIED:
@@ -104,7 +104,7 @@ def settings_schema(
             raise TypeError(f"{key} `{name}`: parameter `{parameter.name}` has no annotation")
         annotation = hints[parameter.name]
         if {Port, Signal} & set(_leaves(annotation)):
-            references.append(parameter.name)
+            references[parameter.name] = "port" if Port in _leaves(annotation) else "signal"
             field_type: Any = _as_reference(annotation)
         else:
             try:
@@ -127,7 +127,7 @@ def settings_schema(
     )
     made.function = function
     made.registered_as = name
-    made.references, made.files = tuple(references), tuple(files)
+    made.references, made.files = references, tuple(files)
     return made
 
 

@@ -1,0 +1,77 @@
+"""The stimulus of an experiment: check the files it reads, run its encoders."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+
+from encoders.encoding import Encoding
+from neuro.errors import EmberError
+from sims.config import Loaded
+from sims.config.experiment import RunConfig
+from sims.config.loading import content_hash
+from sims.config.located import located
+from sims.progress import Progress
+
+__all__ = ["check_files", "encode", "stream_seed"]
+
+
+def stream_seed(seed: int, *stream: str) -> int:
+    """The seed of one part of a run.
+
+    Two ears that run the same encoder must not share their noise, so each stimulus has a seed
+    of its own that follows from the run's and the stimulus's name.
+    """
+    digest = hashlib.blake2b(repr((seed, *stream)).encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "little") >> 1
+
+
+def check_files(loaded: Loaded) -> None:
+    """Refuse to run again on a sound or path that has changed or is gone.
+
+    Raises:
+        ConfigError: naming the file and the key.
+    """
+    config: RunConfig = loaded.config
+    for name, settings in config.stimulus.items():
+        for key in settings.files:
+            file = getattr(settings, key)
+            wanted = config.files.get(str(file)) if file is not None else None
+            if wanted is None:
+                continue
+            try:
+                found = content_hash(str(file))
+            except OSError as error:
+                raise loaded.refusal(
+                    ("stimulus", name, key),
+                    f"cannot read the file `{file}`: {error.strerror or error}",
+                ) from None
+            if found != wanted:
+                raise loaded.refusal(
+                    ("stimulus", name, key),
+                    f"the file `{file}` is not the one this run was made from (content {wanted}, "
+                    f"found {found}); name another with stimulus.{name}.{key}=PATH",
+                )
+
+
+def encode(loaded: Loaded, progress: Progress) -> tuple[dict[str, Encoding], float]:
+    """Run every encoder; what they gave, and the seconds it took.
+
+    Raises:
+        EmberError: what the encoder refused, with the stimulus's place in the config.
+    """
+    config: RunConfig = loaded.config
+    started = time.perf_counter()
+    encodings: dict[str, Encoding] = {}
+    for name, settings in config.stimulus.items():
+        progress(f"{name}: {settings.registered_as.replace('_', ' ')}")
+        supplied = settings.supplied(
+            duration_ms=float(config.duration),
+            dt_ms=float(config.dt),
+            seed=stream_seed(config.seed, "stimulus", name),
+        )
+        try:
+            encodings[name] = type(settings).function(**settings.given(), **supplied)
+        except EmberError as error:
+            raise located(error, loaded, ("stimulus", name)) from None
+    return encodings, time.perf_counter() - started
