@@ -79,12 +79,16 @@ class Recording:
     timings: Mapping[str, float] = field(default_factory=dict)
 
     def to_pandas(self) -> pandas.DataFrame:
-        """One row a spike: `population`, `unit`, `time_ms`."""
+        """One row a spike: `population`, `unit`, `time_ms`.
+
+        Silent populations stay as categories; `attrs["n_units"]` says how many units each
+        population has, silent ones included.
+        """
         import pandas
 
         units = [np.zeros(0, np.int64), *(s.units for s in self.spikes.values())]
         times = [np.zeros(0), *(s.times_ms for s in self.spikes.values())]
-        return pandas.DataFrame(
+        frame = pandas.DataFrame(
             {
                 "population": pandas.Categorical(
                     np.repeat(list(self.spikes), [len(s) for s in self.spikes.values()]),
@@ -94,35 +98,41 @@ class Recording:
                 "time_ms": np.concatenate(times),
             }
         )
+        frame.attrs["n_units"] = {name: s.n_units for name, s in self.spikes.items()}
+        return frame
 
     def to_xarray(self) -> xarray.Dataset:
-        """Traces, modulators and factors as labelled arrays, each with its own time axis."""
+        """Traces, modulators and factors as labelled arrays, each with its own time axis.
+
+        A factor is named `factor.<target>.<parameter>`, since a trace may have the bare name.
+        Units are in the attribute `units`, which xarray's plots show.
+        """
         import xarray
 
-        variables: dict[str, xarray.DataArray] = {}
-        for key, trace in self.traces.items():
-            variables[key] = xarray.DataArray(
-                trace.data,
-                dims=(f"time_{key}", f"cell_{key}"),
-                coords={f"time_{key}": trace.times_ms, f"cell_{key}": trace.cells},
-                attrs={"unit": trace.unit},
-            )
-        for courses in (self.modulators, self.factors):
+        def labelled(name: str, unit: str, data: NDArray[np.float64], times: NDArray[np.float64],
+                     cells: NDArray[np.int64] | None = None) -> xarray.DataArray:  # fmt: skip
+            coords: dict[str, object] = {f"time_{name}": (f"time_{name}", times, {"units": "ms"})}
+            if cells is not None:
+                coords[f"cell_{name}"] = cells
+            return xarray.DataArray(data, dims=tuple(coords), coords=coords, attrs={"units": unit})
+
+        variables = {
+            key: labelled(key, trace.unit, trace.data, trace.times_ms, trace.cells)
+            for key, trace in self.traces.items()
+        }
+        for prefix, courses in (("", self.modulators), ("factor.", self.factors)):
             for key, course in courses.items():
-                variables[key] = xarray.DataArray(
-                    course.values,
-                    dims=(f"time_{key}",),
-                    coords={f"time_{key}": course.times_ms},
-                    attrs={"unit": course.unit},
-                )
+                name = prefix + key
+                variables[name] = labelled(name, course.unit, course.values, course.times_ms)
         return xarray.Dataset(
             variables, attrs={"duration_ms": self.duration_ms, "dt_ms": self.dt_ms}
         )
 
     def to_neo(self) -> neo.Block:
-        """A neo Block with one Segment: a SpikeTrain a cell, an AnalogSignal a trace.
+        """A neo Block with one Segment: a SpikeTrain a cell, an AnalogSignal a trace or course.
 
-        Silent cells keep their empty train. Trains carry `population` and `unit` annotations.
+        Silent cells keep their empty train. Trains carry `population` and `unit` annotations,
+        signals the array annotation `cell` or, for a modulator or factor, the annotation `course`.
         """
         import neo
         import quantities
@@ -130,12 +140,12 @@ class Recording:
         segment = neo.Segment(name="run")
         for population, spikes in self.spikes.items():
             # One pass over the sorted spikes instead of one search a unit.
-            order = np.argsort(spikes.units, kind="stable")
-            edges = np.cumsum(spikes.counts())[:-1]
-            for unit, times in enumerate(np.split(spikes.times_ms[order], edges)):
+            times = spikes.times_ms[np.argsort(spikes.units, kind="stable")]
+            edges = np.concatenate([[0], np.cumsum(spikes.counts())])
+            for unit in range(spikes.n_units):
                 segment.spiketrains.append(
                     neo.SpikeTrain(
-                        times,
+                        times[edges[unit] : edges[unit + 1]],
                         units="ms",
                         t_start=spikes.t_start_ms,
                         t_stop=spikes.t_stop_ms,
@@ -147,12 +157,34 @@ class Recording:
             segment.analogsignals.append(
                 neo.AnalogSignal(
                     trace.data,
-                    units="dimensionless" if trace.unit == "1" else trace.unit,
+                    units=_for_quantities(trace.unit),
                     sampling_period=trace.every_ms * quantities.ms,
                     name=key,
                     array_annotations={"cell": trace.cells},
                 )
             )
+        for kind, courses in (("concentration", self.modulators), ("factor", self.factors)):
+            for key, course in courses.items():
+                segment.analogsignals.append(
+                    neo.AnalogSignal(
+                        course.values[:, np.newaxis],
+                        units=_for_quantities(course.unit),
+                        sampling_period=course.every_ms * quantities.ms,
+                        name=key,
+                        course=kind,
+                    )
+                )
         block = neo.Block(name="ember")
         block.segments.append(segment)
         return block
+
+
+def _for_quantities(unit: str) -> str:
+    """`unit` as the package quantities spells it; it has no molar with a prefix.
+
+    >>> _for_quantities("nM"), _for_quantities("mV·ms^-1"), _for_quantities("1")
+    ('umol/m**3', 'mV*ms**-1', 'dimensionless')
+    """
+    if unit == "1":
+        return "dimensionless"
+    return unit.replace("·", "*").replace("^", "**").replace("nM", "umol/m**3")

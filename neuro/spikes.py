@@ -24,7 +24,7 @@ class Spikes:
 
     Raises:
         SignalError: if lengths differ, a time is not finite or outside the window, or a unit
-            is out of range.
+            is out of range or no whole number.
 
     The arrays are copied, sorted and made read-only.
     """
@@ -45,16 +45,18 @@ class Spikes:
         t_start_ms: float = 0.0,
     ) -> None:
         times = np.array(times_ms, dtype=np.float64, ndmin=1)
-        which = np.array(units, dtype=np.int64, ndmin=1)
+        which = _whole(units)
         if times.ndim != 1 or times.shape != which.shape:
             raise SignalError(
                 f"spike times and units must be two lists of one length, "
                 f"found {times.shape} and {which.shape}"
             )
-        if n_units < 0 or not t_start_ms <= t_stop_ms:
+        if not (n_units >= 0 and n_units % 1 == 0):
+            raise SignalError(f"n_units must be a whole number, at least 0, found {n_units}")
+        if not -np.inf < t_start_ms <= t_stop_ms < np.inf:
             raise SignalError(
-                f"spikes need n_units >= 0 and t_start <= t_stop, found {n_units} units "
-                f"and {t_start_ms}..{t_stop_ms} ms"
+                f"the window must be finite and t_start <= t_stop, found "
+                f"{t_start_ms}..{t_stop_ms} ms"
             )
         if times.size:
             if not np.isfinite(times).all():
@@ -117,7 +119,13 @@ class Spikes:
         return np.bincount(self.units, minlength=self.n_units)
 
     def of(self, unit: int) -> NDArray[np.float64]:
-        """The sorted times of one unit, in ms."""
+        """The sorted times of one unit, in ms.
+
+        Raises:
+            SignalError: if there is no such unit.
+        """
+        if not 0 <= unit < self.n_units:
+            raise SignalError(f"unit must lie in 0..{self.n_units - 1}, found {unit}")
         return self.times_ms[self.units == unit]
 
     def between(self, t_start_ms: float, t_stop_ms: float) -> Spikes:
@@ -132,8 +140,18 @@ class Spikes:
         )
 
     def select(self, units: ArrayLike) -> Spikes:
-        """Only the given units, renumbered 0, 1, 2 … in the order given."""
-        chosen = np.asarray(units, dtype=np.int64)
+        """Only the given units, renumbered 0, 1, 2 … in the order given.
+
+        Raises:
+            SignalError: if a unit is not there, or is given twice.
+        """
+        chosen = _whole(units)
+        if chosen.size and not (chosen.min() >= 0 and chosen.max() < self.n_units):
+            raise SignalError(
+                f"units must lie in 0..{self.n_units - 1}, found {chosen.min()}..{chosen.max()}"
+            )
+        if np.unique(chosen).size != chosen.size:
+            raise SignalError(f"a unit can be selected once, found {chosen.tolist()}")
         new = np.full(self.n_units, -1, dtype=np.int64)
         new[chosen] = np.arange(chosen.size)
         keep = new[self.units] >= 0
@@ -144,3 +162,13 @@ class Spikes:
             t_start_ms=self.t_start_ms,
             t_stop_ms=self.t_stop_ms,
         )
+
+
+def _whole(units: ArrayLike) -> NDArray[np.int64]:
+    """A fresh array of unit numbers; a mask or a fraction is refused instead of cut to a number."""
+    found = np.array(units, ndmin=1)
+    if not found.size:
+        return np.zeros(found.shape, dtype=np.int64)
+    if found.dtype.kind not in "iuf" or (found % 1 != 0).any():
+        raise SignalError(f"units must be whole numbers, found {found.ravel()[:3].tolist()} …")
+    return found.astype(np.int64)

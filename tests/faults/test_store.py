@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 
@@ -170,8 +171,8 @@ def test_a_living_writer_is_left_alone(tmp_path: Path) -> None:
 
 
 def test_a_failing_block_leaves_nothing(tmp_path: Path) -> None:
-    def fail_in(opener: Callable[..., object]) -> None:
-        with opener as inside:  # type: ignore[attr-defined]
+    def fail_in(opener: AbstractContextManager[object]) -> None:
+        with opener as inside:
             if isinstance(inside, Path):
                 (inside / "x" if inside.is_dir() else inside).write_text("half")
             raise ZeroDivisionError
@@ -180,7 +181,7 @@ def test_a_failing_block_leaves_nothing(tmp_path: Path) -> None:
         atomic_path(tmp_path / "a"), atomic_folder(tmp_path / "b"), atomic_hdf5(tmp_path / "c"),
     ):  # fmt: skip
         with pytest.raises(ZeroDivisionError):
-            fail_in(opener)  # type: ignore[arg-type]
+            fail_in(opener)
     assert not list(tmp_path.iterdir())
 
 

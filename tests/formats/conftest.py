@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from neuro.recording import Course, Recording, Trace
 from neuro.signal import Signal
@@ -107,7 +109,7 @@ def check_same_run(a: Run, b: Run) -> None:
             _same_array(values, b.coordinates[population][name])
 
 
-def _same_parts(a, b, *, arrays) -> None:  # type: ignore[no-untyped-def]
+def _same_parts(a: Mapping[str, Any], b: Mapping[str, Any], *, arrays: tuple[str, ...]) -> None:
     assert list(a) == list(b)
     for key, part in a.items():
         for name in vars(part):
@@ -118,6 +120,6 @@ def _same_parts(a, b, *, arrays) -> None:  # type: ignore[no-untyped-def]
                 assert ours == theirs, (key, name)
 
 
-def _same_array(a, b) -> None:  # type: ignore[no-untyped-def]
+def _same_array(a: NDArray[Any], b: NDArray[Any]) -> None:
     assert (a.dtype, a.shape) == (b.dtype, b.shape)
     assert a.tobytes() == b.tobytes()
