@@ -1,21 +1,32 @@
-"""The one place that imports Brian2: late, and without letting it take over error reports."""
+"""The one place that imports Brian2: late, and without letting it take over the process."""
 
 from __future__ import annotations
 
+import importlib
+import signal
 import sys
+import threading
 from typing import Any
 
 __all__ = ["brian2"]
 
+_LOCK = threading.Lock()
+
 
 def brian2() -> Any:
-    """The brian2 package.
+    """The brian2 package; may be called from any thread.
 
-    Importing it takes about a second and installs an exception hook that turns every later
-    error of the program into a bug report for Brian2; the hook that was there is put back.
+    Importing it takes about a second, and as it stands installs an exception hook that turns
+    every later error of the program into a bug report for Brian2, and a Ctrl-C handler that ends
+    a simulation early as if it were complete (and that only the main thread may install, so that
+    no worker thread could import Brian2). Neither is let through.
     """
-    hook = sys.excepthook
-    import brian2 as package
-
-    sys.excepthook = hook
-    return package
+    with _LOCK:
+        if "brian2" in sys.modules:
+            return sys.modules["brian2"]
+        hook, register = sys.excepthook, signal.signal
+        signal.signal = lambda number, handler: signal.getsignal(number)
+        try:
+            return importlib.import_module("brian2")
+        finally:
+            sys.excepthook, signal.signal = hook, register

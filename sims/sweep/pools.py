@@ -8,7 +8,7 @@ import queue
 import time
 import warnings
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias
@@ -67,9 +67,7 @@ class _Here:
 class _OnDask:
     """Runs jobs as Dask tasks; a task that Dask gives up becomes a failed outcome."""
 
-    def __init__(
-        self, client: Client, run_point: RunPoint, most: Callable[[], int], *, own: bool
-    ) -> None:
+    def __init__(self, client: Client, run_point: RunPoint, most: int, *, own: bool) -> None:
         self._client, self._run_point, self._most, self._own = client, run_point, most, own
         self._ended: queue.SimpleQueue[Future] = queue.SimpleQueue()
         self._running: dict[str, tuple[Job, Future]] = {}
@@ -77,7 +75,7 @@ class _OnDask:
 
     @property
     def room(self) -> int:
-        return self._most() - len(self._running)
+        return self._most - len(self._running)
 
     def submit(self, job: Job) -> None:
         future = self._client.submit(
@@ -92,9 +90,10 @@ class _OnDask:
         future.add_done_callback(self._ended.put)
 
     def wait(self, timeout_s: float) -> Outcome | None:
-        try:
+        future = None
+        with suppress(queue.Empty):
             future = self._ended.get(timeout=timeout_s)
-        except queue.Empty:
+        if future is None:
             self._check_alive()
             return None
         self._last_seen = time.monotonic()
@@ -108,7 +107,7 @@ class _OnDask:
             SimulationError: if there was no sign of life for a minute.
         """
         alive = self._client.status == "running" and (
-            not self._own or bool(self._client.scheduler_info(n_workers=-1)["workers"])
+            not self._own or bool(self._client.scheduler_info()["workers"])
         )
         if alive:
             self._last_seen = time.monotonic()
@@ -180,7 +179,7 @@ def local_cluster(run_point: RunPoint, workers: int, log: Path) -> Iterator[Pool
         ) as cluster,
         distributed.Client(cluster, set_as_default=False) as client,
     ):
-        yield _OnDask(client, run_point, lambda: workers, own=True)
+        yield _OnDask(client, run_point, workers, own=True)
 
 
 @contextmanager
@@ -203,18 +202,20 @@ def remote_cluster(run_point: RunPoint, address: str, points: int) -> Iterator[P
                 "`dask scheduler`, or leave out --cluster"
             ) from None
         with client:
-            yield _OnDask(client, run_point, lambda: points, own=False)
+            yield _OnDask(client, run_point, points, own=False)
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Dask's own log speaks of ports and restarts; what matters of it reaches us as outcomes."""
-    logger = logging.getLogger("distributed")
-    level = logger.level
-    logger.setLevel(logging.CRITICAL)
+    loggers = [logging.getLogger(name) for name in ("distributed", "distributed.client")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL)
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", module=r"distributed\..*")
             yield
     finally:
-        logger.setLevel(level)
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
