@@ -48,11 +48,7 @@ _AT_ONCE = 16  # items between two looks at whether to stop
 
 
 class Stopped(Exception):  # noqa: N818  # not an error: the user asked
-    """The build was asked to stop; what is finished is kept."""
-
-    def __init__(self, done: int, of: int) -> None:
-        super().__init__(f"{done} of {of} sounds heard")
-        self.done, self.of = done, of
+    """The user asked to stop; the text says how far it came. What is finished is kept."""
 
 
 def material(data: VoicesData | DigitsData, *, seed: int) -> Material:
@@ -184,7 +180,7 @@ def _hear_all(
     with ThreadPoolExecutor(max_workers=threads) as pool:
         for first in range(0, len(missing), _AT_ONCE):
             if stop():
-                raise Stopped(of - len(missing) + first, of)
+                raise Stopped(f"{of - len(missing) + first} of {of} sounds are heard and kept")
             for done, _ in enumerate(pool.map(heard, missing[first : first + _AT_ONCE]), start=1):
                 progress(of - len(missing) + first + done, of)
     nerve = data.nerve

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from neuro.errors import StoreError
-from sims.store.atomic import atomic_path
+from sims.store.atomic import write_bytes
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -27,13 +27,12 @@ def write_tensors(
     path: Path, tensors: Mapping[str, Tensor], header: Mapping[str, Any], *, kind: str
 ) -> None:
     """Write tensors and a JSON header of one `kind` to `path`, replacing what is there."""
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     text = json.dumps({"kind": kind, **header}, allow_nan=False)
     # safetensors refuses views that share memory.
     whole = {name: tensor.detach().clone().contiguous() for name, tensor in tensors.items()}
-    with atomic_path(path, force=True) as temporary:
-        save_file(whole, temporary, metadata={_HEADER: text})
+    write_bytes(path, save(whole, metadata={_HEADER: text}), force=True)
 
 
 def read_tensors(path: Path, *, kind: str) -> tuple[dict[str, Tensor], dict[str, Any]]:

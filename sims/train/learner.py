@@ -20,6 +20,7 @@ from bridges.reasoning.halting import Slots, settle
 from bridges.reasoning.losses import supervision_loss
 from bridges.reasoning.trm import TRM, Carry
 from neuro.wiring import generator
+from sims.config.train import TrainingSpec
 from sims.train.checkpoint import prefixed, under
 from sims.train.sampler import Sampler
 
@@ -46,6 +47,15 @@ class Settings:
     clip: float
     seed: int
 
+    @classmethod
+    def of(cls, spec: TrainingSpec, *, max_steps: int, seed: int) -> Settings:
+        """The settings that a config asks for."""
+        return cls(
+            steps=spec.steps, batch=spec.batch, max_steps=max_steps,
+            learning_rate=spec.learning_rate, weight_decay=spec.weight_decay,
+            warm_up=spec.warm_up, ema=spec.ema, clip=spec.clip, seed=seed,
+        )  # fmt: skip
+
 
 @dataclass(frozen=True)
 class StepReport:
@@ -64,6 +74,9 @@ class Learner:
         model: Trained in place.
         inputs: `(items, token, feature)` float32.
         labels: `(items,)` int64.
+
+    Attributes:
+        recent: Reports of the steps since whoever logs them last emptied this list.
     """
 
     def __init__(self, model: TRM, inputs: Tensor, labels: Tensor, settings: Settings) -> None:
@@ -79,6 +92,7 @@ class Learner:
         self.sampler = Sampler(inputs.shape[0], seed=settings.seed)
         self.slots = Slots.empty(model, settings.batch)
         self.step = 0
+        self.recent: list[StepReport] = []
 
     def advance(self) -> StepReport:
         """One supervision step of every slot, and one step of the optimizer."""
@@ -104,9 +118,11 @@ class Learner:
         self.step += 1
         right = (thought.logits.detach().argmax(-1) == labels).double().mean()
         halted = slots.steps[slots.halted].double()
-        return StepReport(
+        report = StepReport(
             float(loss.detach()), float(right), float(halted.mean()) if halted.numel() else 0.0
         )
+        self.recent.append(report)
+        return report
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """All that `restore` needs: tensors by name, and JSON-ready numbers."""
@@ -119,6 +135,8 @@ class Learner:
             tensors |= prefixed(f"optimizer.{index}", moments)
         numbers = {
             "step": self.step, "drawn": self.sampler.drawn, "ema_updates": self.ema.updates,
+            "recent": [[report.loss, report.accuracy, report.halted_after]
+                       for report in self.recent],
         }  # fmt: skip
         return tensors, numbers
 
@@ -139,6 +157,7 @@ class Learner:
         )
         self.sampler.drawn = numbers["drawn"]
         self.step = numbers["step"]
+        self.recent = [StepReport(*report) for report in numbers["recent"]]
 
     def _slot_tensors(self) -> dict[str, Tensor]:
         slots = self.slots

@@ -1,0 +1,75 @@
+"""Training a reasoner on spikes, with the same reasoner on spike counts beside it.
+
+    session     one training from beginning to end
+    folder      its files, and whose they are
+    learner     a model in training; `arm` its loop; `sampler` the order of items
+    checkpoint  all of a training's state in one file; `interrupt` ctrl-C between two steps
+    tensors     spike data sets as scaled tokens
+    results     what was found: the schema of result.json; `statistics` its intervals
+    model_file  finished models: `load_model`
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from neuro.errors import ConfigError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from sims.config import Loaded
+    from sims.train.model_file import TrainedModel
+
+__all__ = ["load_model", "run_training"]
+
+
+def run_training(loaded: Loaded, out: str | Path | None = None, *, console: Console) -> int:
+    """Train what a config says, in a folder; go on if it holds the same training, stopped.
+
+    Args:
+        loaded: A config of kind `train`.
+        out: The training's folder; by default the config's `output.folder`, or `runs/NAME`.
+        console: Where progress and outcome are shown.
+
+    Returns:
+        Exit status: 0, or 130 after ctrl-C, when all that was done is kept.
+
+    Raises:
+        ConfigError: if the config is no training, or PyTorch, a program or a recording that it
+            needs is missing.
+        StoreError: if the folder holds something else, or a training of another config.
+    """
+    if loaded.kind != "train":
+        raise ConfigError(
+            f"`ember train` needs a config with the key `reasoner`, found a {loaded.kind} in "
+            f"`{loaded.path}`; see `ember list configs`"
+        )
+    try:
+        import safetensors  # noqa: F401
+        import torch  # noqa: F401
+    except ImportError as error:
+        raise ConfigError(
+            f"training needs {error.name}, which is not installed; install Ember with its "
+            "`train` extra: ember-neuro[train]"
+        ) from None
+    from sims.train.session import Session
+
+    config = loaded.config
+    about = {
+        "config": loaded.resolved,
+        "config_hash": loaded.hash,
+        "config_text": loaded.text,
+        "config_path": loaded.path,
+        "overrides": list(loaded.overrides),
+    }
+    folder = Path(out or config.output.folder or Path("runs") / config.name)
+    return Session(config, about, folder, console).run()
+
+
+def load_model(path: str | Path) -> TrainedModel:
+    """Read a finished model; see `sims.train.model_file.load_model`."""
+    from sims.train import model_file
+
+    return model_file.load_model(path)

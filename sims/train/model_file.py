@@ -1,0 +1,129 @@
+"""A finished model in one file, with all that is needed to ask it something."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from numpy.typing import ArrayLike
+from torch import Tensor
+
+from bridges.features.tokens import TokenLayout, tokens
+from bridges.reasoning.halting import Answers, answer
+from bridges.reasoning.modulation import halting_budget
+from bridges.reasoning.trm import TRM
+from neuro.errors import StoreError
+from neuro.spikes import Spikes
+from neuro.wiring import generator
+from sims.config.train import ReasonerSpec
+from sims.train.checkpoint import prefixed, read_tensors, under, write_tensors
+from sims.train.tensors import Scale, blanked
+
+__all__ = ["TrainedModel", "load_model", "new_model", "save_model"]
+
+
+def new_model(
+    spec: ReasonerSpec, layout: TokenLayout, *, n_tokens: int, n_classes: int, seed: int
+) -> TRM:
+    """An untrained reasoner; the same seed and sizes give the same weights."""
+    start = int(generator(seed, "weights").integers(2**62))
+    return TRM(
+        features=layout.size,
+        tokens=n_tokens,
+        classes=n_classes,
+        hidden=spec.hidden,
+        heads=spec.heads,
+        layers=spec.layers,
+        expansion=spec.expansion,
+        rounds=spec.rounds,
+        latent_steps=spec.latent_steps,
+        generator=torch.Generator().manual_seed(start),
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedModel:
+    """A reasoner with the scale of its inputs.
+
+    Attributes:
+        counts_only: Whether it was trained, and is asked, on spike counts alone.
+        classes: What its answers mean.
+    """
+
+    model: TRM
+    scale: Scale
+    layout: TokenLayout
+    spec: ReasonerSpec
+    n_tokens: int
+    classes: tuple[str, ...]
+    counts_only: bool
+
+    def ask(
+        self,
+        spikes: Sequence[Spikes],
+        channels: ArrayLike,
+        *,
+        budget_factor: float = 1.0,
+        early: bool = False,
+    ) -> Answers:
+        """What it makes of spikes of the nerve it was trained on.
+
+        Args:
+            spikes: One or more items, over the same window as in training.
+            channels: `(n_units,)` channel of each unit.
+            budget_factor: A neuromodulator's factor on the steps it may think.
+            early: Stop as soon as the halt head is content.
+        """
+        inputs = torch.stack([tokens(item, channels, self.layout) for item in spikes])
+        budget = halting_budget(self.spec.budget, budget_factor)
+        return answer(self.model, self.prepared(inputs), budget=budget, early=early)
+
+    def prepared(self, inputs: Tensor) -> Tensor:
+        """Tokens as the model was trained on them: scaled, and blanked if on counts alone."""
+        scaled = self.scale(inputs)
+        return blanked(scaled, self.layout) if self.counts_only else scaled
+
+
+def save_model(path: Path, trained: TrainedModel, **about: Any) -> None:
+    """Write the model, with JSON-ready `about` beside what is needed to read it."""
+    tensors = {
+        **prefixed("model", trained.model.state_dict()),
+        **prefixed("scale", {"mean": trained.scale.mean, "deviation": trained.scale.deviation}),
+    }
+    header = {
+        "layout": asdict(trained.layout),
+        "reasoner": trained.spec.model_dump(mode="json"),
+        "n_tokens": trained.n_tokens,
+        "classes": list(trained.classes),
+        "counts_only": trained.counts_only,
+        "about": about,
+    }
+    write_tensors(path, tensors, header, kind="model")
+
+
+def load_model(path: str | Path) -> TrainedModel:
+    """Read a model that a training left, `model.safetensors` for instance.
+
+    Raises:
+        StoreError: if the file is missing, truncated or no model of Ember.
+    """
+    tensors, header = read_tensors(Path(path), kind="model")
+    try:
+        spec = ReasonerSpec.model_validate(header["reasoner"])
+        layout = TokenLayout(**header["layout"])
+        classes = tuple(header["classes"])
+        model = new_model(
+            spec, layout, n_tokens=header["n_tokens"], n_classes=len(classes), seed=0
+        )
+        model.load_state_dict(under("model", tensors))
+        scale = Scale(tensors["scale.mean"], tensors["scale.deviation"])
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        reason = " ".join(str(error).split())
+        raise StoreError(f"`{path}` must be a model of Ember, found: {reason}") from None
+    return TrainedModel(
+        model.requires_grad_(False).eval(), scale, layout, spec,
+        header["n_tokens"], classes, header["counts_only"],
+    )  # fmt: skip

@@ -1,0 +1,185 @@
+"""What a training found: `result.json`, the file reports are drawn from.
+
+    format, version            "ember-training", 1
+    name, seed, config_hash, git_commit, versions, created
+    data                       source, file, classes, items {train, test, extra},
+                               speakers {train, test, extra}: how many
+    reasoner                   parameters (number), budget (steps without modulation)
+    modulation                 factor, budget (steps with it), run (file or null)
+    baseline                   per set the accuracy of always answering the commonest class
+    models.<arm>               arm: `phase` (counts and timing) or `counts` (timing blanked)
+        file                   its weights, in this folder
+        sets.<set>             right, of, accuracy, interval (95 %), confusion [true][answer],
+                               at the budget as modulated. Sets: `train`; `test` (voices never
+                               trained on); `untimed` (test, timing destroyed, counts kept);
+                               `extra` if there is one (digits: a person's recordings)
+        curve                  lists over the training: step, loss, train_accuracy (of the
+                               batches since the last point), test_loss, test_accuracy (of the
+                               averaged weights, whole budget), halted_after (mean steps)
+        budget                 per factor: factor, budget, right, of, accuracy, interval,
+                               mean_steps; early {right, of, accuracy, interval, mean_steps},
+                               where the halt head may stop an item before the budget does
+    comparison                 on `test`: phase_only, counts_only (items only one model got
+                               right), p (exact two-sided McNemar test)
+    timings                    seconds: data, features, train, evaluate
+
+Held-out items choose nothing: not the step that is kept, not a setting.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from bridges.reasoning.halting import answer
+from bridges.reasoning.losses import stablemax_cross_entropy
+from bridges.reasoning.modulation import halting_budget
+from bridges.reasoning.trm import TRM
+from sims.config.train import TrainConfig
+from sims.dataset.labelled import SPLITS
+from sims.dataset.spike_dataset import SpikeDataset
+from sims.store.provenance import git_commit, versions
+from sims.train.folder import TrainingFolder
+from sims.train.model_file import TrainedModel, save_model
+from sims.train.statistics import accuracy, confusion, majority
+from sims.train.tensors import Seen
+
+__all__ = ["ARMS", "budget_course", "comparison", "conclude", "curve", "score", "scored_sets"]
+
+ARMS = {"phase": "counts and timing", "counts": "counts alone"}
+_FILES = {"phase": "model.safetensors", "counts": "model_counts.safetensors"}
+
+
+def conclude(
+    config: TrainConfig,
+    trained: Mapping[str, TrainedModel],
+    seen: Seen,
+    folder: TrainingFolder,
+    *,
+    factor: float,
+    config_hash: str,
+    data_file: Path,
+) -> dict[str, Any]:
+    """Write the models, measure them, and give all of the result but its timings."""
+    data, max_steps = seen.data, config.reasoner.budget
+    budget, n_classes = halting_budget(max_steps, factor), len(data.classes)
+    splits = {split: data.where(split) for split in SPLITS if data.where(split).size}
+    sets = {split: (seen.tokens[items], seen.labels[items]) for split, items in splits.items()}
+    sets["untimed"] = (seen.untimed, sets["test"][1])
+    labels = {name: values.numpy() for name, (_, values) in sets.items()}
+    models: dict[str, Any] = {}
+    answers: dict[str, NDArray[np.int64]] = {}
+    for arm, model in trained.items():
+        save_model(folder.path / _FILES[arm], model, name=config.name, config_hash=config_hash)
+        ready = {name: (model.prepared(made), right) for name, (made, right) in sets.items()}
+        scored, predicted = scored_sets(model.model, ready, budget=budget, n_classes=n_classes)
+        answers[arm] = predicted["test"]
+        models[arm] = {
+            "file": _FILES[arm],
+            "sets": scored,
+            "curve": curve(folder.read_log(), arm),
+            "budget": budget_course(
+                model.model, *ready["test"], max_steps=max_steps,
+                factors=sorted({*config.evaluation.budget_factors, factor}),
+            ),
+        }  # fmt: skip
+    return {
+        "format": "ember-training",
+        "version": 1,
+        "name": config.name,
+        "seed": config.seed,
+        "config_hash": config_hash,
+        "git_commit": git_commit(),
+        "versions": versions(),
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "data": _described(data, data_file),
+        "reasoner": {
+            "parameters": sum(part.numel() for part in trained["phase"].model.parameters()),
+            "budget": max_steps,
+        },
+        "modulation": {"factor": factor, "budget": budget, "run": config.modulation.run},
+        "baseline": {name: majority(labels["train"], labels[name], n_classes) for name in labels},
+        "models": models,
+        "comparison": comparison(answers["phase"], answers["counts"], labels["test"]),
+    }
+
+
+def _described(data: SpikeDataset, file: Path) -> dict[str, Any]:
+    items = {split: data.where(split) for split in SPLITS}
+    return {
+        "source": data.about["data"]["source"],
+        "file": str(file),
+        "classes": list(data.classes),
+        "items": {split: int(which.size) for split, which in items.items()},
+        "speakers": {
+            split: len({data.speakers[item] for item in which}) for split, which in items.items()
+        },
+    }
+
+
+def score(model: TRM, inputs: Tensor, labels: Tensor, *, budget: int) -> tuple[float, float]:
+    """Mean loss and accuracy with the whole budget."""
+    logits = answer(model, inputs, budget=budget).logits
+    right = (logits.argmax(-1) == labels).double().mean()
+    return float(stablemax_cross_entropy(logits, labels).mean()), float(right)
+
+
+def scored_sets(
+    model: TRM, sets: Mapping[str, tuple[Tensor, Tensor]], *, budget: int, n_classes: int
+) -> tuple[dict[str, Any], dict[str, NDArray[np.int64]]]:
+    """`sets` of the result, and the answers themselves, from `(inputs, labels)` per set."""
+    found, answers = {}, {}
+    for name, (inputs, labels) in sets.items():
+        predicted = answer(model, inputs, budget=budget).logits.argmax(-1).numpy()
+        found[name] = {
+            **accuracy(predicted, labels.numpy()),
+            "confusion": confusion(predicted, labels.numpy(), n_classes),
+        }
+        answers[name] = predicted
+    return found, answers
+
+
+def budget_course(
+    model: TRM, inputs: Tensor, labels: Tensor, *, max_steps: int, factors: Sequence[float]
+) -> list[dict[str, Any]]:
+    """Accuracy and steps that were really thought, for each factor on the budget."""
+    course = []
+    for factor in factors:
+        budget = halting_budget(max_steps, factor)
+        entry: dict[str, Any] = {"factor": factor, "budget": budget}
+        for early in (False, True):
+            answers = answer(model, inputs, budget=budget, early=early)
+            found = accuracy(answers.logits.argmax(-1).numpy(), labels.numpy())
+            found["mean_steps"] = float(answers.steps.double().mean())
+            entry |= {"early": found} if early else found
+        course.append(entry)
+    return course
+
+
+def comparison(
+    phase: NDArray[np.int64], counts: NDArray[np.int64], labels: NDArray[np.int64]
+) -> dict[str, Any]:
+    """Items that one model got right and the other did not, and how surprising that is.
+
+    Exact McNemar test: under equal accuracy each such item is a fair coin.
+    """
+    from scipy.stats import binomtest
+
+    phase_only = int(np.sum((phase == labels) & (counts != labels)))
+    counts_only = int(np.sum((phase != labels) & (counts == labels)))
+    differing = phase_only + counts_only
+    p = float(binomtest(phase_only, differing).pvalue) if differing else 1.0
+    return {"phase_only": phase_only, "counts_only": counts_only, "p": p}
+
+
+def curve(log: Sequence[Mapping[str, Any]], arm: str) -> dict[str, list[float]]:
+    """The learning curve of one model, from the log."""
+    points = [entry for entry in log if entry["arm"] == arm]
+    columns = ("step", "loss", "train_accuracy", "test_loss", "test_accuracy", "halted_after")
+    return {column: [point[column] for point in points] for column in columns}
