@@ -1,1 +1,11 @@
-"""TODO"""
+"""Wiring diagrams of nuclei and circuits. Importing this fills `CIRCUITS`."""
+
+from __future__ import annotations
+
+from circuits import auditory, hippocampus, limbic, nociception, oscillation
+from circuits.circuit import CIRCUITS, Circuit, Port, Sourced, assemble, circuit
+
+__all__ = [
+    "CIRCUITS", "Circuit", "Port", "Sourced", "assemble", "auditory", "circuit", "hippocampus",
+    "limbic", "nociception", "oscillation",
+]  # fmt: skip

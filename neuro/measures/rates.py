@@ -45,7 +45,8 @@ def psth(
     for onset in onsets_ms:
         counts += np.histogram(spikes.times_ms - onset, edges)[0]
     per_unit = counts / (len(onsets_ms) * max(spikes.n_units, 1))
-    return Psth(edges[:-1], per_unit / bin_ms * 1000.0)
+    rate_hz = np.asarray(per_unit / bin_ms * 1000.0, dtype=np.float64)
+    return Psth(edges[:-1].astype(np.float64), rate_hz)
 
 
 def first_spikes(spikes: Spikes, *, after_ms: float = 0.0) -> NDArray[np.float64]:

@@ -1,0 +1,150 @@
+"""Aδ and C fibres against what is measured in human and monkey skin."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from pytest import approx
+
+from encoders import Encoding, heat_fibres
+from encoders.heat import A_DELTA, C
+from neuro.measures import first_spikes, intervals
+from neuro.units import celsius, m, ms
+
+MANY = {"n_a_delta": 150, "n_c": 150}
+
+
+def held(peak_c: float, **settings: object) -> Encoding:
+    """1 s at a temperature, right at the nerve endings."""
+    given = {
+        "duration_ms": 1400.0, "seed": 5, "peak": celsius(peak_c), "onset": ms(100),
+        "rise": ms(50), "hold": ms(1000), "distance": m(0), **MANY, **settings,
+    }  # fmt: skip
+    return heat_fibres(**given)  # type: ignore[arg-type]
+
+
+def rate_hz(encoding: Encoding, kind: str, begin_ms: float = 150, end_ms: float = 650) -> float:
+    return encoding.spikes[kind].spikes.between(begin_ms, end_ms).rate_hz
+
+
+def test_warm_skin_is_silent() -> None:
+    """Nothing at 37 °C; the same fibres fire at 50 °C."""
+    for kind in ("a_delta", "c"):
+        assert len(held(37).spikes[kind].spikes) == 0
+        assert rate_hz(held(50), kind) > 5
+
+
+def test_c_fibres_begin_below_a_delta_fibres() -> None:
+    """C thresholds 40–47 °C; Aδ 2.5–3 °C above in the mean."""
+    coordinates = {kind: out.coordinates for kind, out in held(49).spikes.items()}
+    c, a_delta = (coordinates[kind]["threshold_c"] for kind in ("c", "a_delta"))
+    assert c.min() >= 40 and c.max() <= 47
+    assert 2.5 - 0.3 < a_delta.mean() - c.mean() < 3 + 0.3
+    between = held(44.5)
+    assert rate_hz(between, "c") > 1
+    assert rate_hz(between, "a_delta") < 0.3 * rate_hz(between, "c")
+    # A fibre fires if and only if its threshold is passed.
+    fired = between.spikes["c"].spikes.counts() > 0
+    assert fired.any() and not fired.all()
+    assert c[fired].max() <= 44.5
+    assert fired[c < 43.5].mean() > 0.5
+
+
+def test_rate_grows_with_temperature() -> None:
+    """C 0–20 Hz from 43 to 50 °C, Aδ up to 30–60 Hz."""
+    rates = {
+        kind: [rate_hz(held(peak), kind) for peak in range(43, 51)] for kind in ("a_delta", "c")
+    }
+    assert np.all(np.diff(rates["c"]) > 0)
+    assert np.all(np.diff(rates["a_delta"])[2:] > 0)
+    assert 5 < rates["c"][-1] <= 20
+    first_100_ms = rate_hz(held(50), "a_delta", 150, 250)
+    assert 30 <= first_100_ms <= 60
+
+
+def test_first_and_second_pain() -> None:
+    """Over 1 m, median conduction takes 77 ms in Aδ and 1.25 s in C fibres."""
+    far = heat_fibres(
+        duration_ms=3500.0, seed=5, peak=celsius(52), onset=ms(0), rise=ms(0), hold=ms(600),
+        distance=m(1), **MANY,
+    )  # fmt: skip
+    at_skin = heat_fibres(
+        duration_ms=3500.0, seed=5, peak=celsius(52), onset=ms(0), rise=ms(0), hold=ms(600),
+        distance=m(0), **MANY,
+    )  # fmt: skip
+    for kind, median_ms, tolerance in (("a_delta", 77, 0.12), ("c", 1250, 0.12)):
+        delays = far.spikes[kind].coordinates["delay_ms"]
+        assert np.median(delays) == approx(median_ms, rel=tolerance)
+        late = first_spikes(far.spikes[kind].spikes) - first_spikes(at_skin.spikes[kind].spikes)
+        assert np.isfinite(late).mean() > 0.9
+        assert late[np.isfinite(late)] == approx(delays[np.isfinite(late)])
+    gap = np.nanmedian(first_spikes(far.spikes["c"].spikes)) - np.nanmedian(
+        first_spikes(far.spikes["a_delta"].spikes)
+    )
+    assert gap > 800
+    # Control: at the spinal cord's door there is one pain, not two.
+    gap = np.nanmedian(first_spikes(at_skin.spikes["c"].spikes)) - np.nanmedian(
+        first_spikes(at_skin.spikes["a_delta"].spikes)
+    )
+    assert abs(gap) < 150
+
+
+def test_velocities_lie_in_their_range() -> None:
+    for kind, out in ((C, held(49).spikes["c"]), (A_DELTA, held(49).spikes["a_delta"])):
+        velocity = out.coordinates["velocity_m_per_s"]
+        low, high = kind.velocity_range
+        assert velocity.min() >= low and velocity.max() <= high
+        assert np.median(velocity) == approx(kind.velocity_m_per_s, rel=0.12)
+
+
+def test_held_heat_is_reported_less_and_less() -> None:
+    """Adaptation within seconds; without it the rate stays."""
+    from dataclasses import replace
+
+    from encoders.heat import nociceptor_rate_hz
+    from neuro.signal import Signal
+
+    skin = Signal(np.full(5000, 48.0), 1.0, "degC")
+    rate = nociceptor_rate_hz(skin, C, np.array([43.0]))[:, 0]
+    assert rate[0] > 5
+    assert rate[-1] < 0.7 * rate[0]
+    tireless = replace(C, adaptation=0.0, fatigue=0.0)
+    rate = nociceptor_rate_hz(skin, tireless, np.array([43.0]))[:, 0]
+    assert rate[-1] == approx(rate[0])
+
+
+def test_a_second_pulse_is_answered_less() -> None:
+    """Fatigue outlasts adaptation (LaMotte & Campbell 1978)."""
+    twice = heat_fibres(
+        duration_ms=21_000.0, seed=2, peak=celsius(50), onset=ms(0), rise=ms(10), hold=ms(2000),
+        pulses=2, interval=ms(18_000), distance=m(0), n_a_delta=1, n_c=200,
+    )  # fmt: skip
+    first, second = (
+        len(twice.spikes["c"].spikes.between(begin, begin + 2500)) for begin in (0, 18_000)
+    )
+    assert first > 200 * 10
+    assert 0.5 < second / first < 0.95
+    assert len(twice.spikes["c"].spikes.between(5000, 17_000)) == 0  # silent in between
+
+
+def test_inflamed_skin_hurts_at_temperatures_that_do_not_otherwise() -> None:
+    """Thresholds 2–6 °C lower and gain 1.5–3 times."""
+    healthy, sore = held(42), held(42, inflammation=1.0)
+    assert rate_hz(sore, "c") > 5
+    assert rate_hz(healthy, "c") < 0.2 * rate_hz(sore, "c")
+    shift = (
+        sore.spikes["c"].coordinates["threshold_c"] - healthy.spikes["c"].coordinates["threshold_c"]
+    )
+    assert shift == approx(-5)
+    assert len(held(34, inflammation=1.0).spikes["c"].spikes) == 0
+    # 3 °C above its threshold a healthy fibre fires half as much: the gain, not the shift alone
+    assert rate_hz(held(41, inflammation=1.0), "c") > 1.4 * rate_hz(held(46), "c")
+
+
+@pytest.mark.parametrize(("kind", "least_ms"), [("a_delta", 3.0), ("c", 10.0)])
+def test_refractory_times_are_kept(kind: str, least_ms: float) -> None:
+    spikes = held(55).spikes[kind].spikes
+    assert spikes.rate_hz > 5
+    found = intervals(spikes)
+    assert found.min() >= least_ms - 1e-9
+    assert found.min() < 2 * least_ms  # the limit was felt
