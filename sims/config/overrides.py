@@ -14,7 +14,7 @@ from neuro.errors import ConfigError
 from sims.config.errors import KeyPath, Where, refusal, shown, spell
 from sims.config.yaml_lines import Document, read_scalar
 
-__all__ = ["COMMAND_LINE", "apply", "merge", "put", "split_key", "without_nulls"]
+__all__ = ["COMMAND_LINE", "apply", "merge", "pairs", "put", "split_key", "without_nulls"]
 
 COMMAND_LINE = "command line"
 
@@ -139,3 +139,18 @@ def without_nulls(data: Any) -> Any:
     if isinstance(data, (list, tuple)):
         return [without_nulls(value) for value in data]
     return data
+
+
+def pairs(texts: Iterable[str]) -> dict[str, Any]:
+    """`key=value` texts as a mapping; values are read as YAML.
+
+    Raises:
+        ConfigError: if a text is not `key=value` or its value is not YAML.
+    """
+    found: dict[str, Any] = {}
+    for text in texts:
+        key, equals, value = text.partition("=")
+        if not equals or not key.strip():
+            raise ConfigError(f"{COMMAND_LINE}: expected key=value, found {shown(text)}")
+        found[key.strip()] = read_scalar(value, f"{COMMAND_LINE}: {key.strip()}")
+    return found

@@ -1,0 +1,40 @@
+"""What `ember check` checks for each kind of config."""
+
+from __future__ import annotations
+
+from sims.config import Loaded, from_resolved
+from sims.progress import Progress
+
+__all__ = ["check_config"]
+
+
+def check_config(loaded: Loaded, progress: Progress) -> str:
+    """Check everything that can be checked without simulating; one line on what was found.
+
+    Raises:
+        EmberError: one line with file, line and key of what is wrong.
+    """
+    if loaded.kind == "train":
+        return "fine; a training"
+    from sims.experiment import check_experiment
+
+    network = check_experiment(loaded, progress).network
+    cells = sum(population.n for population in network.populations)
+    found = [
+        _count(len(network.sources), "stimulus output"),
+        _count(len(network.populations), "population") + f" ({_count(cells, 'cell')})",
+        _count(len(network.projections), "projection"),
+        _count(len(network.transmitters), "transmitter"),
+    ]
+    if loaded.kind == "sweep":
+        from sims.sweep.plan import make_plan
+
+        progress("checking the points")
+        base = {key: value for key, value in loaded.resolved.items() if key != "sweep"}
+        plan = make_plan(loaded.config.name, loaded.config.sweep, base, from_resolved)
+        found.append(_count(len(plan.points), "sweep point"))
+    return f"fine; {', '.join(found)}"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"

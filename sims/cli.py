@@ -1,0 +1,352 @@
+"""The command `ember`. Everything heavy is imported by the command that needs it."""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+from collections.abc import Callable
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
+
+import typer
+
+if TYPE_CHECKING:
+    from sims.config import Loaded
+
+__all__ = ["app", "main"]
+
+F = TypeVar("F", bound=Callable[..., None])
+
+INTERRUPTED = 130  # what shells report for a command that Ctrl-C ended
+
+_debug = False
+_kept = ""  # what an interrupted command leaves behind
+
+app = typer.Typer(
+    name="ember",
+    help="Simulate biologically detailed spiking circuits and train reasoners on their spikes.",
+    epilog="Start with `ember run startle`, then `ember report runs/startle.h5`.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,  # plain help needs no rich, which takes as long to load as all else
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Config = Annotated[
+    str, typer.Argument(metavar="CONFIG", help="A config file, or the name of a shipped one.")
+]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="KEY=VALUE",
+        help="Changes to the config, such as stimulus.sound.level='90 dB'.",
+    ),
+]
+Force = Annotated[bool, typer.Option("--force", help="Replace what is there already.")]
+
+
+class OnError(StrEnum):
+    """What a sweep does when a point fails."""
+
+    CONTINUE = "continue"
+    STOP = "stop"
+
+
+class Listed(StrEnum):
+    """What can be listed."""
+
+    MODELS = "models"
+    SYNAPSES = "synapses"
+    CIRCUITS = "circuits"
+    ENCODERS = "encoders"
+    CONFIGS = "configs"
+    BACKENDS = "backends"
+
+
+def main() -> None:
+    """Entry point of the command `ember`."""
+    global _debug
+    arguments = sys.argv[1:]
+    options = arguments[: arguments.index("--")] if "--" in arguments else arguments
+    _debug = "--debug" in options
+    app(args=[a for a in arguments if a != "--debug"] if _debug else arguments, prog_name="ember")
+
+
+def command(function: F) -> F:
+    """Register a command whose errors are one line on stderr and a status other than 0."""
+
+    @functools.wraps(function)
+    def run(*args: Any, **kwargs: Any) -> None:
+        global _kept
+        _kept = "nothing was written"
+        try:
+            function(*args, **kwargs)
+            sys.stdout.flush()
+        except KeyboardInterrupt as error:
+            _fail(f"interrupted: {_kept}", error, INTERRUPTED)
+        except BrokenPipeError:  # `ember list models | head`
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(1) from None
+        except Exception as error:
+            from neuro.errors import EmberError  # with it comes numpy, which help can do without
+
+            if not isinstance(error, EmberError):
+                raise
+            _fail(str(error), error, 1)
+
+    app.command(name=function.__name__.removesuffix("_"))(run)
+    return run  # type: ignore[return-value]
+
+
+def _fail(message: str, error: BaseException, status: int) -> NoReturn:
+    if _debug:
+        import traceback
+
+        traceback.print_exception(error)
+    print(f"ember: {' '.join(message.split())}", file=sys.stderr)
+    raise typer.Exit(status)
+
+
+def _say_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import PackageNotFoundError, version
+
+        try:
+            print(f"ember {version('ember-neuro')}")
+        except PackageNotFoundError:  # run from a checkout that was not installed
+            print("ember, not installed")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_say_version, is_eager=True, help="Say the version and stop."
+        ),
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+) -> None:
+    # No docstring: it would stand in the place of the app's help. Both options are seen to
+    # before any command, by `_say_version` and `main`.
+    pass
+
+
+@command
+def run(
+    config: Config,
+    overrides: Overrides = None,
+    out: Annotated[Path | None, typer.Option(help="Run file to write.")] = None,
+    force: Force = False,
+    threads: Annotated[int | None, typer.Option(min=1, help="Threads to simulate on.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
+) -> None:
+    """Run an experiment, or the one in a run file again.
+
+    Writes one HDF5 file with the spikes and everything needed to run it again.
+    """
+    from sims._display import columns, progress_on, run_summary, stderr
+    from sims.config import load
+    from sims.store.atomic import check_writable
+
+    loaded = load(config, overrides or ())
+    path = out or _output(loaded)
+    check_writable(path, force=force)
+    from sims.run import run_experiment
+    from sims.store import write_run
+
+    global _kept
+    console = stderr()
+    with progress_on(console) as progress:
+        result = run_experiment(loaded, threads=threads, progress=progress)
+        progress(f"writing {path}")
+        write_run(path, result, force=force)
+        _kept = f"{path} is written and whole"
+    figures = {**run_summary(result), "output": str(path)}
+    if _is_run_file(loaded) and not overrides:
+        figures["same_spikes"] = _same_spikes(loaded.path, result)
+    if as_json:
+        import json
+
+        print(json.dumps(figures))
+        return
+    rows = [("population", "cells", "spikes", "rate")]
+    for name, found in figures["populations"].items():
+        rows.append((name, str(found["n"]), f"{found['spikes']:,}", f"{found['rate_hz']:.1f} Hz"))
+    print(columns(rows, right=(1, 2, 3)))
+    print(f"\n{_seconds(figures)}\nwritten to {path}")
+    if "same_spikes" in figures:
+        same = "the same as" if figures["same_spikes"] else "NOT the same as"
+        print(f"the spikes are {same} those in {loaded.path}")
+    print(f"see it with: ember report {path}")
+
+
+def _output(loaded: Loaded) -> Path:
+    if _is_run_file(loaded):
+        path = Path(loaded.path)
+        return path.with_name(f"{path.stem}_again{path.suffix}")
+    output = getattr(loaded.config, "output", None)
+    file = getattr(output, "file", None)
+    return Path(file).expanduser() if file else Path("runs") / f"{loaded.config.name}.h5"
+
+
+def _is_run_file(loaded: Loaded) -> bool:
+    from sims.config.shipped import RUN_FILE_SUFFIXES
+
+    return Path(loaded.path).suffix.lower() in RUN_FILE_SUFFIXES
+
+
+def _same_spikes(path: str, result: Any) -> bool:
+    from sims.store import read_run
+
+    return dict(read_run(path).recording.spikes) == dict(result.recording.spikes)
+
+
+def _seconds(figures: dict[str, Any]) -> str:
+    stages = ", ".join(
+        f"{stage} {figures[f'{stage}_s']:.2f} s"
+        for stage in ("encode", "build", "compile", "simulate")
+    )
+    return f"{figures['duration_ms']:g} ms on {figures['backend']}: {stages}"
+
+
+@command
+def sweep(
+    config: Config,
+    overrides: Overrides = None,
+    out: Annotated[Path | None, typer.Option(help="Folder; runs/NAME if left out.")] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=0, help="Processes; one a core if left out.")
+    ] = None,
+    cluster: Annotated[str | None, typer.Option(help="Address of a Dask scheduler.")] = None,
+    on_error: Annotated[OnError, typer.Option(help="When a point fails.")] = OnError.CONTINUE,
+) -> None:
+    """Run an experiment over a range of values.
+
+    The same command continues a sweep where it stopped.
+    """
+    from sims._display import stderr
+    from sims.config import load
+    from sims.sweep import run_sweep
+
+    loaded = load(config, overrides or ())
+    status = run_sweep(
+        loaded, out, workers=workers, cluster=cluster, on_error=on_error.value, console=stderr()
+    )
+    raise typer.Exit(status)
+
+
+@command
+def status(
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="The folder of a sweep.")],
+) -> None:
+    """Say how far a sweep is, and what failed."""
+    from rich.console import Console
+
+    from sims.sweep import show_status
+
+    raise typer.Exit(show_status(directory, Console(highlight=False)))
+
+
+@command
+def export(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A run file.")],
+    to: Annotated[str, typer.Option(metavar="FORMAT", help="sonata or shd.")],
+    options: Annotated[
+        list[str] | None, typer.Argument(metavar="KEY=VALUE", help="The format's own options.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Where to; beside FILE if left out.")] = None,
+    force: Force = False,
+) -> None:
+    """Write a run in a format that other tools read."""
+    from sims.config.overrides import pairs
+    from sims.store import export as write
+
+    def say(line: str) -> None:
+        print(line, file=sys.stderr)
+
+    print(write(file, to, out, force=force, say=say, **pairs(options or ())))
+
+
+@command
+def train(
+    config: Config,
+    overrides: Overrides = None,
+    out: Annotated[Path | None, typer.Option(help="Folder; runs/NAME if left out.")] = None,
+) -> None:
+    """Train a reasoning model on spikes.
+
+    The same command continues a training from its last checkpoint.
+    """
+    from sims._display import stderr
+    from sims.config import load
+    from sims.train import run_training
+
+    loaded = load(config, overrides or ())
+    if loaded.kind != "train":
+        from neuro.errors import ConfigError
+
+        raise ConfigError(
+            f"{loaded.path}: a training needs the section `reasoner`, found none; to simulate "
+            f"the config use `ember run`"
+        )
+    raise typer.Exit(run_training(loaded, out, console=stderr()))
+
+
+@command
+def report(
+    path: Annotated[
+        Path,
+        typer.Argument(metavar="PATH", help="A run file, or the folder of a sweep or training."),
+    ],
+    out: Annotated[Path | None, typer.Option(help="The page; beside PATH if left out.")] = None,
+) -> None:
+    """Write a page of pictures of a run, sweep or training."""
+    from sims.report import write_report
+
+    print(write_report(path, out))
+
+
+@command
+def check(config: Config, overrides: Overrides = None) -> None:
+    """Check a config without simulating.
+
+    Reads the stimulus, builds every circuit, and checks equations, names, units, and what the
+    back end can do.
+    """
+    from sims._check import check_config
+    from sims._display import progress_on, stderr
+    from sims.config import load
+
+    loaded = load(config, overrides or ())
+    with progress_on(stderr()) as progress:
+        findings = check_config(loaded, progress)
+    print(f"{loaded.path}: {findings}")
+
+
+@command
+def list_(
+    kind: Annotated[Listed, typer.Argument(metavar="KIND", help=", ".join(Listed) + ".")],
+) -> None:
+    """List what a config can name."""
+    from sims._display import columns
+    from sims._listing import listing
+
+    print(columns(listing(kind.value)))
+
+
+@command
+def schema() -> None:
+    """Print the JSON Schema of configs, for editors.
+
+    With it an editor completes keys and checks them while typing.
+    """
+    import json
+
+    from sims.config.schema import published
+
+    print(json.dumps(published(), indent=2, ensure_ascii=False))

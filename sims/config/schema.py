@@ -1,0 +1,86 @@
+"""The JSON Schema of configs, for editors: completion, descriptions and checks while typing."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.json_schema import GenerateJsonSchema
+
+__all__ = ["published"]
+
+_PARTIAL = "_partial"
+
+
+class _Generator(GenerateJsonSchema):
+    """Pydantic's generator without warnings for defaults that JSON Schema cannot show."""
+
+    def emit_warning(self, kind: Any, detail: str) -> None:
+        """Say nothing: such a default is simply left out."""
+
+
+def published() -> dict[str, Any]:
+    """One schema for every kind of config.
+
+    A file with the key `reasoner` is a training, any other a run or sweep. A file with a `base`
+    only has to give what it changes, so nothing in it is required.
+    """
+    from sims.config.experiment import run_schema
+    from sims.config.train import TrainConfig
+
+    definitions: dict[str, Any] = {}
+    for name, model in (("run", run_schema()), ("train", TrainConfig)):
+        definitions.update(_definitions(name, model))
+    kinds = {
+        "if": {"required": ["reasoner"]},
+        "then": {"$ref": "#/$defs/train"},
+        "else": {"$ref": "#/$defs/run"},
+    }
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Ember config",
+        "type": "object",
+        "if": {"required": ["base"]},
+        "then": {"anyOf": [{"$ref": f"#/$defs/{name}{_PARTIAL}"} for name in ("run", "train")]},
+        "else": kinds,
+        "$defs": definitions,
+    }
+
+
+def _definitions(name: str, model: type[BaseModel]) -> dict[str, Any]:
+    """The model and all it refers to, whole and in a form where everything may be left out."""
+    schema = model.model_json_schema(by_alias=True, schema_generator=_Generator)
+    inner = schema.pop("$defs", {})
+    found = {name: schema, **{f"{name}.{key}": value for key, value in inner.items()}}
+    whole = {key: _renamed(value, name, "") for key, value in found.items()}
+    whole[name]["properties"]["name"].pop("default", None)
+    if "name" in whole[name].get("required", []):
+        whole[name]["required"].remove("name")  # the file's own name stands for it
+    parts = {f"{key}{_PARTIAL}": _renamed(value, name, _PARTIAL) for key, value in found.items()}
+    parts[name + _PARTIAL]["properties"]["base"] = {
+        "type": "string",
+        "description": "A config that this one changes: a path, or the name of a shipped one.",
+    }
+    return {**whole, **parts}
+
+
+def _renamed(schema: Any, name: str, suffix: str) -> Any:
+    """A copy whose references point to this kind's definitions; with `suffix`, none required."""
+    if isinstance(schema, list):
+        return [_renamed(item, name, suffix) for item in schema]
+    if not isinstance(schema, dict):
+        return deepcopy(schema)
+    found: dict[str, Any] = {}
+    for key, value in schema.items():
+        if key == "$ref":
+            found[key] = value.replace("#/$defs/", f"#/$defs/{name}.") + suffix
+        elif key == "discriminator":
+            continue  # an OpenAPI key
+        elif suffix and key == "required" and isinstance(value, list):
+            continue
+        elif suffix and key == "oneOf":
+            found["anyOf"] = _renamed(value, name, suffix)
+        else:
+            found[key] = _renamed(value, name, suffix)
+    return found
