@@ -25,7 +25,7 @@ def brian2() -> Any:
         if "brian2" in sys.modules:
             return sys.modules["brian2"]
         hook, register = sys.excepthook, signal.signal
-        signal.signal = lambda number, handler: signal.getsignal(number)
+        signal.signal = lambda number, handler: signal.getsignal(number)  # type: ignore[assignment]
         try:
             return importlib.import_module("brian2")
         finally:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import TypeVar
 
 import numpy as np
@@ -14,7 +14,7 @@ from neuro.recording import Course, Recording
 from neuro.spikes import Spikes
 from sims.config.sweep import WindowMeasure
 
-__all__ = ["Number", "measure"]
+__all__ = ["Number", "check_windows", "measure"]
 
 Number = float | int | None
 """What a measure may be; None where it is undefined."""
@@ -54,6 +54,23 @@ def measure(recording: Recording, windows: Iterable[WindowMeasure] = ()) -> dict
     return {name: _finite(value) for name, value in found.items()}
 
 
+def check_windows(
+    windows: Iterable[WindowMeasure],
+    *,
+    populations: Collection[str],
+    modulators: Collection[str],
+    factors: Collection[str],
+) -> None:
+    """Refuse, before anything runs, windows that name what will not be recorded.
+
+    Raises:
+        ConfigError: naming the nearest name that will be.
+    """
+    known = {"modulator": modulators, "factor": factors}
+    for window in windows:
+        _check_known(window, known.get(window.kind, populations))
+
+
 def _windowed(recording: Recording, window: WindowMeasure) -> Number:
     start = float(window.start)
     stop = recording.duration_ms if window.stop is None else float(window.stop)
@@ -74,13 +91,17 @@ def _windowed(recording: Recording, window: WindowMeasure) -> Number:
 
 
 def _known(items: Mapping[str, T], window: WindowMeasure) -> T:
-    if window.of not in items:
+    _check_known(window, items)
+    return items[window.of]
+
+
+def _check_known(window: WindowMeasure, known: Collection[str]) -> None:
+    if window.of not in known:
         kind = window.kind if window.kind in ("modulator", "factor") else "population"
         raise ConfigError(
-            f"sweep.measures: {kind} must be one of {', '.join(items) or '(none)'}, "
-            f"found `{window.of}`{nearest(window.of, items)}"
+            f"sweep.measures: {kind} must be one of {', '.join(known) or '(none)'}, "
+            f"found `{window.of}`{nearest(window.of, known)}"
         )
-    return items[window.of]
 
 
 def _between(course: Course, start_ms: float, stop_ms: float) -> NDArray[np.float64]:

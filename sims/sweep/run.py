@@ -69,6 +69,8 @@ def run_sweep(
     plan = _plan(loaded, workers, on_error)
     ledger = Ledger(Path(out if out is not None else Path("runs") / plan.name))
     _check_folder(ledger, plan)
+    if run_point is simulate and ledger.read_plan() is None:
+        _check_experiment(loaded)
     ledger.make_folders(runs=plan.section.keep == "runs")
     with locked(ledger.folder):
         _check_folder(ledger, plan)
@@ -116,6 +118,20 @@ def _plan(loaded: Loaded, workers: int | None, on_error: str) -> Plan:
             )
     base = {key: value for key, value in loaded.resolved.items() if key != "sweep"}
     return make_plan(str(base["name"]), section, base, from_resolved)
+
+
+def _check_experiment(loaded: Loaded) -> None:
+    """Refuse in one line what would otherwise fail in every point."""
+    from sims.experiment import check_experiment
+    from sims.sweep.measures import check_windows
+
+    network = check_experiment(loaded).network
+    check_windows(
+        loaded.config.sweep.measures,
+        populations=[*(p.name for p in network.populations), *(s.name for s in network.sources)],
+        modulators=[transmitter.name for transmitter in network.transmitters],
+        factors=[f"{effect.target}.{effect.parameter}" for effect in network.effects],
+    )
 
 
 _OURS = {"sweep.lock", "jobs", "logs", "runs"}

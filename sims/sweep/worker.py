@@ -9,7 +9,6 @@ import sys
 import threading
 import time
 import traceback
-import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -190,9 +189,7 @@ def _captured(path: Path, job: Job) -> Iterator[None]:
             for fd, _ in saved:
                 os.dup2(log.fileno(), fd)
             sys.stdout = sys.stderr = log
-            with warnings.catch_warnings():
-                warnings.simplefilter("default")
-                yield
+            yield
         finally:
             sys.stdout, sys.stderr = streams
             for fd, copy in saved:

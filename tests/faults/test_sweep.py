@@ -28,6 +28,7 @@ HERE = Path(__file__).parent
 TOY = HERE / "toy_sweep.yaml"
 FAULTS = str(HERE / "sweep_of_faults.py")
 AMOUNT, UPTAKE = "modulation.noradrenaline.per_spike", "modulation.noradrenaline.uptake"
+EMBER = "from sims.cli import main; main()"
 FOUR = 'sweep.vary={"modulation.noradrenaline.per_spike": [0 nM, 20 nM, 40 nM, 60 nM]}'
 
 
@@ -91,7 +92,8 @@ def wait_for_jobs(out: Path, n: int, process: subprocess.Popen[str]) -> None:
 
 def test_a_sweep_killed_in_the_middle_ends_as_if_undisturbed(tmp_path: Path) -> None:
     out, quiet = tmp_path / "killed", tmp_path / "undisturbed"
-    command = ("-m", "sims.cli", "sweep", str(TOY), "--out", str(out), "--workers", "2")
+    long = "duration=30 s"  # so that the kill falls between points, not after the last
+    command = ("-c", EMBER, "sweep", str(TOY), long, "--out", str(out), "--workers", "2")
     with started(*command) as process:
         wait_for_jobs(out, 2, process)
         os.killpg(process.pid, signal.SIGKILL)
@@ -110,7 +112,7 @@ def test_a_sweep_killed_in_the_middle_ends_as_if_undisturbed(tmp_path: Path) -> 
         assert (out / "logs" / f"{point}.log").read_text().count("=== attempt") == 1
     assert status_of(out)[0] == 0
 
-    assert run_sweep(toy(), quiet, workers=0, console=Console(file=StringIO())) == 0
+    assert run_sweep(toy(long), quiet, workers=0, console=Console(file=StringIO())) == 0
     table = (out / "table.csv").read_bytes()
     assert table == (quiet / "table.csv").read_bytes()
     assert table.count(b"\n") == 13
