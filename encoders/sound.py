@@ -86,21 +86,21 @@ def load_sound(path: str | Path, channel: Channel = "mix") -> Sound:
         raise SignalError(
             f"`{path}` cannot be read as a sound ({reason}); give a WAV, FLAC or OGG file"
         ) from None
+    name = f"`{path}`"
     if channel == "mix":
         values = samples.mean(axis=1)
-    else:
-        wanted = ("left", "right").index(channel)
-        if samples.shape[1] < 2:
-            raise SignalError(
-                f"`{path}` must have two channels to take the {channel} one, found "
-                f"{samples.shape[1]}; set channel to mix"
-            )
-        values = samples[:, wanted]
-    if channel == "mix" and samples.size and samples.std() > SILENT > values.std():
+        if values.size and np.isfinite(samples).all() and samples.std() > SILENT > values.std():
+            raise SignalError(f"the channels of {name} cancel when mixed; take `left` or `right`")
+    elif channel not in ("left", "right"):
+        raise SignalError(f"a channel must be mix, left or right, found `{channel}`")
+    elif samples.shape[1] < 2:
         raise SignalError(
-            f"the channels of `{path}` cancel when mixed; set channel to left or right"
+            f"{name} must have two channels to take the {channel} one, found {samples.shape[1]}; "
+            f"set channel to mix"
         )
-    return Sound(values, float(rate), f"`{path}`")
+    else:
+        values = samples[:, 0 if channel == "left" else 1]
+    return Sound(values, float(rate), name)
 
 
 def resample(sound: Sound, rate_hz: float) -> Sound:

@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 
 from encoders.sound import Sound
 from encoders.source_filter import BANDWIDTHS_HZ, HIGHER_HZ, VOWELS_HZ, Voice, synthesize
+from neuro.errors import SignalError
 from neuro.wiring import generator
 
 __all__ = ["Voice", "calm", "distressed", "embedded_sound", "synthesize"]
@@ -57,7 +58,12 @@ def embedded_sound(name: Literal["startle", "calm", "distressed"], speaker: int 
     `calm` and `distressed` last 1 s. `startle` lasts 1.5 s: a calm murmur from 0.1 s to 0.7 s,
     silence, and at 0.9 s a cry that is 40 dB louder and rises within 2 ms, as an acoustic
     startle needs (rise below about 10 ms: Koch 1999, Prog Neurobiol 59:107).
+
+    Raises:
+        SignalError: if there is no such sound.
     """
+    if name not in ("startle", "calm", "distressed"):
+        raise SignalError(f"the embedded sounds are startle, calm and distressed, found `{name}`")
     if name != "startle":
         voice = (calm if name == "calm" else distressed)(speaker)
         samples = synthesize(voice, duration_s=1.0, sample_rate_hz=RATE_HZ, seed=speaker)

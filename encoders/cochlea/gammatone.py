@@ -11,10 +11,10 @@ from neuro.errors import SignalError
 __all__ = ["KNEE_DB", "compress", "erb_hz", "erb_spaced_hz", "gammatone"]
 
 BANDWIDTH = 1.019  # in ERB, for a 4th-order gammatone; Patterson et al. 1992
-# Above the knee the membrane grows by a quarter of a dB per dB (human DRNL, Lopez-Poveda &
-# Meddis 2001, whose knee lies at 43 dB SPL for 1 kHz). One knee for all frequencies is an
-# engineering choice.
-KNEE_DB, EXPONENT = 40.0, 0.25
+# Above the knee the membrane grows by a quarter of a dB per dB, as in the human DRNL of
+# Lopez-Poveda & Meddis 2001, whose knee falls from 43 dB SPL at 1 kHz to 20 dB at 4 kHz. One
+# knee for all frequencies, in between, is an engineering choice.
+KNEE_DB, EXPONENT = 35.0, 0.25
 
 
 def erb_hz(cf_hz: ArrayLike) -> NDArray[np.float64]:

@@ -61,6 +61,10 @@ def fibre_classes(fibres_per_channel: int, spontaneous: Spontaneous = "mixed") -
     >>> [synapse.name for synapse in fibre_classes(4)]
     ['high', 'high', 'medium', 'low']
     """
+    if spontaneous not in ("mixed", *SYNAPSES):
+        raise SignalError(
+            f"a fibre's spontaneous rate must be mixed, high, medium or low, found `{spontaneous}`"
+        )
     if spontaneous != "mixed":
         return [SYNAPSES[spontaneous]] * fibres_per_channel
     quantiles = (np.arange(fibres_per_channel) + 0.5) / fibres_per_channel

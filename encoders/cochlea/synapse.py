@@ -105,8 +105,8 @@ class Synapse:
 
 # Classes by spontaneous rate (Liberman 1978). MAP 1.14 distinguishes two, by tau_Ca 80 and
 # 30 µs; a calcium threshold (as in Sumner et al. 2002) makes the third. Its value is an
-# engineering choice: silent at rest, threshold some 15 dB above the first class.
+# engineering choice: silent at rest, threshold 10 to 20 dB above the first class's.
 HIGH = Synapse("high", tau_ca_ms=0.08)
 MEDIUM = Synapse("medium", tau_ca_ms=0.03)
-LOW = Synapse("low", tau_ca_ms=0.03, threshold_pa_ms=11.0)
+LOW = Synapse("low", tau_ca_ms=0.03, threshold_pa_ms=8.0)
 SYNAPSES = {synapse.name: synapse for synapse in (HIGH, MEDIUM, LOW)}

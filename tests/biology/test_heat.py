@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from pytest import approx
 
 from encoders import Encoding, heat_fibres
 from encoders.heat import A_DELTA, C
@@ -74,10 +73,10 @@ def test_first_and_second_pain() -> None:
     )  # fmt: skip
     for kind, median_ms, tolerance in (("a_delta", 77, 0.12), ("c", 1250, 0.12)):
         delays = far.spikes[kind].coordinates["delay_ms"]
-        assert np.median(delays) == approx(median_ms, rel=tolerance)
+        assert np.median(delays) == pytest.approx(median_ms, rel=tolerance)
         late = first_spikes(far.spikes[kind].spikes) - first_spikes(at_skin.spikes[kind].spikes)
         assert np.isfinite(late).mean() > 0.9
-        assert late[np.isfinite(late)] == approx(delays[np.isfinite(late)])
+        assert late[np.isfinite(late)] == pytest.approx(delays[np.isfinite(late)])
     gap = np.nanmedian(first_spikes(far.spikes["c"].spikes)) - np.nanmedian(
         first_spikes(far.spikes["a_delta"].spikes)
     )
@@ -94,7 +93,7 @@ def test_velocities_lie_in_their_range() -> None:
         velocity = out.coordinates["velocity_m_per_s"]
         low, high = kind.velocity_range
         assert velocity.min() >= low and velocity.max() <= high
-        assert np.median(velocity) == approx(kind.velocity_m_per_s, rel=0.12)
+        assert np.median(velocity) == pytest.approx(kind.velocity_m_per_s, rel=0.12)
 
 
 def test_held_heat_is_reported_less_and_less() -> None:
@@ -110,7 +109,7 @@ def test_held_heat_is_reported_less_and_less() -> None:
     assert rate[-1] < 0.7 * rate[0]
     tireless = replace(C, adaptation=0.0, fatigue=0.0)
     rate = nociceptor_rate_hz(skin, tireless, np.array([43.0]))[:, 0]
-    assert rate[-1] == approx(rate[0])
+    assert rate[-1] == pytest.approx(rate[0])
 
 
 def test_a_second_pulse_is_answered_less() -> None:
@@ -135,7 +134,7 @@ def test_inflamed_skin_hurts_at_temperatures_that_do_not_otherwise() -> None:
     shift = (
         sore.spikes["c"].coordinates["threshold_c"] - healthy.spikes["c"].coordinates["threshold_c"]
     )
-    assert shift == approx(-5)
+    assert shift == pytest.approx(-5)
     assert len(held(34, inflammation=1.0).spikes["c"].spikes) == 0
     # 3 °C above its threshold a healthy fibre fires half as much: the gain, not the shift alone
     assert rate_hz(held(41, inflammation=1.0), "c") > 1.4 * rate_hz(held(46), "c")

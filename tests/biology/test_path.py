@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from pytest import approx
 from scipy import stats
 
 from encoders import arena_path
@@ -27,13 +26,11 @@ def walk() -> dict[str, np.ndarray]:
 def test_running_speed_is_a_rat_s(walk: dict[str, np.ndarray]) -> None:
     """Rayleigh with scale 0.08 m/s: mean 0.10 m/s, decorrelating within about 0.7 s."""
     speed = 1000 * walk["speed"]  # m/ms to m/s
-    assert speed.mean() == approx(0.1, rel=0.05)
-    assert speed.std() == approx(0.08 * np.sqrt(2 - np.pi / 2), rel=0.08)
+    assert speed.mean() == pytest.approx(0.1, rel=0.05)
+    assert speed.std() == pytest.approx(0.08 * np.sqrt(2 - np.pi / 2), rel=0.08)
     apart = speed[::500]  # 5 s: independent
     assert stats.kstest(apart, stats.rayleigh(scale=0.08).cdf).pvalue > 0.01
-    assert stats.kstest(apart, stats.norm(apart.mean(), apart.std()).cdf).pvalue < 0.05 or (
-        apart.min() >= 0
-    )
+    assert stats.kstest(apart, stats.expon(scale=0.1).cdf).pvalue < 1e-3  # the test can fail
     centred = speed - speed.mean()
     shared = [(centred[:-lag] * centred[lag:]).mean() / centred.var() for lag in (10, 70, 500)]
     assert shared[0] > 0.75
@@ -46,9 +43,9 @@ def test_turning_is_a_rat_s() -> None:
     path = random_walk(60_000, 10.0, width_m=1e4, height_m=1e4, seed=2)
     heading = np.unwrap(np.arctan2(*np.diff(path, axis=0).T[::-1]))
     turn = np.diff(heading) / DT_S
-    assert np.degrees(turn.std()) == approx(120, rel=0.05)
+    assert np.degrees(turn.std()) == pytest.approx(120, rel=0.05)
     lag = 8
-    assert (turn[:-lag] * turn[lag:]).mean() / turn.var() == approx(np.exp(-1), abs=0.06)
+    assert (turn[:-lag] * turn[lag:]).mean() / turn.var() == pytest.approx(np.exp(-1), abs=0.06)
 
 
 def test_the_walk_covers_its_arena_and_keeps_near_its_walls(walk: dict[str, np.ndarray]) -> None:
@@ -80,13 +77,13 @@ def test_speed_and_heading_tell_the_steps(walk: dict[str, np.ndarray]) -> None:
     """Adding up speed and heading leads back to every position."""
     step = walk["speed"] * 10.0
     x = walk["x"][0] + np.concatenate([[0], np.cumsum(step * np.cos(walk["heading"]))])[:-1]
-    assert x == approx(walk["x"], abs=1e-6)
+    assert x == pytest.approx(walk["x"], abs=1e-6)
 
 
 def test_the_mean_speed_is_a_setting() -> None:
     slow = arena_path(duration_ms=2e5, seed=1, speed=m_per_s(0.05)).signals["speed"]
     assert slow.unit == "m/ms"
-    assert 1000 * slow.values.mean() == approx(0.05, rel=0.15)
+    assert 1000 * slow.values.mean() == pytest.approx(0.05, rel=0.15)
     still = arena_path(duration_ms=2e3, seed=1, speed=m_per_s(0)).signals
     assert not still["speed"].values.any()
     assert not still["heading"].values.any()
@@ -99,8 +96,8 @@ def test_a_recorded_path_is_followed(tmp_path: Path) -> None:
     file.write_text("\ufefft, y ,x,note\n5,0.1,0.1,begin\n6,0.1,0.3,\n\n8,0.3,0.3,end\n")
     encoding = arena_path(duration_ms=4000, seed=1, file=str(file), every=ms(100), width=m(0.5))
     x, y, speed, heading = (encoding.signals[k].values for k in ("x", "y", "speed", "heading"))
-    assert x[[0, 5, 10, 39]] == approx([0.1, 0.2, 0.3, 0.3])
-    assert y[[0, 10, 20, 30]] == approx([0.1, 0.1, 0.2, 0.3])
-    assert 1000 * speed[[0, 15, 35]] == approx([0.2, 0.1, 0.0])
-    assert heading[[0, 15, 35]] == approx([0, np.pi / 2, np.pi / 2])
+    assert x[[0, 5, 10, 39]] == pytest.approx([0.1, 0.2, 0.3, 0.3])
+    assert y[[0, 10, 20, 30]] == pytest.approx([0.1, 0.1, 0.2, 0.3])
+    assert 1000 * speed[[0, 15, 35]] == pytest.approx([0.2, 0.1, 0.0])
+    assert heading[[0, 15, 35]] == pytest.approx([0, np.pi / 2, np.pi / 2])
     assert encoding.duration_ms == 3000
