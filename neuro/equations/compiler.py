@@ -17,7 +17,7 @@ from neuro.units import Dimension
 
 __all__ = ["cache_folder", "compile_step"]
 
-_FORMAT = "1"  # raise when what this file derives from the same text changes
+_FORMAT = "2"  # raise when what this file derives from the same text changes
 _memory: dict[str, StepProgram] = {}
 
 
@@ -73,7 +73,8 @@ def _key(composed: Composed, weights: list[Dimension]) -> str:
         composed.threshold, composed.reset, composed.refractory, composed.method, composed.on_pre,
         sorted((name, tuple(map(str, q.dimension))) for name, q in composed.parameters.items()),
         sorted((name, tuple(map(str, dim))) for name, dim in composed.inputs.items()),
-        sorted(composed.initial), [tuple(map(str, w)) for w in weights],
+        sorted((k, str(getattr(v, "dimension", v))) for k, v in composed.initial.items()),
+        [tuple(map(str, w)) for w in weights],
     )  # fmt: skip
     return hashlib.blake2b(repr(parts).encode(), digest_size=16).hexdigest()
 
@@ -147,6 +148,7 @@ def _derive(composed: Composed, weights: list[Dimension]) -> StepProgram:
         subexpressions=subexpressions,
         active=tuple(active),
         resting=tuple(resting),
+        held=tuple(sorted(held)),
         threshold=_numbers(composed.threshold, known),
         reset=reset,
         refractory=_numbers(composed.refractory, known),

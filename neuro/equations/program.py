@@ -30,6 +30,7 @@ class StepProgram:
         subexpressions: Definitions in order of dependence, in terms of the names above.
         active: Step outside the refractory period; the results are the names `new_<state>`.
         resting: Step within it, when some variable is held; empty if nothing is held.
+        held: States that neither the step nor a synapse changes while refractory.
         threshold: Condition for a spike, after the step; empty if it never spikes.
         reset: Assignments to states at a spike.
         refractory: Duration after a spike, an expression in ms; empty if none.
@@ -46,6 +47,7 @@ class StepProgram:
     subexpressions: tuple[Assignment, ...]
     active: tuple[Assignment, ...]
     resting: tuple[Assignment, ...]
+    held: tuple[str, ...]
     threshold: str
     reset: tuple[Assignment, ...]
     refractory: str

@@ -90,7 +90,9 @@ class CellPrinter:
 
     def _signature(self, first: str) -> str:
         drives = "".join(f", {name}__in, {name}__at" for name in self.inputs)
-        return f"{first}, step, dt, key, stream, S, shared, cells, factors, last, hits{drives}"
+        return (
+            f"{first}, step, dt, key, stream, S, shared, cells, factors, last, free, hits{drives}"
+        )
 
     def update(self) -> str:
         """`update(lo, hi, …)`: step the cells of a block; the number that spiked."""
@@ -104,9 +106,10 @@ class CellPrinter:
         body += self._loads(names, "        ")
         indent = "        "
         if self._refractory:
-            body.append(f"        free = step - last[i] >= {self._text(self._refractory)}")
+            body.append(f"        awake = step - last[i] >= {self._text(self._refractory)}")
+            body.append("        free[i] = awake")
         if self._refractory and self._resting:
-            body.append("        if free:")
+            body.append("        if awake:")
             body += self._step(self._active, "            ")
             body.append("        else:")
             body += self._step(self._resting, "            ")
@@ -115,11 +118,12 @@ class CellPrinter:
         if self._threshold:
             body += [f"{indent}{n} = {self._text(e)}" for n, e in self._threshold_uses]
             condition = self._text(self._threshold)
-            body.append(f"        if {'free and ' if self._refractory else ''}({condition}):")
+            body.append(f"        if {'awake and ' if self._refractory else ''}({condition}):")
             body.append("            hits[lo + found] = i")
             body.append("            found += 1")
             if self._refractory:
                 body.append("            last[i] = step")
+                body.append("            free[i] = False")
         if body[-1].endswith("hi):"):
             body.append("        pass")
         body.append("    return found")

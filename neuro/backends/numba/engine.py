@@ -94,6 +94,7 @@ def run(
         "shared": tuple(p.shared for p in printers),
         "cells": tuple(p.cells for p in printers),
         "last": tuple(np.full(p.n, -(2**40), np.int64) for p in built.populations),
+        "free": tuple(np.ones(p.n, np.bool_) for p in built.populations),
         "hits": tuple(np.empty(p.n, np.int64) for p in built.populations),
         "bounds": tuple(layout.bounds[p.name] for p in built.populations),
         "found": tuple(np.zeros(layout.n_blocks, np.int64) for _ in printers),

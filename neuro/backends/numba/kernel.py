@@ -6,7 +6,7 @@ import math
 
 import numba
 
-__all__ = ["clip", "deliver", "exprel", "factors_of", "gather", "sign"]
+__all__ = ["clip", "deliver", "deliver_free", "exprel", "factors_of", "gather", "sign"]
 
 
 @numba.njit
@@ -30,6 +30,25 @@ def deliver(  # type: ignore[no-untyped-def]
             start = (block * n_sources + ring[slot, j]) * n_delays + k
             for e in range(pointer[start], pointer[start + 1]):
                 row[target[e]] += weight[e] * factor
+
+
+@numba.njit
+def deliver_free(  # type: ignore[no-untyped-def]
+    block, step, ring, ring_n, row, factor, n_sources, pointer, target, weight, delays, free
+):
+    """`deliver`, but a refractory cell, whose variable is held, takes nothing."""
+    depth = ring.shape[0]
+    n_delays = delays.size
+    for k in range(n_delays):
+        at = step - delays[k]
+        if at < 0:
+            continue
+        slot = at % depth
+        for j in range(ring_n[slot]):
+            start = (block * n_sources + ring[slot, j]) * n_delays + k
+            for e in range(pointer[start], pointer[start + 1]):
+                if free[target[e]]:
+                    row[target[e]] += weight[e] * factor
 
 
 @numba.njit

@@ -24,7 +24,8 @@ from math import log, log10, sin, sinh, sqrt, tan, tanh
 
 from numba import njit, prange
 
-from neuro.backends.numba.kernel import clip, deliver, exprel, factors_of, gather, sign
+from neuro.backends.numba.kernel import clip, deliver, deliver_free, exprel, factors_of, gather
+from neuro.backends.numba.kernel import sign
 from neuro.backends.numba.random import normal, uniform
 '''
 
@@ -89,8 +90,8 @@ def print_kernel(
     run = [
         f"@njit(error_model='numpy', cache=True, parallel={parallel})",
         "def run(",
-        "    first, stop, dt, key, S, shared, cells, last, hits, bounds, found, rings, ring_n,",
-        "    pointer, target, weight, delays, source_step, source_unit, source_at, drives,",
+        "    first, stop, dt, key, S, shared, cells, last, free, hits, bounds, found, rings,",
+        "    ring_n, pointer, target, weight, delays, source_step, source_unit, source_at, drives,",
         "    drive_every, concentration, baseline, decay, per_spike, release, receptors, effects,",
         "    factors, courses, factor_courses, course_every, traces, chosen, every, out_unit,",
         "    out_step, out_n,",
@@ -131,7 +132,7 @@ class _Calls:
         stream = stream_of(printer.built.name)
         parts = [
             f"step, dt, key, {stream}, S[{k}], shared[{k}], cells[{k}], factors, last[{k}], "
-            f"hits[{k}]"
+            f"free[{k}], hits[{k}]"
         ]
         for name in printer.inputs:
             d = self.drives[printer.built.name, name]
@@ -150,9 +151,11 @@ class _Calls:
             n = self._size(data.source)
             for state, _ in program.deliveries[projection.port]:
                 row = program.states.index(state)
+                held = state in program.held
                 lines.append(
-                    f"deliver(b, step, rings[{pre}], ring_n[{pre}], S[{post}][{row}], {factor}, "
-                    f"{n}, pointer[{k}], target[{k}], weight[{k}], delays[{k}])"
+                    f"deliver{'_free' if held else ''}(b, step, rings[{pre}], ring_n[{pre}], "
+                    f"S[{post}][{row}], {factor}, {n}, pointer[{k}], target[{k}], weight[{k}], delays[{k}]"
+                    f"{f', free[{post}]' if held else ''})"
                 )
         return lines
 
