@@ -154,8 +154,8 @@ class _Calls:
                 held = state in program.held
                 lines.append(
                     f"deliver{'_free' if held else ''}(b, step, rings[{pre}], ring_n[{pre}], "
-                    f"S[{post}][{row}], {factor}, {n}, pointer[{k}], target[{k}], weight[{k}], delays[{k}]"
-                    f"{f', free[{post}]' if held else ''})"
+                    f"S[{post}][{row}], {factor}, {n}, pointer[{k}], target[{k}], weight[{k}], "
+                    f"delays[{k}]{f', free[{post}]' if held else ''})"
                 )
         return lines
 
