@@ -15,6 +15,7 @@ __all__ = ["OUTPUT_RMS", "VOWELS_HZ", "Voice", "pulse_times_s", "synthesize"]
 OVERSAMPLING = 8  # pulses are drawn at 8 times the rate, which keeps aliases of their corners low
 OUTPUT_RMS = 0.1  # -20 dB re full scale leaves room for peaks
 TILT_HZ = 3000.0  # corner of the source's spectral tilt; engineering choice
+RUMBLE_HZ = 40.0  # removed below: an offset would click where the utterance begins and ends
 
 # First three formants, means of 33 men (Peterson & Barney 1952, J Acoust Soc Am 24:175).
 VOWELS_HZ = {
@@ -129,7 +130,7 @@ def synthesize(
     Raises:
         SignalError: if the utterance is too short or a formant lies too high.
     """
-    from scipy.signal import lfilter, resample_poly
+    from scipy.signal import butter, lfilter, resample_poly
 
     if not duration_s * voice.f0_hz >= 2:
         raise SignalError(
@@ -156,7 +157,8 @@ def synthesize(
         voiced, noise = (lfilter([1 - b - c], [1, -b, -c], part) for part in (voiced, noise))
     noise *= voice.breathiness * _rms(voiced) / _rms(noise)
     share, amplitude = np.array(voice.envelope, dtype=np.float64).T
-    out = (voiced + noise) * np.interp(np.arange(n) / n, share, amplitude)
+    uttered = (voiced + noise) * np.interp(np.arange(n) / n, share, amplitude)
+    out = lfilter(*butter(2, RUMBLE_HZ, "highpass", fs=sample_rate_hz), uttered)
     return np.asarray(out * (OUTPUT_RMS / _rms(out)))
 
 
