@@ -1,4 +1,4 @@
-"""How the documentation is built: pages by hand, the reference from docstrings, a gallery that runs."""
+"""How the documentation is built: pages by hand, reference from docstrings, a gallery that runs."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import re
 import sys
 from importlib.metadata import version as version_of
 from pathlib import Path
+from typing import Any
 
 HERE = Path(__file__).parent
 ROOMS = ("neuro", "circuits", "encoders", "bridges", "sims")
@@ -48,7 +49,7 @@ sphinx_gallery_conf = {
     "gallery_dirs": "gallery",
     "filename_pattern": r"plot_",
     "within_subsection_order": "ExampleTitleSortKey",
-    "image_scrapers": ("matplotlib",),
+    "image_scrapers": ("matplotlib", "conf.ember_pictures"),
     "abort_on_example_error": True,
     "show_memory": False,
     "write_computation_times": False,
@@ -56,6 +57,22 @@ sphinx_gallery_conf = {
     "download_all_examples": False,
     "remove_config_comments": True,
 }
+
+
+def ember_pictures(_block, variables: dict[str, Any], gallery: dict[str, Any]) -> str:
+    """Pictures of `sims.report.figures`, which need no window and so no pyplot, are shown too."""
+    from sphinx_gallery.scrapers import figure_rst
+
+    from sims.report.figures import Picture
+
+    shown = []
+    for value in variables["example_globals"].values():
+        if isinstance(value, Picture) and not getattr(value, "in_gallery", False):
+            path = next(variables["image_path_iterator"])
+            value.savefig(path, dpi=150)
+            value.in_gallery = True
+            shown.append(path)
+    return figure_rst(shown, gallery["src_dir"])
 
 
 def as_restructured_text(_app, _what, _name, _obj, _options, lines: list[str]) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -88,6 +90,32 @@ def test_every_dependency_has_a_tested_version() -> None:
         wanted += extra
     unpinned = {requirement(text) for text in wanted} - pinned - {"ember-neuro"}
     assert not unpinned
+
+
+PROVIDED_BY = {"yaml": "pyyaml", "pydantic_core": "pydantic"}
+OPTIONAL = {"IPython", "dask_jobqueue"}  # used only where a person has installed them
+
+
+def test_every_library_that_is_imported_is_declared() -> None:
+    wanted = list(PROJECT["dependencies"])
+    for extra in ("sweep", "train", "analysis"):
+        wanted += PROJECT["optional-dependencies"][extra]
+    known = {requirement(text) for text in wanted} | {"distributed"}  # dask[distributed]
+    rooms = {"neuro", "circuits", "encoders", "bridges", "sims", "configs"}
+    undeclared = set()
+    for path in files("neuro/*.py", "circuits/*.py", "encoders/*.py", "bridges/*.py", "sims/*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            names: list[str] = []
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom) and node.level == 0:
+                names = [node.module or ""]
+            for name in {name.split(".")[0] for name in names} - rooms - OPTIONAL:
+                if name in sys.stdlib_module_names:
+                    continue
+                if PROVIDED_BY.get(name, requirement(name)) not in known:
+                    undeclared.add(f"{path.relative_to(ROOT)}: {name}")
+    assert not undeclared
 
 
 def test_exact_versions_are_pinned_nowhere_else() -> None:
