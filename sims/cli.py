@@ -8,21 +8,18 @@ import sys
 from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
+from typing import Annotated, Any, NoReturn, TypeVar
 
 import typer
-
-if TYPE_CHECKING:
-    from sims.config import Loaded
 
 __all__ = ["app", "main"]
 
 F = TypeVar("F", bound=Callable[..., None])
 
 INTERRUPTED = 130  # what shells report for a command that Ctrl-C ended
+NOTHING_KEPT = "interrupted: nothing was written"
 
 _debug = False
-_kept = ""  # what an interrupted command leaves behind
 
 app = typer.Typer(
     name="ember",
@@ -80,13 +77,11 @@ def command(function: F) -> F:
 
     @functools.wraps(function)
     def run(*args: Any, **kwargs: Any) -> None:
-        global _kept
-        _kept = "nothing was written"
         try:
             function(*args, **kwargs)
             sys.stdout.flush()
         except KeyboardInterrupt as error:
-            _fail(f"interrupted: {_kept}", error, INTERRUPTED)
+            _fail(f"interrupted: {error}" if str(error) else NOTHING_KEPT, error, INTERRUPTED)
         except BrokenPipeError:  # `ember list models | head`
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(1) from None
@@ -149,69 +144,10 @@ def run(
 
     Writes one HDF5 file with the spikes and everything needed to run it again.
     """
-    from sims._display import columns, progress_on, run_summary, stderr
+    from sims._run_command import run_and_write
     from sims.config import load
-    from sims.store.atomic import check_writable
 
-    loaded = load(config, overrides or ())
-    path = out or _output(loaded)
-    check_writable(path, force=force)
-    from sims.run import run_experiment
-    from sims.store import write_run
-
-    global _kept
-    console = stderr()
-    with progress_on(console) as progress:
-        result = run_experiment(loaded, threads=threads, progress=progress)
-        progress(f"writing {path}")
-        write_run(path, result, force=force)
-        _kept = f"{path} is written and whole"
-    figures = {**run_summary(result), "output": str(path)}
-    if _is_run_file(loaded) and not overrides:
-        figures["same_spikes"] = _same_spikes(loaded.path, result)
-    if as_json:
-        import json
-
-        print(json.dumps(figures))
-        return
-    rows = [("population", "cells", "spikes", "rate")]
-    for name, found in figures["populations"].items():
-        rows.append((name, str(found["n"]), f"{found['spikes']:,}", f"{found['rate_hz']:.1f} Hz"))
-    print(columns(rows, right=(1, 2, 3)))
-    print(f"\n{_seconds(figures)}\nwritten to {path}")
-    if "same_spikes" in figures:
-        same = "the same as" if figures["same_spikes"] else "NOT the same as"
-        print(f"the spikes are {same} those in {loaded.path}")
-    print(f"see it with: ember report {path}")
-
-
-def _output(loaded: Loaded) -> Path:
-    if _is_run_file(loaded):
-        path = Path(loaded.path)
-        return path.with_name(f"{path.stem}_again{path.suffix}")
-    output = getattr(loaded.config, "output", None)
-    file = getattr(output, "file", None)
-    return Path(file).expanduser() if file else Path("runs") / f"{loaded.config.name}.h5"
-
-
-def _is_run_file(loaded: Loaded) -> bool:
-    from sims.config.shipped import RUN_FILE_SUFFIXES
-
-    return Path(loaded.path).suffix.lower() in RUN_FILE_SUFFIXES
-
-
-def _same_spikes(path: str, result: Any) -> bool:
-    from sims.store import read_run
-
-    return dict(read_run(path).recording.spikes) == dict(result.recording.spikes)
-
-
-def _seconds(figures: dict[str, Any]) -> str:
-    stages = ", ".join(
-        f"{stage} {figures[f'{stage}_s']:.2f} s"
-        for stage in ("encode", "build", "compile", "simulate")
-    )
-    return f"{figures['duration_ms']:g} ms on {figures['backend']}: {stages}"
+    run_and_write(load(config, overrides or ()), out, force=force, threads=threads, as_json=as_json)
 
 
 @command

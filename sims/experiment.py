@@ -5,6 +5,7 @@ config -> equations checked -> encoders run -> circuits built -> modulation -> N
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -14,11 +15,12 @@ from numpy.typing import NDArray
 from circuits.circuit import assemble
 from neuro.build import steps_of
 from neuro.errors import BackendUnsupported, EmberError
-from neuro.network import Network, Population, Record, Source
+from neuro.network import Network, Normal, Population, Record, Source, Uniform
 from neuro.signal import Signal
 from neuro.simulate import prepare
 from sims._circuits import build_order, build_parts
 from sims._modulation import build_modulation
+from sims._parts import Parts
 from sims._stimulus import check_files, encode
 from sims._written import check_written
 from sims.config import Loaded
@@ -28,6 +30,10 @@ from sims.config.located import located, mentioned
 from sims.progress import Progress, silent
 
 __all__ = ["Experiment", "build_experiment", "check_experiment", "place_of"]
+
+
+_FEW_PAIRS = 20_000_000
+"""Up to here a check draws the edges too, which takes a second or two; beyond, minutes."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,20 +87,12 @@ def build_experiment(loaded: Loaded, progress: Progress = silent) -> Experiment:
         )
     except EmberError as error:
         raise located(error, loaded, mentioned(error, parts.places.items())) from None
-    every = config.record.every
-    records = []
-    for number, trace in enumerate(config.record.traces):
-        at: KeyPath = ("record", "traces", number)
-        port = parts.port(trace.population, (*at, "population"))
-        if any(port.name == source.name for source in parts.sources):
-            raise loaded.refusal((*at, "population"), f"`{trace.population}` is a stimulus: "
-                                 f"its spikes are always kept, and it has no traces")  # fmt: skip
-        records.append(Record(port.name, trace.variable, float(trace.every or every), trace.cells))
+    _check_delays(loaded, network, parts.places)
     sites: list[Population | Source] = [*network.populations, *network.sources]
     return Experiment(
         loaded=loaded,
         network=network,
-        records=tuple(records),
+        records=_records(loaded, parts),
         signals={
             f"{name}.{key}": signal
             for name, held in parts.signals.items()
@@ -120,12 +118,47 @@ def _check_steps(loaded: Loaded) -> None:
     ]
     for path, time_ms in times:
         try:
-            steps = steps_of(float(time_ms), dt_ms, "expected a time that")
-        except EmberError as error:
-            raise located(error, loaded, path) from None
-        if steps < 1:
+            whole = steps_of(float(time_ms), dt_ms, "") >= 1
+        except EmberError:
+            whole = False
+        if not whole:
+            problem = f"expected a whole number of time steps of {config.dt}, found {time_ms}"
+            raise loaded.refusal(path, problem)
+
+
+def _records(loaded: Loaded, parts: Parts) -> tuple[Record, ...]:
+    config: RunConfig = loaded.config
+    cells = {population.name: population.n for population in parts.populations()}
+    records = []
+    for number, trace in enumerate(config.record.traces):
+        at: KeyPath = ("record", "traces", number)
+        port = parts.port(trace.population, (*at, "population"))
+        if port.name not in cells:
             raise loaded.refusal(
-                path, f"expected at least one time step of {config.dt}, found {time_ms}"
+                (*at, "population"),
+                f"`{trace.population}` is a stimulus: its spikes are kept, and it has no traces",
+            )
+        if max(trace.cells, default=0) >= port.n:
+            raise loaded.refusal(
+                (*at, "cells"),
+                f"expected cells in 0..{port.n - 1} of `{port.name}`, found {max(trace.cells)}",
+            )
+        every_ms = float(trace.every or config.record.every)
+        records.append(Record(port.name, trace.variable, every_ms, trace.cells))
+    return tuple(records)
+
+
+def _check_delays(loaded: Loaded, network: Network, places: Mapping[str, KeyPath]) -> None:
+    dt_ms = float(loaded.config.dt)
+    for projection in network.projections:
+        if isinstance(projection.delay, (Normal, Uniform)):
+            continue  # seen when they are drawn
+        shortest = float(np.min(projection.delay))
+        if shortest < dt_ms:
+            raise loaded.refusal(
+                places.get(projection.name, ()),
+                f"the delay of `{projection.name}` must be at least one time step of {dt_ms:g} ms, "
+                f"found {shortest:g} ms",
             )
 
 
@@ -136,11 +169,23 @@ def place_of(error: EmberError, experiment: Experiment) -> KeyPath:
     for number, record in enumerate(experiment.records):
         if str(error).startswith("record:") and f"`{record.variable}`" in str(error):
             return ("record", "traces", number)
-    return mentioned(error, experiment.places.items())
+    place = mentioned(error, experiment.places.items())
+    if not place:  # a wiring rule knows only the two ends
+        words = set(re.findall(r"\w+", str(error)))
+        for projection in experiment.network.projections:
+            if {projection.source, projection.target} <= words:
+                return experiment.places.get(projection.name, ())
+    return place
+
+
+def _pairs(network: Network) -> int:
+    sites: list[Population | Source] = [*network.populations, *network.sources]
+    n = {site.name: site.n for site in sites}
+    return sum(n[p.source] * n[p.target] for p in network.projections)
 
 
 def check_experiment(loaded: Loaded, progress: Progress = silent) -> Experiment:
-    """Everything `run_experiment` checks, without drawing an edge or taking a step.
+    """Everything `run_experiment` checks, without taking a step.
 
     Raises:
         EmberError: one line with file, line and key of what is wrong.
@@ -155,7 +200,7 @@ def check_experiment(loaded: Loaded, progress: Progress = silent) -> Experiment:
             dt_ms=float(config.dt),
             backend=config.backend.name,
             record=experiment.records,
-            wire=False,
+            wire=_pairs(experiment.network) <= _FEW_PAIRS,
         )
     except EmberError as error:
         raise located(error, loaded, place_of(error, experiment)) from None

@@ -43,6 +43,7 @@ class Loaded:
         hash: Identity of the job: a hash of `resolved` but for `output`, in which each file to
             be read counts by its content and not by its path.
         kind: `run`, `sweep` (a run with a `sweep` section) or `train`.
+        changed: Whether this call applied overrides to what it read.
     """
 
     config: Any
@@ -52,6 +53,7 @@ class Loaded:
     resolved: dict[str, Any]
     hash: str
     kind: Kind
+    changed: bool
     document: Document = field(repr=False, compare=False)
 
     def refusal(self, path: KeyPath, problem: str) -> ConfigError:
@@ -76,7 +78,7 @@ def load(config: str | os.PathLike[str], overrides: Iterable[str] = ()) -> Loade
         return _load_run_file(path, overrides)
     text, document = _with_bases(path, ())
     document.data.setdefault("name", path.stem)
-    return _checked(over.apply(document, overrides), text, str(path), overrides)
+    return _checked(over.apply(document, overrides), text, str(path), overrides, bool(overrides))
 
 
 def from_resolved(
@@ -99,7 +101,8 @@ def _load_run_file(path: Path, overrides: tuple[str, ...]) -> Loaded:
 
     stored = read_provenance(path)
     document = over.apply(Document(dict(stored.resolved), {}, str(path)), overrides)
-    return _checked(document, stored.config_text, str(path), (*stored.overrides, *overrides))
+    every = (*stored.overrides, *overrides)
+    return _checked(document, stored.config_text, str(path), every, bool(overrides))
 
 
 def _with_bases(path: Path, above: tuple[Path, ...]) -> tuple[str, Document]:
@@ -123,7 +126,13 @@ def _with_bases(path: Path, above: tuple[Path, ...]) -> tuple[str, Document]:
     return text, over.merge(_with_bases(below, chain)[1], document)
 
 
-def _checked(document: Document, text: str, path: str, overrides: tuple[str, ...]) -> Loaded:
+def _checked(
+    document: Document,
+    text: str,
+    path: str,
+    overrides: tuple[str, ...],
+    changed: bool = False,
+) -> Loaded:
     data = over.without_nulls(document.data)
     if "base" in data:
         where = document.where(("base",))
@@ -136,7 +145,7 @@ def _checked(document: Document, text: str, path: str, overrides: tuple[str, ...
     except ValidationError as error:
         raise one_line(error, document.where) from None
     resolved = config.model_dump(mode="json", exclude_none=True)
-    return Loaded(config, text, path, overrides, resolved, _hash(resolved), kind, document)
+    return Loaded(config, text, path, overrides, resolved, _hash(resolved), kind, changed, document)
 
 
 def _train_schema() -> type[StrictModel]:
