@@ -6,10 +6,13 @@ import math
 
 import numba
 
-__all__ = ["clip", "deliver", "deliver_free", "exprel", "factors_of", "gather", "sign"]
+# Called from printed code alone, never from Python: without wrappers they compile faster.
+_inner = numba.njit(no_cpython_wrapper=True, no_cfunc_wrapper=True)
+
+__all__ = ["clip", "deliver", "deliver_free", "exprel", "factors_of", "gather", "sample", "sign"]
 
 
-@numba.njit
+@_inner
 def deliver(  # type: ignore[no-untyped-def]
     block, step, ring, ring_n, row, factor, n_sources, pointer, target, weight, delays
 ):
@@ -32,7 +35,7 @@ def deliver(  # type: ignore[no-untyped-def]
                 row[target[e]] += weight[e] * factor
 
 
-@numba.njit
+@_inner
 def deliver_free(  # type: ignore[no-untyped-def]
     block, step, ring, ring_n, row, factor, n_sources, pointer, target, weight, delays, free
 ):
@@ -51,7 +54,7 @@ def deliver_free(  # type: ignore[no-untyped-def]
                     row[target[e]] += weight[e] * factor
 
 
-@numba.njit
+@_inner
 def gather(step, hits, bounds, found, ring, ring_n, out_unit, out_step, at):  # type: ignore[no-untyped-def]
     """Join the blocks' spikes, in order of cells, into the ring and the output; its new end."""
     slot = step % ring.shape[0]
@@ -67,14 +70,15 @@ def gather(step, hits, bounds, found, ring, ring_n, out_unit, out_step, at):  # 
     return at + n
 
 
-@numba.njit
+@_inner
 def factors_of(concentration, receptors, effects, factors):  # type: ignore[no-untyped-def]
     """Write the factor of each modulated parameter at these concentrations.
 
     `receptors` rows: transmitter, EC50, Hill exponent. `effects` rows: factor, receptor,
     at_saturation - 1.
     """
-    factors[:] = 1.0
+    for k in range(factors.size):  # a slice assignment takes Numba a second to compile
+        factors[k] = 1.0
     for k in range(effects.shape[0]):
         receptor = int(effects[k, 1])
         powered = max(concentration[int(receptors[receptor, 0])], 0.0) ** receptors[receptor, 2]
@@ -84,19 +88,26 @@ def factors_of(concentration, receptors, effects, factors):  # type: ignore[no-u
         factors[k] = max(0.0, factors[k])
 
 
-@numba.njit
+@_inner
+def sample(frame, values, courses):  # type: ignore[no-untyped-def]
+    """Copy `values` to a row of `courses`."""
+    for k in range(values.size):
+        courses[frame, k] = values[k]
+
+
+@_inner
 def clip(x, low, high):  # type: ignore[no-untyped-def]
     """`x`, held within `low` and `high`."""
     return min(max(x, low), high)
 
 
-@numba.njit
+@_inner
 def exprel(x):  # type: ignore[no-untyped-def]
     """`(exp(x) - 1) / x`, 1 at 0."""
     return 1.0 if x == 0.0 else math.expm1(x) / x
 
 
-@numba.njit
+@_inner
 def sign(x):  # type: ignore[no-untyped-def]
     """-1, 0 or 1."""
     return float(x > 0.0) - float(x < 0.0)

@@ -25,7 +25,7 @@ from math import log, log10, sin, sinh, sqrt, tan, tanh
 from numba import njit, prange
 
 from neuro.backends.numba.kernel import clip, deliver, deliver_free, exprel, factors_of, gather
-from neuro.backends.numba.kernel import sign
+from neuro.backends.numba.kernel import sample, sign
 from neuro.backends.numba.random import normal, uniform
 '''
 
@@ -79,8 +79,8 @@ def print_kernel(
         "    return step",
         "factors_of(concentration, receptors, effects, factors)",
         "if step % course_every == 0:",
-        "    courses[step // course_every] = concentration",
-        "    factor_courses[step // course_every] = factors",
+        "    sample(step // course_every, concentration, courses)",
+        "    sample(step // course_every, factors, factor_courses)",
         *observations,
         f"for b in {'prange' if parallel else 'range'}({layout.n_blocks}):",
         *(f"    {line}" for line in per_block or ["pass"]),
@@ -104,7 +104,7 @@ def print_kernel(
     for source, name in functions.items():
         kind = name.rsplit("_", 1)[0]
         parts.append(
-            "@njit(error_model='numpy')\n" + source.replace(f"def {kind}(", f"def {name}(", 1)
+            "@njit(error_model='numpy', no_cpython_wrapper=True, no_cfunc_wrapper=True)\n" + source.replace(f"def {kind}(", f"def {name}(", 1)
         )
     parts.append("\n".join(run))
     return "\n\n".join(parts) + "\n"
