@@ -19,22 +19,21 @@ def check_config(loaded: Loaded, progress: Progress) -> str:
     from sims.experiment import check_experiment
 
     network = check_experiment(loaded, progress).network
-    cells = sum(population.n for population in network.populations)
-    found = [
-        _count(len(network.sources), "stimulus output"),
-        _count(len(network.populations), "population") + f" ({_count(cells, 'cell')})",
-        _count(len(network.projections), "projection"),
-        _count(len(network.transmitters), "transmitter"),
-    ]
+    parts = {
+        "stimulus output": len(network.sources),
+        "population": len(network.populations),
+        "cell": sum(population.n for population in network.populations),
+        "projection": len(network.projections),
+        "transmitter": len(network.transmitters),
+    }
     if loaded.kind == "sweep":
         from sims.sweep.plan import make_plan
 
         progress("checking the points")
         base = {key: value for key, value in loaded.resolved.items() if key != "sweep"}
         plan = make_plan(loaded.config.name, loaded.config.sweep, base, from_resolved)
-        found.append(_count(len(plan.points), "sweep point"))
-    return f"fine; {', '.join(found)}"
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
+        parts["sweep point"] = len(plan.points)
+    counts = [
+        f"{number:,} {what}{'' if number == 1 else 's'}" for what, number in parts.items() if number
+    ]
+    return f"fine; {', '.join(counts)}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from importlib.resources import files
 from pathlib import Path
 
@@ -49,10 +50,13 @@ def find(config: str | os.PathLike[str], folder: Path | None = None) -> Path:
 
 
 def summary(path: Path) -> str:
-    """The first comment of a config file: what it is about, in a line."""
+    """What a config is about: the first sentence of the comment it begins with."""
+    words: list[str] = []
     for line in path.read_text(encoding="utf-8").splitlines():
-        if line.startswith("#") and line.strip("# "):
-            return line.strip("# ")
-        if line.strip() and not line.startswith("#"):
+        text = line.removeprefix("#").strip()
+        if not line.startswith("#") or (words and not text):
             break
-    return ""
+        words.append(text)
+    comment = " ".join(words)
+    sentence = re.match(r".*?[.?!:](?=\s|$)", comment)
+    return sentence[0].rstrip(":") if sentence else comment
