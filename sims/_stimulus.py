@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import time
+from collections import OrderedDict
+from typing import Any
 
 from encoders.encoding import Encoding
 from neuro.errors import EmberError
@@ -13,7 +16,10 @@ from sims.config.loading import content_hash
 from sims.config.located import located
 from sims.progress import Progress
 
-__all__ = ["check_files", "encode", "stream_seed"]
+__all__ = ["check_files", "encode", "remember_encodings", "stream_seed"]
+
+_memory: OrderedDict[str, Encoding] = OrderedDict()
+_most_remembered = 0
 
 
 def stream_seed(seed: int, *stream: str) -> int:
@@ -70,8 +76,33 @@ def encode(loaded: Loaded, progress: Progress) -> tuple[dict[str, Encoding], flo
             dt_ms=float(config.dt),
             seed=stream_seed(config.seed, "stimulus", name),
         )
+        key = _identity(settings, supplied, config.files)
+        if key in _memory:
+            _memory.move_to_end(key)
+            encodings[name] = _memory[key]
+            continue
         try:
             encodings[name] = type(settings).function(**settings.given(), **supplied)
         except EmberError as error:
             raise located(error, loaded, ("stimulus", name)) from None
+        _memory[key] = encodings[name]
+        while len(_memory) > _most_remembered:
+            _memory.popitem(last=False)
     return encodings, time.perf_counter() - started
+
+
+def remember_encodings(most: int) -> None:
+    """Let this process keep its last `most` encodings; none unless told so.
+
+    The points of a sweep often share their stimulus, and encoding it can take longer than
+    simulating what it drives.
+    """
+    global _most_remembered
+    _most_remembered = most
+
+
+def _identity(settings: Any, supplied: dict[str, Any], files: dict[str, str]) -> str:
+    """Everything an encoding follows from; the content of its files by their hash."""
+    read = {key: files.get(str(getattr(settings, key))) for key in settings.files}
+    told = [settings.registered_as, settings.model_dump(mode="json"), supplied, read]
+    return json.dumps(told, sort_keys=True, default=repr)

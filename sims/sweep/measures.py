@@ -57,11 +57,12 @@ def measure(recording: Recording, windows: Iterable[WindowMeasure] = ()) -> dict
 def check_windows(
     windows: Iterable[WindowMeasure],
     *,
+    duration_ms: float,
     populations: Collection[str],
     modulators: Collection[str],
     factors: Collection[str],
 ) -> None:
-    """Refuse, before anything runs, windows that name what will not be recorded.
+    """Refuse, before anything runs, windows on what will not be recorded, or not so long.
 
     Raises:
         ConfigError: naming the nearest name that will be.
@@ -69,16 +70,11 @@ def check_windows(
     known = {"modulator": modulators, "factor": factors}
     for window in windows:
         _check_known(window, known.get(window.kind, populations))
+        _ends(window, duration_ms)
 
 
 def _windowed(recording: Recording, window: WindowMeasure) -> Number:
-    start = float(window.start)
-    stop = recording.duration_ms if window.stop is None else float(window.stop)
-    if not start < stop <= recording.duration_ms:
-        raise ConfigError(
-            f"sweep.measures: `{window.column}` must lie within the run of "
-            f"{recording.duration_ms:g} ms, found {start:g}..{stop:g} ms"
-        )
+    start, stop = _ends(window, recording.duration_ms)
     if window.kind in ("modulator", "factor"):
         courses = recording.modulators if window.kind == "modulator" else recording.factors
         return _mean(_between(_known(courses, window), start, stop))
@@ -88,6 +84,17 @@ def _windowed(recording: Recording, window: WindowMeasure) -> Number:
     if window.kind == "spikes":
         return len(spikes)
     return float(spikes.times_ms[0]) - start if len(spikes) else None
+
+
+def _ends(window: WindowMeasure, duration_ms: float) -> tuple[float, float]:
+    start = float(window.start)
+    stop = duration_ms if window.stop is None else float(window.stop)
+    if not start < stop <= duration_ms:
+        raise ConfigError(
+            f"sweep.measures: `{window.column}` must lie within the run of "
+            f"{duration_ms:g} ms, found {start:g}..{stop:g} ms"
+        )
+    return start, stop
 
 
 def _known(items: Mapping[str, T], window: WindowMeasure) -> T:

@@ -8,13 +8,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from neuro.errors import ConfigError, EmberError, UnitError
+from neuro.errors import ConfigError, EmberError, UnitError, nearest
 from neuro.units import NUMBER, parse_quantity
 from sims.config.overrides import put
 from sims.config.sweep import SweepSection
 from sims.sweep.axes import combinations, surface
 
-__all__ = ["Column", "Plan", "Point", "Resolved", "make_plan"]
+__all__ = ["Column", "Plan", "Point", "Resolved", "make_plan", "unknown_part"]
 
 
 class Resolved(Protocol):
@@ -69,6 +69,28 @@ class Plan:
     points: tuple[Point, ...]
     columns: tuple[Column, ...]
     hash: str
+
+
+def unknown_part(base: Mapping[str, Any], key: str) -> str:
+    """What is wrong with a dotted key that leads through something `base` does not have.
+
+    Empty if all but its last part are there. A misspelt name would otherwise make a new thing
+    of that name (a transmitter that acts on nothing), and the sweep would vary nothing.
+    """
+    here: Any = base
+    parts = key.split(".")
+    for depth, part in enumerate(parts[:-1]):
+        if isinstance(here, list) and part.isdecimal() and int(part) < len(here):
+            here = here[int(part)]
+        elif isinstance(here, Mapping) and part not in here:
+            at = ".".join(parts[:depth]) or "the config"
+            hint = nearest(part, [str(name) for name in here])
+            return f"expected a key of the config, found `{key}`: {at} has no `{part}`{hint}"
+        elif isinstance(here, Mapping):
+            here = here[part]
+        else:
+            break  # no way on: what puts the value there says so
+    return ""
 
 
 def make_plan(

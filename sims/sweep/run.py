@@ -16,7 +16,7 @@ from neuro.errors import ConfigError, EmberError, StoreError
 from sims.sweep._lock import locked
 from sims.sweep.execute import execute
 from sims.sweep.ledger import Counts, Ledger
-from sims.sweep.plan import Plan, Point, make_plan
+from sims.sweep.plan import Plan, Point, make_plan, unknown_part
 from sims.sweep.pools import Pool, here, local_cluster, remote_cluster
 from sims.sweep.table import write_table
 from sims.sweep.worker import Job, Outcome, RunPoint, simulate
@@ -102,9 +102,8 @@ def _plan(loaded: Loaded, workers: int | None, on_error: str) -> Plan:
 
     section = getattr(loaded.config, "sweep", None)
     if section is None:
-        raise ConfigError(
-            f"{loaded.path}: a sweep needs the section `sweep`, found none; to run the config "
-            "once use `ember run`"
+        raise loaded.refusal(
+            (), "a sweep needs the section `sweep`, found none; to run it once use `ember run`"
         )
     if on_error not in ("continue", "stop"):
         raise ConfigError(f"--on-error must be `continue` or `stop`, found `{on_error}`")
@@ -117,6 +116,10 @@ def _plan(loaded: Loaded, workers: int | None, on_error: str) -> Plan:
                 "`ember-neuro[sweep]`"
             )
     base = {key: value for key, value in loaded.resolved.items() if key != "sweep"}
+    for key in section.vary:
+        problem = unknown_part(base, key)
+        if problem:
+            raise loaded.refusal(("sweep", "vary", key), problem)
     return make_plan(str(base["name"]), section, base, from_resolved)
 
 
@@ -128,6 +131,7 @@ def _check_experiment(loaded: Loaded) -> None:
     network = check_experiment(loaded).network
     check_windows(
         loaded.config.sweep.measures,
+        duration_ms=float(loaded.config.duration),
         populations=[*(p.name for p in network.populations), *(s.name for s in network.sources)],
         modulators=[transmitter.name for transmitter in network.transmitters],
         factors=[f"{effect.target}.{effect.parameter}" for effect in network.effects],

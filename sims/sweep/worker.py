@@ -78,17 +78,22 @@ LOG_VARIABLE = "EMBER_SWEEP_WORKER_LOG"
 
 RunPoint = Callable[[Job], PointResult]
 
+_STIMULI = 4
+"""Encodings a worker process keeps; engineering choice: a sound, heat and a path fit."""
+
 # Standard output and error belong to the whole process, so a process runs one point at a time.
 _ALONE = threading.Lock()
 
 
 def simulate(job: Job) -> PointResult:
     """Run the point's experiment on one thread and measure it."""
+    from sims._stimulus import remember_encodings
     from sims.config import from_resolved
     from sims.config.sweep import WindowMeasure
     from sims.run import run_experiment
     from sims.sweep.measures import measure
 
+    remember_encodings(_STIMULI)
     # Points already share the cores, and results do not depend on the number of threads.
     run = run_experiment(from_resolved(dict(job.resolved)), threads=1)
     windows = [WindowMeasure.model_validate(window) for window in job.measures]

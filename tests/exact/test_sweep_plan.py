@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
@@ -16,15 +17,19 @@ import pyarrow.parquet
 import pytest
 from pydantic import ValidationError
 
+from encoders.encoding import Encoding
 from neuro.errors import ConfigError
 from neuro.recording import Course, Recording
 from neuro.spikes import Spikes
 from neuro.units import parse_quantity
+from sims import _stimulus
+from sims.config import from_resolved
 from sims.config.sweep import SweepSection
+from sims.progress import silent
 from sims.sweep.axes import combinations
 from sims.sweep.ledger import Ledger
 from sims.sweep.measures import measure
-from sims.sweep.plan import Plan, make_plan
+from sims.sweep.plan import Plan, make_plan, unknown_part
 from sims.sweep.table import write_table
 
 BASE = {"name": "toy", "seed": 7, "duration": "100 ms", "release": {"amount": "10 nM", "on": True}}
@@ -194,6 +199,23 @@ def test_an_unknown_key_refuses_the_whole_sweep_in_one_line() -> None:
         plan(vary={"duration.unit": ["ms"]})
 
 
+@pytest.mark.parametrize(
+    ("key", "says"),
+    [
+        ("release.amount", ""),
+        ("release.amuont", ""),  # the schema knows what may be new at the end
+        ("relaese.amount", "the config has no `relaese`; did you mean `release`?"),
+        ("doses.1.of.amount", "doses.1 has no `of`"),
+        ("doses.0.of.amount", ""),
+        ("doses.2.of.amount", ""),  # what puts values into lists counts them
+    ],
+)
+def test_a_misspelt_name_on_the_way_is_found(key: str, says: str) -> None:
+    found = unknown_part({**BASE, "doses": [{"of": {"amount": 1}}, {}]}, key)
+    assert found.endswith(says)
+    assert bool(found) == bool(says)
+
+
 def test_two_equal_points_are_refused() -> None:
     with pytest.raises(ConfigError, match="points 1 and 3"):
         plan(vary={"release.amount": ["1 nM", "2 nM", "1 nM"]})
@@ -306,3 +328,25 @@ def test_a_failure_never_replaces_a_finished_point(tmp_path: Path) -> None:
     counts = ledger.counts(["a", "b", "c"])
     assert (counts.done, counts.failed, counts.missing) == (("a",), (), ("b", "c"))
     assert not counts.complete
+
+
+def test_a_worker_encodes_a_shared_stimulus_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    config = {"name": "hot", "duration": "300 ms"}
+
+    def encoding(seed: int, peak: str = "49 degC") -> Encoding:
+        stimulus = {"heat": {"peak": peak}}
+        loaded = from_resolved({**config, "seed": seed, "stimulus": stimulus})
+        return _stimulus.encode(loaded, silent)[0]["heat"]
+
+    monkeypatch.setattr(_stimulus, "_memory", OrderedDict())
+    monkeypatch.setattr(_stimulus, "_most_remembered", 0)
+    forgotten = encoding(1)
+    assert encoding(1) is not forgotten
+    _stimulus.remember_encodings(2)
+    first = encoding(1)
+    assert encoding(1) is first
+    assert encoding(2) is not first
+    assert encoding(1, "45 degC") is not first
+    assert encoding(1) is not first  # two newer ones have taken its place
+    for output, spikes in first.spikes.items():
+        assert spikes.spikes == forgotten.spikes[output].spikes
