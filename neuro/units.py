@@ -84,7 +84,7 @@ _BASE_UNITS = ("ms", "mV", "pA", "nM", "m", "degC", "dB")
 
 def _spell(dimension: Dimension) -> str:
     parts = [
-        unit if power == 1 else f"{unit}^{power}"
+        unit if power == 1 else f"{unit}^{float(power):.15g}"
         for unit, power in zip(_BASE_UNITS, dimension, strict=True)
         if power
     ]
