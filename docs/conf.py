@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pkgutil
 import re
 import sys
 from importlib.metadata import version as version_of
@@ -11,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parent
-ROOMS = ("neuro", "circuits", "encoders", "bridges", "sims")
-sys.path.insert(0, str(HERE.parent))
+sys.path[:0] = [str(HERE.parent), str(HERE)]
 os.environ.setdefault("MPLBACKEND", "agg")
+
+from _generated import write_keys, write_reference
 
 project = "Ember"
 copyright = "2026, the Ember authors"
@@ -86,32 +86,5 @@ def setup(app) -> None:
     app.connect("autodoc-process-docstring", as_restructured_text)
 
 
-def write_reference(folder: Path) -> None:
-    """One page for each public module, and for each package a page that lists its modules."""
-    folder.mkdir(exist_ok=True)
-    pages = {"index": ("Reference", "", ROOMS)}
-    for room in ROOMS:
-        pages[room] = (room, f".. automodule:: {room}\n   :no-members:", ())
-    paths = [str(HERE.parent / room) for room in ROOMS]
-    for room, path in zip(ROOMS, paths, strict=True):
-        for module in pkgutil.walk_packages([path], prefix=f"{room}."):
-            if any(part.startswith("_") for part in module.name.split(".")):
-                continue
-            # A package's names are documented where they are defined.
-            members = "\n   :no-members:" if module.ispkg else ""
-            pages[module.name] = (module.name, f".. automodule:: {module.name}{members}", ())
-            parent = module.name.rpartition(".")[0]
-            title, body, children = pages[parent]
-            pages[parent] = (title, body, (*children, module.name))
-    for old in folder.glob("*.rst"):
-        if old.stem not in pages:
-            old.unlink()
-    for name, (title, body, children) in pages.items():
-        toctree = "\n".join([".. toctree::", "   :maxdepth: 1", "", *(f"   {c}" for c in children)])
-        text = f"{title}\n{'=' * len(title)}\n\n{body}\n\n{toctree if children else ''}\n"
-        page = folder / f"{name}.rst"
-        if not page.exists() or page.read_text() != text:
-            page.write_text(text)
-
-
-write_reference(HERE / "api")
+write_reference(HERE / "api", HERE.parent)
+write_keys(HERE / "api")
