@@ -32,7 +32,12 @@ from sims.sweep.measures import measure
 from sims.sweep.plan import Plan, make_plan, unknown_part
 from sims.sweep.table import write_table
 
-BASE = {"name": "toy", "seed": 7, "duration": "100 ms", "release": {"amount": "10 nM", "on": True}}
+BASE: dict[str, Any] = {
+    "name": "toy",
+    "seed": 7,
+    "duration": "100 ms",
+    "release": {"amount": "10 nM", "on": True},
+}
 
 
 @dataclass(frozen=True)
