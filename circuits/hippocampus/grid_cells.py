@@ -89,7 +89,7 @@ def grid_cells(
         },
         coordinates={
             "module": module.astype(float), "spacing_m": spacing, "orientation_rad": orientation,
-            "x_m": x_0, "y_m": y_0,
+            "vertex_x_m": x_0, "vertex_y_m": y_0,
         },
     )  # fmt: skip
     net.drive(grid, "x", x)

@@ -41,7 +41,7 @@ def amygdala(
     sound_fan_in: int = 40,
     sound_weight: Conductance = nS(1.2),
     sound_to_inhibitory: Conductance = nS(6),
-    pain_weight: Conductance = nS(15),
+    pain_weight: Conductance = nS(10),
     sound_delay: Time = ms(8),
     pain_delay: Time = ms(20),
 ) -> Circuit:

