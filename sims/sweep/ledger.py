@@ -25,6 +25,9 @@ __all__ = ["Counts", "Ledger"]
 FORMAT = "ember-sweep"
 VERSION = 1
 
+_BEFORE_PLAN = {"sweep.lock", "jobs", "logs", "runs"}
+"""What a sweep killed at its very start may have left."""
+
 START = "=== attempt"
 """What each attempt's part of a log begins with."""
 
@@ -61,6 +64,31 @@ class Ledger:
     def plan_file(self) -> Path:
         """`sweep.json`."""
         return self.folder / "sweep.json"
+
+    def check_free_for(self, plan_hash: str) -> None:
+        """Refuse a folder that holds another sweep, or anything that is not of a sweep.
+
+        Raises:
+            StoreError: saying what to do instead.
+        """
+        folder = self.folder
+        if folder.exists() and not folder.is_dir():
+            raise StoreError(
+                f"a sweep needs a folder, found the file `{folder}`; give another --out"
+            )
+        plan = self.read_plan()
+        if plan is not None and plan.get("plan_hash") != plan_hash:
+            raise StoreError(
+                f"`{folder}` holds another sweep, or the config has changed since; give another "
+                "--out, or remove that folder to start over"
+            )
+        if plan is None and folder.is_dir():
+            found = {file.name for file in folder.iterdir() if not file.name.startswith(".")}
+            if found - _BEFORE_PLAN:
+                raise StoreError(
+                    f"a sweep needs an empty folder or its own, found "
+                    f"`{min(found - _BEFORE_PLAN)}` in `{folder}`; give another --out"
+                )
 
     def make_folders(self, *, runs: bool) -> None:
         """Make the folders that jobs write to.
@@ -139,6 +167,11 @@ class Ledger:
         except OSError:
             return ""
         return next((line.strip() for line in reversed(lines) if line.strip()), "")
+
+    def results(self) -> list[Path]:
+        """The table and the pictures that are there."""
+        tables = [self.folder / "table.csv", self.folder / "table.parquet"]
+        return [path for path in tables if path.exists()] + sorted(self.folder.glob("*.png"))
 
     def counts(self, ids: Iterable[str]) -> Counts:
         """How many of these points are done, failed or missing, from the job files alone."""

@@ -70,6 +70,21 @@ class Plan:
     columns: tuple[Column, ...]
     hash: str
 
+    def to_json(self) -> dict[str, Any]:
+        """What `sweep.json` says of it."""
+        return {
+            "name": self.name,
+            "plan_hash": self.hash,
+            "vary": {
+                column.key: {"unit": column.unit, "values": list(dict.fromkeys(column.values))}
+                for column in self.columns
+            },
+            "points": [
+                {"id": point.id, "seed": point.seed, "values": dict(point.values)}
+                for point in self.points
+            ],
+        }
+
 
 def unknown_part(base: Mapping[str, Any], key: str) -> str:
     """What is wrong with a dotted key that leads through something `base` does not have.

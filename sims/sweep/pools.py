@@ -163,23 +163,28 @@ def local_cluster(run_point: RunPoint, workers: int, log: Path) -> Iterator[Pool
         f"distributed.nanny.pre-spawn-environ.{LOG_VARIABLE}": str(log.resolve()),
         "distributed.nanny.pre-spawn-environ.DASK_LOGGING__DISTRIBUTED": "critical",
     }
-    with (
-        dask.config.set(settings),
-        _quiet(),
-        distributed.LocalCluster(
-            n_workers=workers,
-            threads_per_worker=1,
-            processes=True,
-            host="127.0.0.1",
-            dashboard_address=None,
-            scheduler_kwargs={"dashboard": False, "dashboard_address": "127.0.0.1:0"},
-            # Dask would pause a worker that holds much memory, and a large network may.
-            memory_limit=0,
-            silence_logs=logging.CRITICAL,
-        ) as cluster,
-        distributed.Client(cluster, set_as_default=False) as client,
-    ):
-        yield _OnDask(client, run_point, workers, own=True)
+    with dask.config.set(settings), _quiet():
+        try:
+            cluster = distributed.LocalCluster(
+                n_workers=workers,
+                threads_per_worker=1,
+                processes=True,
+                host="127.0.0.1",
+                dashboard_address=None,
+                scheduler_kwargs={"dashboard": False, "dashboard_address": "127.0.0.1:0"},
+                # Dask would pause a worker that holds much memory, and a large network may.
+                memory_limit=0,
+                silence_logs=logging.CRITICAL,
+            )
+        except (RuntimeError, OSError, TimeoutError) as error:
+            # Each worker first imports the script that was started.
+            raise SimulationError(
+                f"the worker processes must start, found {type(error).__name__}: "
+                f"{' '.join(str(error).split())}; a script calls run_sweep below "
+                "`if __name__ == '__main__':`, and workers=0 needs no worker processes"
+            ) from error
+        with cluster, distributed.Client(cluster, set_as_default=False) as client:
+            yield _OnDask(client, run_point, workers, own=True)
 
 
 @contextmanager

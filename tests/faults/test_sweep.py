@@ -21,6 +21,7 @@ from rich.console import Console
 from neuro.errors import ConfigError, SimulationError, StoreError
 from sims.config import Loaded, load
 from sims.sweep import pools, run_sweep, show_status, sweep_counts
+from sims.sweep._interrupt import exit_status, terminable
 from sims.sweep._lock import locked
 from sims.sweep.worker import Job, PointResult
 
@@ -301,3 +302,13 @@ def test_no_scheduler_at_the_address_is_one_line(
     ):
         run_sweep(toy(FOUR), tmp_path / "s", cluster="tcp://127.0.0.1:1", run_point=fine)
     assert not (tmp_path / "s" / "sweep.lock").exists()
+
+
+def test_the_end_of_the_wall_time_is_an_interrupt() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(KeyboardInterrupt) as caught, terminable():
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(5)
+    assert exit_status(caught.value) == 143
+    assert exit_status(KeyboardInterrupt()) == 130
+    assert signal.getsignal(signal.SIGTERM) == before
