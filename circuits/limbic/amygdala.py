@@ -52,7 +52,8 @@ def amygdala(
     and more strongly, and their inhibition closes a window some milliseconds after the onset.
     Only a volley of many afferents within that window lifts the excitatory cells to threshold
     (Lang & Paré 1997, J Neurophysiol 77:341: disynaptic inhibition of lateral amygdala cells).
-    Pain reaches the central nucleus directly, by way of the parabrachial nucleus.
+    Pain reaches the central nucleus directly, by way of the parabrachial nucleus (Neugebauer, Li,
+    Bird & Han 2004, Neuroscientist 10:221).
 
         sound --AMPA--> excitatory --AMPA--> central <--AMPA-- pain
         sound --AMPA--> inhibitory --GABA--> excitatory

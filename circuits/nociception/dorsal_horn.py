@@ -68,8 +68,8 @@ def dorsal_horn(
         a_delta_weight, c_weight: Peak AMPA conductance of a fibre's spike.
         nk1_weight: The slow conductance that each C spike adds.
 
-    Weights are engineering choices: a volley of a fifth of the fibres drives the projection
-    cells, one fibre does not. NMDA currents, wind-up and the dynorphin gate are left out.
+    Weights are engineering choices: what a noxious pulse makes of all fibres drives the
+    projection cells at 10-30 Hz, one fibre alone never does. NMDA currents, wind-up and the dynorphin gate are left out.
     """
     net = Circuit("dorsal_horn")
     spread = Uniform(mV(-47), mV(-43))  # engineering choice: no two cells alike

@@ -8,7 +8,7 @@ import numpy as np
 
 from circuits.circuit import Circuit, circuit
 from neuro.model import NeuronModel
-from neuro.units import Current, Frequency, Hz, Quantity, Voltage, ms, mV, nS, pA, pF
+from neuro.units import Current, Frequency, Hz, Voltage, ms, mV, nS, pA, pF
 
 THETA_LIF = NeuronModel(
     name="theta_lif",
@@ -59,7 +59,8 @@ def phase_code(
         weakest, strongest: Range of drives. The default runs from where only the peak of theta
             reaches threshold to where its trough does: rheobase ± `swing * g_L`.
     """
-    leak, tau_ms = THETA_LIF.parameters["g_L"], _tau_ms()
+    leak = THETA_LIF.parameters["g_L"]
+    tau_ms = THETA_LIF.parameters["C"] / leak
     # |impedance| of the membrane falls with frequency; the current makes up for it.
     amplitude = pA(swing * leak * math.hypot(1.0, 2 * math.pi * frequency * tau_ms))
     drives = np.linspace(weakest, strongest, n_cells)
@@ -68,11 +69,7 @@ def phase_code(
         "phase",
         THETA_LIF,
         n_cells,
-        parameters={"f": Quantity(frequency, Hz(1).dimension), "A": amplitude, "I_ext": drives},
+        parameters={"f": frequency, "A": amplitude, "I_ext": drives},
         coordinates={"drive_pA": drives},
     )
     return net.with_outputs(phase=cells)
-
-
-def _tau_ms() -> float:
-    return THETA_LIF.parameters["C"] / THETA_LIF.parameters["g_L"]
