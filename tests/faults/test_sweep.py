@@ -305,10 +305,14 @@ def test_no_scheduler_at_the_address_is_one_line(
 
 
 def test_the_end_of_the_wall_time_is_an_interrupt() -> None:
+    def reach_the_wall_time() -> None:
+        with terminable():
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(5)
+
     before = signal.getsignal(signal.SIGTERM)
-    with pytest.raises(KeyboardInterrupt) as caught, terminable():
-        os.kill(os.getpid(), signal.SIGTERM)
-        time.sleep(5)
+    with pytest.raises(KeyboardInterrupt) as caught:
+        reach_the_wall_time()
     assert exit_status(caught.value) == 143
     assert exit_status(KeyboardInterrupt()) == 130
     assert signal.getsignal(signal.SIGTERM) == before
