@@ -37,8 +37,10 @@ def steps_of(time_ms: float, dt_ms: float, what: str) -> int:
     """`time_ms` in whole steps.
 
     Raises:
-        NetworkError: if it is not a whole number of steps.
+        NetworkError: if it is not a whole number of steps, or a step is not positive.
     """
+    if not dt_ms > 0:
+        raise NetworkError(f"dt must be positive, found {dt_ms} ms")
     steps = round(time_ms / dt_ms)
     if abs(steps * dt_ms - time_ms) > _TOLERANCE * max(dt_ms, abs(time_ms)):
         raise NetworkError(

@@ -98,7 +98,8 @@ class Pairwise:
             mean = pairs * self.probability
             block = int(mean + 6 * np.sqrt(mean) + 16)
             while last < pairs:
-                gaps = rng.geometric(self.probability, size=block)
+                # A gap past the last pair ends the search; uncut, tiny probabilities overflow.
+                gaps = np.minimum(rng.geometric(self.probability, size=block), pairs + 1)
                 positions = last + np.cumsum(gaps)
                 parts.append(positions)
                 last = int(positions[-1])

@@ -1,0 +1,188 @@
+"""Networks that cannot be run: each refused in one line, before anything compiles."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from neuro import (
+    Drive,
+    Network,
+    NeuronModel,
+    Normal,
+    Population,
+    Projection,
+    Record,
+    Source,
+    Spikes,
+    SynapseModel,
+    prepare,
+    simulate,
+)
+from neuro.errors import (
+    BackendUnsupported,
+    EmberError,
+    EquationError,
+    NetworkError,
+    SignalError,
+    SimulationError,
+)
+from neuro.models import LIF, POISSON
+from neuro.synapses import DELTA, EXPONENTIAL_CURRENT
+from neuro.units import Quantity, ms, mV, nS, pA
+from neuro.wiring import AllToAll, OneToOne
+
+CELL = Population("cell", LIF, 3)
+TIMES = Source("s", Spikes([1.0, 2.0], [0, 1], n_units=3, t_stop_ms=10))
+
+
+def joined(**changes: object) -> Network:
+    settings = {
+        "name": "p", "source": "s", "target": "cell", "synapse": EXPONENTIAL_CURRENT,
+        "rule": OneToOne(), "weight": pA(10), "delay": ms(1),
+    } | changes  # fmt: skip
+    return Network("n", (CELL,), (TIMES,), (Projection(**settings),))
+
+
+def populated(**parameters: object) -> Network:
+    return Network("n", (Population("cell", LIF, 3, parameters),))
+
+
+@pytest.mark.parametrize(
+    ("network", "error", "said"),
+    [
+        (lambda: joined(delay=ms(0.05)), NetworkError, "at least one step of 0.1 ms"),
+        (lambda: joined(delay=Normal(ms(1), ms(2), low=-1.0)), NetworkError, "at least one step"),
+        (lambda: joined(weight=nS(1)), NetworkError, "weight must be a current in pA"),
+        (lambda: joined(source="z"), NetworkError, "source must be one of cell, s"),
+        (lambda: joined(parameters={"tauu": ms(1)}), NetworkError, "has no parameter `tauu`"),
+        (lambda: populated(g_l=nS(1)), NetworkError, "did you mean `g_L`"),
+        (lambda: populated(g_L=pA(1)), NetworkError, "must be a conductance in nS"),
+        (lambda: populated(g_L=np.ones(2)), NetworkError, r"one value or 3, found shape \(2,\)"),
+        (lambda: populated(g_L=float("nan")), NetworkError, "must be finite"),
+        (lambda: Network("n", (CELL, CELL)), NetworkError, "found `cell` 2 times"),
+        (lambda: Network("n", (Population("c", LIF, 0),)), NetworkError, "n must be at least 1"),
+        (
+            lambda: Network(
+                "n", (Population("cell", POISSON, 3),), (TIMES,),
+                (Projection("p", "s", "cell", EXPONENTIAL_CURRENT, OneToOne(), pA(1), ms(1)),),
+            ),
+            NetworkError, "has no `I` in its equations",
+        ),
+        (
+            lambda: Network(
+                "n", (Population("cell", POISSON, 3),), (TIMES,),
+                (Projection("p", "s", "cell", DELTA, OneToOne(), mV(1), ms(1)),),
+            ),
+            EquationError, "`v` is no state variable",
+        ),
+        (
+            lambda: Network("n", (CELL,), drives=(Drive("cell", "x", np.ones(3), 1.0),)),
+            NetworkError, "input must be one of",
+        ),
+    ],
+)  # fmt: skip
+def test_a_network_that_cannot_be_is_refused(network, error: type[EmberError], said: str) -> None:
+    with pytest.raises(error, match=said) as caught:
+        prepare(network())
+    assert "\n" not in str(caught.value)
+
+
+def test_run_settings_are_checked() -> None:
+    network = populated()
+    for settings, said in (
+        ({"duration_ms": 10.05}, "duration must be a whole number of time steps"),
+        ({"duration_ms": 10, "dt_ms": 0}, "dt must be positive"),
+        ({"duration_ms": 10, "backend": "nest"}, "unknown back end `nest`"),
+        ({"duration_ms": 10, "threads": 0}, "threads must be at least 1"),
+        ({"duration_ms": 10, "options": {"codegen": "numpy"}}, "has no option `codegen`"),
+        ({"duration_ms": 10, "record": [Record("cell", "u")]}, "no variable `u`"),
+        ({"duration_ms": 10, "record": [Record("cell", "v", 1.0, (3,))]}, r"lie in 0\.\.2"),
+        ({"duration_ms": 10, "record": [Record("cel", "v")]}, "did you mean `cell`"),
+    ):
+        with pytest.raises(EmberError, match=said):
+            simulate(network, **settings)
+
+
+def test_two_spikes_of_a_unit_in_one_step_are_refused() -> None:
+    source = Source("s", Spikes([1.01, 1.04], [0, 0], n_units=3, t_stop_ms=10))
+    network = Network("n", (CELL,), (source,))
+    with pytest.raises(SignalError, match="unit 0 twice at 1 ms"):
+        prepare(network)
+
+
+def test_what_a_back_end_lacks_is_refused_by_name() -> None:
+    saturating = SynapseModel(
+        "saturating", "ds/dt = -s/tau : 1\nI_syn = s*I_max : amp", "I_syn", "s += w*(1 - s)",
+        weight=Quantity(0.5), parameters={"tau": ms(5), "I_max": pA(100)},
+    )  # fmt: skip
+    network = joined(synapse=saturating, weight=Quantity(0.5))
+    with pytest.raises(BackendUnsupported) as caught:
+        simulate(network, duration_ms=10, backend="numba")
+    assert "`numba` cannot run `lif`: it has no state-dependent on_pre" in str(caught.value)
+    assert "Run it on brian" in str(caught.value)
+    run = simulate(
+        network, duration_ms=10, backend="brian", record=[Record("cell", "s_1", 0.1)]
+    )  # and it does
+    assert run.traces["cell.s_1"].data.max() == pytest.approx(0.5, abs=0.02)
+
+
+def test_a_run_that_diverges_names_the_cell(backend: str) -> None:
+    per = parse_quantity("1 /ms/mV")
+    explosive = NeuronModel(
+        "explosive", "dv/dt = k*v**2 : volt", parameters={"k": per}, initial={"v": mV(1)}
+    )
+    network = Network("n", (Population("boom", explosive, 2, initial={"v": np.array([0.0, 1.0])}),))
+    with pytest.raises(SimulationError, match="population `boom`: `v` of cell 1 became"):
+        simulate(network, duration_ms=1000, backend=backend)
+
+
+def test_coinciding_time_constants_are_refused_with_a_way_out() -> None:
+    tau = float(LIF.parameters["C"]) / float(LIF.parameters["g_L"])
+    network = joined(parameters={"tau": ms(tau)})
+    with pytest.raises(SimulationError, match="method: exponential_euler"):
+        simulate(network, duration_ms=10)
+    from dataclasses import replace
+
+    other = replace(CELL, model=replace(LIF, method="exponential_euler"))
+    run = simulate(
+        replace(network, populations=(other,)), duration_ms=10, record=[Record("cell", "v")]
+    )
+    assert np.isfinite(run.traces["cell.v"].data).all()
+
+
+def test_a_damaged_cache_is_rebuilt_and_an_unwritable_one_does_without(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import neuro.equations.compiler as compiler
+
+    network = Network("n", (Population("cell", LIF, 2, {"I_ext": pA(500)}),))
+    whole = simulate(network, duration_ms=50).spikes["cell"]
+    assert len(whole) > 0
+    monkeypatch.setenv("EMBER_CACHE", str(tmp_path / "cache"))
+    compiler._memory.clear()
+    prepare(network)
+    (step,) = (tmp_path / "cache").glob("step-*.json")
+    step.write_text(step.read_text()[:100])
+    compiler._memory.clear()
+    assert simulate(network, duration_ms=50).spikes["cell"] == whole
+    assert step.read_text().startswith("{") and step.read_text().endswith("}")
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("EMBER_CACHE", str(tmp_path / "file" / "below"))  # cannot be made
+    compiler._memory.clear()
+    assert simulate(network, duration_ms=50).spikes["cell"] == whole
+    assert os.environ["EMBER_CACHE"]
+
+
+def test_recurrent_all_to_all_leaves_itself_out() -> None:
+    network = Network(
+        "n", (CELL,), projections=(
+            Projection("p", "cell", "cell", EXPONENTIAL_CURRENT, AllToAll(), pA(1), ms(1)),
+        ),
+    )  # fmt: skip
+    (projection,) = prepare(network).projections
+    assert not (projection.source == projection.target).any()
+    assert projection.source.size == 6

@@ -1,0 +1,36 @@
+"""Step programs as a person reads them: a change here must be meant (`EMBER_FREEZE=1` renews)."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from neuro.equations import Port, compile_step, compose
+from neuro.models import ADEX, LIF, POISSON
+from neuro.synapses import DELTA, EXPONENTIAL_CONDUCTANCE, EXPONENTIAL_CURRENT
+
+FOLDER = Path(__file__).with_name("programs")
+CASES = {
+    "lif_current": (LIF, [EXPONENTIAL_CURRENT]),
+    "lif_conductance": (LIF, [EXPONENTIAL_CONDUCTANCE, EXPONENTIAL_CONDUCTANCE]),
+    "lif_delta": (LIF, [DELTA]),
+    "adex": (ADEX, []),
+    "poisson": (POISSON, []),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_program_reads_as_it_did(name: str) -> None:
+    model, synapses = CASES[name]
+    ports = [
+        Port(f"_{k}", synapse, dict(synapse.parameters), ())
+        for k, synapse in enumerate(synapses, start=1)
+    ]
+    program = compile_step(compose(model, ports), [s.weight.dimension for s in synapses])
+    path = FOLDER / f"{name}.txt"
+    if os.environ.get("EMBER_FREEZE"):
+        path.write_text(f"{program}\n")
+    assert f"{program}\n" == path.read_text()
+    assert type(program).from_json(program.to_json()) == program
