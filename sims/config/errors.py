@@ -72,11 +72,10 @@ def hint(name: object, known: Iterable[str]) -> str:
 
 
 def refusal(where: Where, path: Sequence[str | int], problem: str) -> ConfigError:
-    """The error for one key: `file:line: key: problem`; for a whole file, `file: problem`."""
-    if not path:
-        return ConfigError(f"{where.source}: {problem}" if where.source else problem)
+    """The error for one key, `file:line: key: problem`; without what is not known."""
     source = f"{where}: " if where.source else ""
-    return ConfigError(f"{source}{spell(path)}: {problem}")
+    key = f"{spell(path)}: " if path else ""
+    return ConfigError(f"{source}{key}{problem}")
 
 
 def one_line(error: ValidationError, where: Callable[[KeyPath], Where]) -> ConfigError:

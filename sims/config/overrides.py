@@ -107,7 +107,6 @@ def merge(below: Document, above: Document) -> Document:
     """`above` laid over `below`: mappings merge, everything else replaces."""
     places = dict(below.places)
     data = _merged(below.data, above.data, (), above.places, places)
-    places[()] = above.where(())
     return Document(data, places, above.source)
 
 

@@ -33,7 +33,7 @@ class Document:
 
     def where(self, path: KeyPath) -> Where:
         """Where the value at `path` came from; the nearest one above it if it has no place."""
-        for end in range(len(path), -1, -1):
+        for end in range(len(path), 0, -1):
             if path[:end] in self.places:
                 return self.places[path[:end]]
         return Where(self.source)
@@ -80,7 +80,7 @@ def read_yaml(text: str, source: str) -> Document:
 def read_scalar(text: str, source: str) -> Any:
     """The value of a piece of YAML, such as the right side of `key=value`."""
     node = _compose(text, source, lines=False)
-    return None if node is None else _Walk(source, {}).value(node, ())
+    return None if node is None else _Walk(source, {}, lines=False).value(node, ())
 
 
 def _compose(text: str, source: str, lines: bool = True) -> yaml.Node | None:
@@ -102,14 +102,13 @@ def _compose(text: str, source: str, lines: bool = True) -> yaml.Node | None:
 class _Walk:
     """Turns nodes into values, noting the line of every key on the way."""
 
-    def __init__(self, source: str, places: dict[KeyPath, Where]) -> None:
-        self.source, self.places = source, places
+    def __init__(self, source: str, places: dict[KeyPath, Where], lines: bool = True) -> None:
+        self.source, self.places, self.lines = source, places, lines
         self.nodes = 0
         self.above: list[yaml.Node] = []
 
     def value(self, node: yaml.Node, path: KeyPath) -> Any:
-        where = Where(self.source, node.start_mark.line + 1)
-        where = self.places.setdefault(path, where)
+        where = self.places.setdefault(path, self._where(node))
         self.nodes += 1
         if self.nodes > _MOST_NODES or node in self.above:
             raise refusal(where, path, "the aliases (`*name`) expand without end")
@@ -123,10 +122,13 @@ class _Walk:
         finally:
             self.above.pop()
 
+    def _where(self, node: yaml.Node) -> Where:
+        return Where(self.source, node.start_mark.line + 1 if self.lines else None)
+
     def _mapping(self, node: yaml.MappingNode, path: KeyPath) -> dict[str, Any]:
         found: dict[str, Any] = {}
         for key_node, value_node in node.value:
-            where = Where(self.source, key_node.start_mark.line + 1)
+            where = self._where(key_node)
             key = key_node.value
             if not isinstance(key_node, yaml.ScalarNode) or not isinstance(key, str):
                 raise refusal(where, path, "a key must be text, found a list or mapping")

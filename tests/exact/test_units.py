@@ -151,7 +151,7 @@ def test_any_text_is_read_or_refused(text: str) -> None:
 
 def test_the_system_is_coherent() -> None:
     """pA/pF is mV/ms and nS·mV is pA, so that a kernel needs no factor."""
-    assert CURRENT == Dimension(*(c + v for c, v in zip(CONDUCTANCE, VOLTAGE, strict=True)))
+    assert Dimension(*(c + v for c, v in zip(CONDUCTANCE, VOLTAGE, strict=True))) == CURRENT
     per_time = [c - f for c, f in zip(CURRENT, CAPACITANCE, strict=True)]
     assert Dimension(*per_time) == VOLTAGE._replace(time=Fraction(-1))
     assert coherent_factor(CONDUCTANCE) == 1e9
@@ -167,5 +167,5 @@ def test_si_powers_find_their_dimension() -> None:
 @given(numbers, st.sampled_from(NAMED))
 def test_copies_keep_the_dimension(number: float, dimension: Dimension) -> None:
     quantity = Quantity(number, dimension)
-    for other in (copy.deepcopy(quantity), pickle.loads(pickle.dumps(quantity))):
+    for other in (copy.deepcopy(quantity), pickle.loads(pickle.dumps(quantity))):  # noqa: S301
         assert (other, other.dimension) == (quantity, dimension)
