@@ -32,7 +32,7 @@ from neuro.errors import (
 )
 from neuro.models import LIF, POISSON
 from neuro.synapses import DELTA, EXPONENTIAL_CURRENT
-from neuro.units import Quantity, ms, mV, nS, pA
+from neuro.units import Quantity, ms, mV, nS, pA, parse_quantity
 from neuro.wiring import AllToAll, OneToOne
 
 CELL = Population("cell", LIF, 3)
