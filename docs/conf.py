@@ -7,7 +7,7 @@ import re
 import sys
 from importlib.metadata import version as version_of
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, get_origin
 
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE.parent), str(HERE)]
@@ -28,7 +28,10 @@ extensions = [
 ]
 root_doc = "index"
 exclude_patterns = ["_build", "images"]
-suppress_warnings = ["config.cache"]  # the gallery's settings hold a function
+suppress_warnings = [
+    "config.cache",  # the gallery's settings hold a function
+    "ref.python",  # a short name in an annotation may be that of several classes
+]
 
 html_theme = "furo"
 html_title = "Ember"
@@ -37,7 +40,7 @@ html_static_path: list[str] = []
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
 
-autodoc_default_options = {"members": True, "show-inheritance": True}
+autodoc_default_options = {"members": True, "ignore-module-all": True, "show-inheritance": True}
 autodoc_member_order = "bysource"
 autodoc_typehints = "description"
 autodoc_typehints_description_target = "documented"
@@ -75,15 +78,42 @@ def ember_pictures(_block, variables: dict[str, Any], gallery: dict[str, Any]) -
     return figure_rst(shown, gallery["src_dir"])
 
 
-def as_restructured_text(_app, _what, _name, _obj, _options, lines: list[str]) -> None:
-    """Docstrings quote code as `this`; reStructuredText needs ``this``."""
-    lines[:] = re.sub(
-        r"(?<!`)`([^`]+)`(?!`|_)", r"``\1``", "\n".join(lines).replace("\\", "\\\\")
-    ).splitlines()
+SECTION = re.compile(r"(Args|Attributes|Raises|Returns|Yields|Examples?|Note|Notes):$")
+
+
+def as_restructured_text(
+    _app: Any, _what: str, _name: str, _obj: object, _options: object, lines: list[str]
+) -> None:
+    """Make a docstring reStructuredText, before its sections are read.
+
+    Docstrings quote code as `this`, and draw: an indented paragraph, or one with columns, is shown
+    as it stands.
+    """
+    written: list[str] = []
+    for paragraph in re.split(r"\n[ ]*\n", "\n".join(lines)):
+        rows = paragraph.splitlines()
+        drawn = all(row.startswith(("    ", "|")) for row in rows)
+        columns = rows and not rows[0].startswith(" ") and re.search(r"\S {3,}\S", paragraph)
+        if SECTION.match(rows[0].strip() if rows else "") or ">>>" in paragraph:
+            drawn = columns = False
+        if rows and (drawn or columns):
+            written += ["::", "", *(f"    {row}" for row in rows), ""]
+        else:
+            text = paragraph.replace("\\", "\\\\")
+            written += [*re.sub(r"(?<!`)`([^`]+)`(?!`|_)", r"``\1``", text).splitlines(), ""]
+    lines[:] = written
+
+
+def skip_aliases(
+    _app: Any, _what: str, _name: str, obj: object, skip: bool, _options: object
+) -> bool | None:
+    """Annotated types read badly; what they mean is said where they are used."""
+    return True if get_origin(obj) is Annotated else None
 
 
 def setup(app) -> None:
-    app.connect("autodoc-process-docstring", as_restructured_text)
+    app.connect("autodoc-process-docstring", as_restructured_text, priority=400)
+    app.connect("autodoc-skip-member", skip_aliases)
 
 
 write_reference(HERE / "api", HERE.parent)
