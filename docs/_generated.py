@@ -82,7 +82,9 @@ def _literal(text: str) -> str:
 
 def _default(field: dict[str, Any]) -> str:
     default = field.get("default")
-    return "" if default in (None, "", [], {}) else f"default ``{default}``"
+    if default in (None, "", []) or isinstance(default, dict):
+        return ""  # the default of a table is that of its keys
+    return f"default ``{str(default).lower() if isinstance(default, bool) else default}``"
 
 
 def _taken(field: dict[str, Any], definitions: dict[str, Any]) -> str:

@@ -15,6 +15,11 @@ os.environ.setdefault("MPLBACKEND", "agg")
 
 from _generated import write_keys, write_reference
 
+QUANTITIES = (
+    "Capacitance", "Concentration", "Conductance", "Current", "Frequency", "Length", "Level",
+    "Speed", "Temperature", "Time", "Voltage",
+)  # fmt: skip
+
 project = "Ember"
 copyright = "2026, the Ember authors"
 version = release = version_of("ember-neuro")
@@ -44,6 +49,8 @@ autodoc_default_options = {"members": True, "ignore-module-all": True, "show-inh
 autodoc_member_order = "bysource"
 autodoc_typehints = "description"
 autodoc_typehints_description_target = "documented"
+# A quantity's type is told by its name; its dimension in full would fill a line.
+autodoc_type_aliases = {name: name for name in QUANTITIES}
 napoleon_numpy_docstring = False
 napoleon_use_ivar = True
 

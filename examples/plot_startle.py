@@ -24,12 +24,9 @@ picture = figures.overview(story)
 
 # %%
 # With its release blocked, noradrenaline stays at its baseline and the gain does not change.
-blocked = run_experiment(
-    load("startle", ["duration=1.6 s", "modulation.noradrenaline.per_spike=0 nM"])
-)
+changes = ["duration=1.6 s", "stimulus.heat.onset=1.2 s"]
+blocked = run_experiment(load("startle", [*changes, "modulation.noradrenaline.per_spike=0 nM"]))
 for name, run in (("as it is", story), ("blocked", blocked)):
-    gain = run.recording.factors["bushy.g_L"].values
-    budget = run.recording.factors["reasoner.budget"].values
-    print(
-        f"{name:10} leak of bushy cells ×{gain.min():.2f}, budget of the reasoner ×{budget.min():.2f}"
-    )
+    leak = run.recording.factors["bushy.g_L"].values.min()
+    budget = run.recording.factors["reasoner.budget"].values.min()
+    print(f"{name:10} leak of bushy cells ×{leak:.2f}, reasoner's budget ×{budget:.2f}")
