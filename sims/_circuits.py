@@ -11,7 +11,7 @@ from circuits.circuit import Circuit, Port
 from encoders.encoding import Encoding
 from neuro.errors import EmberError
 from neuro.model import SynapseModel
-from neuro.network import Source
+from neuro.network import Projection, Source
 from sims._parts import Parts
 from sims._stimulus import stream_seed
 from sims._written import cells_of, join
@@ -130,15 +130,7 @@ def _take_in(parts: Parts, name: str, circuit: Circuit, prefix: str) -> None:
     """Give the circuit's parts their final names and make them known."""
     own = {population.name: prefix + population.name for population in circuit.populations}
     circuit.populations = [replace(p, name=own[p.name]) for p in circuit.populations]
-    circuit.projections = [
-        replace(
-            p,
-            name=prefix + p.name,
-            source=own.get(p.source, p.source),
-            target=own.get(p.target, p.target),
-        )
-        for p in circuit.projections
-    ]
+    circuit.projections = [_renamed(p, own, prefix) for p in circuit.projections]
     circuit.drives = [
         replace(d, population=own.get(d.population, d.population)) for d in circuit.drives
     ]
@@ -161,3 +153,11 @@ def _take_in(parts: Parts, name: str, circuit: Circuit, prefix: str) -> None:
         parts.places[projection.name] = place
     parts.circuits.append(circuit)
     parts.outputs[name] = circuit.outputs
+
+
+def _renamed(projection: Projection, own: Mapping[str, str], prefix: str) -> Projection:
+    source = own.get(projection.source, projection.source)
+    target = own.get(projection.target, projection.target)
+    by_its_ends = projection.name == f"{projection.source}_to_{projection.target}"
+    name = f"{source}_to_{target}" if by_its_ends else prefix + projection.name
+    return replace(projection, name=name, source=source, target=target)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Annotated, Any, TypeAlias
 
 import numpy as np
-from pydantic import Field, model_validator
+from pydantic import Field, GetJsonSchemaHandler, model_validator
+from pydantic_core import CoreSchema
 
 from neuro.wiring import (
     AllToAll,
@@ -103,6 +104,12 @@ class RuleSpec(StrictModel):
     @classmethod
     def _from_its_name(cls, data: Any) -> Any:
         return {data: {}} if isinstance(data, str) else data
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        return {"anyOf": [{"enum": ["one_to_one", "all_to_all"]}, handler(schema)]}
 
     @model_validator(mode="after")
     def _exactly_one(self) -> RuleSpec:

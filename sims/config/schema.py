@@ -8,16 +8,23 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema
 
+from neuro.network import Normal, Uniform
+from neuro.units import Quantity
+from sims.config.values import as_config
+
 __all__ = ["published"]
 
 _PARTIAL = "_partial"
 
 
 class _Generator(GenerateJsonSchema):
-    """Pydantic's generator without warnings for defaults that JSON Schema cannot show."""
+    """Pydantic's generator, which writes quantities as a config does."""
 
-    def emit_warning(self, kind: Any, detail: str) -> None:
-        """Say nothing: such a default is simply left out."""
+    def encode_default(self, dft: Any) -> Any:
+        """A default, JSON-ready."""
+        if isinstance(dft, (Quantity, Normal, Uniform)):
+            return as_config(dft)
+        return super().encode_default(dft)
 
 
 def published() -> dict[str, Any]:

@@ -23,8 +23,8 @@ from neuro.units import NUMBER, TIME, Dimension, Quantity, parse_quantity
 from sims.config.errors import KeyPath, KeyProblem, hint, shown
 
 __all__ = [
-    "AnySpread", "Delay", "Spread", "SpreadOrName", "Spreading", "as_value", "central",
-    "check_dimension",
+    "AnySpread", "Delay", "Spread", "SpreadOrName", "Spreading", "as_config", "as_value",
+    "central", "check_dimension",
 ]  # fmt: skip
 
 Spread: TypeAlias = Quantity | Normal | Uniform | tuple[Quantity, ...]
@@ -119,7 +119,7 @@ class Spreading:
     ) -> CoreSchema:
         return core_schema.no_info_plain_validator_function(
             self.read,
-            serialization=core_schema.plain_serializer_function_ser_schema(_written),
+            serialization=core_schema.plain_serializer_function_ser_schema(as_config),
         )
 
     def __get_pydantic_json_schema__(
@@ -147,20 +147,21 @@ class Spreading:
         return {"anyOf": [quantity, {"type": "array", "items": quantity, "minItems": 1}, *laws]}
 
 
-def _written(spread: Spread | str) -> Any:
+def as_config(spread: Spread | str) -> Any:
+    """The same as a config writes it, JSON-ready."""
     if isinstance(spread, str):
         return spread
     if isinstance(spread, tuple):
-        return [_written(quantity) for quantity in spread]
+        return [as_config(quantity) for quantity in spread]
     if isinstance(spread, Uniform):
-        return {"uniform": {"low": _written(spread.low), "high": _written(spread.high)}}
+        return {"uniform": {"low": as_config(spread.low), "high": as_config(spread.high)}}
     if isinstance(spread, Normal):
         ends = {
-            key: _written(Quantity(end, spread.mean.dimension))
+            key: as_config(Quantity(end, spread.mean.dimension))
             for key, end in (("low", spread.low), ("high", spread.high))
             if math.isfinite(end)
         }
-        return {"normal": {"mean": _written(spread.mean), "sd": _written(spread.sd), **ends}}
+        return {"normal": {"mean": as_config(spread.mean), "sd": as_config(spread.sd), **ends}}
     return float(spread) if spread.dimension == NUMBER else spread.text
 
 
