@@ -91,7 +91,7 @@ def _keep(path: Path, text: str) -> None:
 
 
 def _derive(composed: Composed, weights: list[Dimension]) -> StepProgram:
-    from neuro.equations import _brian
+    from neuro.equations import brian_compiler
     from neuro.equations.dimensions import check_dimensions
 
     where = f"model `{composed.name}`"
@@ -108,12 +108,12 @@ def _derive(composed: Composed, weights: list[Dimension]) -> StepProgram:
     resting: list[Assignment] = []
     method = composed.method
     if states:
-        active, method = _brian.step_code(composed.lines, given, composed.method, where)
+        active, method = brian_compiler.step_code(composed.lines, given, composed.method, where)
         if held:
             moving = [line for line in composed.lines if line.name not in held]
             fixed = given | {name: dimensions[name] for name in held}
             if any(line.kind == "differential" for line in moving):
-                resting, _ = _brian.step_code(moving, fixed, method, where)
+                resting, _ = brian_compiler.step_code(moving, fixed, method, where)
             resting = resting + [(f"{name}__new", name) for name in sorted(held)]
     known = {*dimensions, WEIGHT}
     subexpressions = _ordered(
@@ -160,10 +160,10 @@ def _derive(composed: Composed, weights: list[Dimension]) -> StepProgram:
 
 def _numbers(expression: str, known: set[str]) -> str:
     """Unit names of the text as coherent numbers."""
-    from neuro.equations import _brian
+    from neuro.equations import brian_compiler
 
     for name in names_in(expression) if expression else ():
-        if name not in known and (unit := _brian.unit_number(name)):
+        if name not in known and (unit := brian_compiler.unit_number(name)):
             expression = re.sub(rf"\b{name}\b", repr(unit[0]), expression)
     return expression
 

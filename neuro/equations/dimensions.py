@@ -6,7 +6,7 @@ import ast
 from collections import Counter
 from collections.abc import Mapping
 
-from neuro.equations import _brian
+from neuro.equations import brian_compiler
 from neuro.equations.compose import WEIGHT, Composed, Port, compose
 from neuro.equations.syntax import CONSTANTS, names_in, parse_expression
 from neuro.errors import EquationError, nearest
@@ -60,7 +60,7 @@ def check_dimensions(
     dimensions.update({name: value.dimension for name, value in composed.parameters.items()})
     dimensions.update(composed.inputs)
     for line in composed.lines:
-        dimensions[line.name] = _brian.unit_dimension(
+        dimensions[line.name] = brian_compiler.unit_dimension(
             line.unit, f"{where}: equation of `{line.name}`"
         )
     for line in composed.lines:
@@ -121,14 +121,14 @@ def _check_statement(
 def _check(expression: str, wanted: Dimension, known: Mapping[str, Dimension], where: str) -> None:
     tree = parse_expression(expression, where)
     for name in sorted(names_in(tree)):
-        if name not in known and name not in CONSTANTS and _brian.unit_number(name) is None:
+        if name not in known and name not in CONSTANTS and brian_compiler.unit_number(name) is None:
             raise EquationError(
                 f"{where}: unknown name `{name}`{nearest(name, known)} Give it a value under "
                 f"parameters, or an equation."
             )
     _check_sums(tree, known, where)
     try:
-        found = _brian.dimension_of(ast.unparse(tree), known)
+        found = brian_compiler.dimension_of(ast.unparse(tree), known)
     except EquationError as error:
         raise EquationError(f"{where}: in `{expression}`: {error}") from None
     if found != wanted:
@@ -147,7 +147,7 @@ def _check_sums(tree: ast.expr, known: Mapping[str, Dimension], where: str) -> N
         return
     terms = [ast.unparse(term) for term in _terms(tree)]
     try:
-        found = [_brian.dimension_of(term, known) for term in terms]
+        found = [brian_compiler.dimension_of(term, known) for term in terms]
     except EquationError:
         return  # a term is wrong inside; `_check` reports it with the reason
     usual = Counter(found).most_common(1)[0][0]

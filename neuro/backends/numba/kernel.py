@@ -7,7 +7,7 @@ import math
 import numba
 
 # Called from printed code alone, never from Python: without wrappers they compile faster.
-_inner = numba.njit(no_cpython_wrapper=True, no_cfunc_wrapper=True)
+_inner = numba.njit(no_cpython_wrapper=True, no_cfunc_wrapper=True)  # type: ignore[call-overload]
 
 __all__ = ["clip", "deliver", "deliver_free", "exprel", "factors_of", "gather", "sample", "sign"]
 

@@ -29,6 +29,8 @@ from neuro.backends.numba.kernel import sample, sign
 from neuro.backends.numba.random import normal, uniform
 '''
 
+_INNER = "@njit(error_model='numpy', no_cpython_wrapper=True, no_cfunc_wrapper=True)\n"
+
 
 def print_kernel(
     built: Built,
@@ -104,7 +106,8 @@ def print_kernel(
     for source, name in functions.items():
         kind = name.rsplit("_", 1)[0]
         parts.append(
-            "@njit(error_model='numpy', no_cpython_wrapper=True, no_cfunc_wrapper=True)\n" + source.replace(f"def {kind}(", f"def {name}(", 1)
+            "@njit(error_model='numpy', no_cpython_wrapper=True, no_cfunc_wrapper=True)\n"
+            + source.replace(f"def {kind}(", f"def {name}(", 1)
         )
     parts.append("\n".join(run))
     return "\n\n".join(parts) + "\n"

@@ -15,7 +15,15 @@ from neuro.equations.syntax import CONSTANTS, Line, names_in, parse_expression
 from neuro.errors import EquationError, nearest
 from neuro.units import Dimension, coherent_factor, dimension_from_si
 
-__all__ = ["METHODS", "brian_unit", "dimension_of", "step_code", "unit_dimension", "unit_number"]
+__all__ = [
+    "METHODS",
+    "brian_dimension",
+    "brian_unit",
+    "dimension_of",
+    "step_code",
+    "unit_dimension",
+    "unit_number",
+]
 
 METHODS = ("exact", "exponential_euler", "euler", "rk2", "rk4", "heun", "milstein")
 _AUTO = ("exact", "exponential_euler", "rk4")
@@ -83,7 +91,7 @@ def dimension_of(expression: str, dimensions: Mapping[str, Dimension]) -> Dimens
             dimension = Dimension()
         else:
             raise EquationError(f"unknown name `{name}`{nearest(name, dimensions)}")
-        known[name] = Variable(name, dimensions=_to_brian(dimension), scalar=True)
+        known[name] = Variable(name, dimensions=brian_dimension(dimension), scalar=True)
     try:
         return _from_brian(parse_expression_dimensions(expression, known))
     except package.DimensionMismatchError as error:
@@ -97,7 +105,8 @@ def _from_brian(dim: Any) -> Dimension:
     return dimension_from_si(**{kind: dim.get_dimension(kind) for kind in kinds})
 
 
-def _to_brian(dimension: Dimension) -> Any:
+def brian_dimension(dimension: Dimension) -> Any:
+    """Brian2's own object for a dimension."""
     from brian2.units.fundamentalunits import get_or_create_dimension
 
     volts, molars = dimension.voltage, dimension.concentration

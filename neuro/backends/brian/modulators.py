@@ -1,0 +1,91 @@
+"""Transmitters and effects in Brian2: one operation at the start of each step."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neuro.backends.brian.parts import Parts
+from neuro.build import Built, steps_of
+from neuro.modulation import effect_factor
+from neuro.raw_run import Courses
+from neuro.units import coherent_factor
+
+__all__ = ["Modulators"]
+
+
+class Modulators:
+    """Follows concentrations from the groups' spikes, and sets what they scale.
+
+    Attributes:
+        operation: The Brian2 object to add to the network.
+    """
+
+    def __init__(self, b2: Any, parts: Parts, built: Built, n_steps: int, every_ms: float) -> None:
+        self._parts, self._built, self._n_steps = parts, built, n_steps
+        network, dt_ms = built.network, built.dt_ms
+        self._every = steps_of(every_ms, dt_ms, "every")
+        self._concentration = {t.name: float(t.baseline_at(0.0)) for t in network.transmitters}
+        self._keys = list(dict.fromkeys(f"{e.target}.{e.parameter}" for e in network.effects))
+        self._factors = dict.fromkeys(self._keys, 1.0)
+        self._counts: dict[str, deque[int]] = {}
+        for t in network.transmitters:
+            delay = max(1, steps_of(float(t.delay), dt_ms, f"delay of `{t.name}`"))
+            self._counts[t.name] = deque([0] * delay, maxlen=delay)
+        self._kept: list[tuple[list[float], list[float]]] = []
+        self._step = 0
+        self.operation = b2.NetworkOperation(self._advance, dt=parts.dt, when="start", order=0)
+
+    def _advance(self) -> None:
+        """Bring concentrations to the start of this step, and set the parameters they scale."""
+        if self._step >= self._n_steps:
+            return
+        if self._step:
+            self._release_and_decay()
+        self._apply()
+        if self._step % self._every == 0:
+            values = list(self._concentration.values()), list(self._factors.values())
+            self._kept.append(values)
+        self._step += 1
+
+    def _release_and_decay(self) -> None:
+        dt_ms = self._built.dt_ms
+        for t in self._built.network.transmitters:
+            base = float(t.baseline_at((self._step - 1) * dt_ms))
+            old = self._concentration[t.name]
+            new = base + (old - base) * np.exp(-dt_ms / float(t.uptake))
+            if t.released_by:
+                group = self._parts.groups[t.released_by]
+                self._counts[t.name].append(len(group.spikes))
+                new += float(t.per_spike) / group.N * self._counts[t.name][0]
+            self._concentration[t.name] = float(new)
+
+    def _apply(self) -> None:
+        network = self._built.network
+        occupancy = {
+            r.name: r.occupancy(self._concentration[r.transmitter]) for r in network.receptors
+        }
+        for key in self._keys:
+            target, parameter = key.rsplit(".", 1)
+            effects = [e for e in network.effects if (e.target, e.parameter) == (target, parameter)]
+            factor = self._factors[key] = float(effect_factor(effects, occupancy))
+            if target in self._parts.groups:
+                built = next(p for p in self._built.populations if p.name == target)
+                scale = coherent_factor(built.composed.parameters[parameter].dimension)
+                value = np.asarray(built.parameters[parameter]) * factor / scale
+                self._parts.groups[target].variables[parameter].set_value(value)
+            elif target in self._parts.synapses:
+                self._parts.synapses[target].variables["factor_syn"].set_value(factor)
+
+    def courses(self) -> Courses:
+        """What was sampled, one value a frame."""
+
+        def columns(names: Sequence[str], which: int) -> dict[str, NDArray[np.float64]]:
+            rows = np.array([kept[which] for kept in self._kept]).reshape(len(self._kept), -1)
+            return {name: rows[:, k] for k, name in enumerate(names)}
+
+        return Courses(columns(list(self._concentration), 0), columns(self._keys, 1))

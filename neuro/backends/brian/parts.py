@@ -1,0 +1,125 @@
+"""The Brian2 objects of a built network: groups, spike generators, synapses, spike monitors."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import numpy as np
+
+from neuro.build import Built, BuiltPopulation, BuiltProjection
+from neuro.equations.brian_compiler import brian_dimension, brian_unit, unit_dimension
+from neuro.equations.compose import WEIGHT
+from neuro.network import Drive
+from neuro.units import Dimension, coherent_factor
+
+__all__ = ["Parts"]
+
+_NAME = re.compile(r"[^A-Za-z0-9_]")
+
+
+class Parts:
+    """Everything Brian2 needs to run a built network, but for modulation and recording.
+
+    Attributes:
+        groups, sources, synapses, monitors: Brian2 objects by Ember's names.
+        namespace: What the equations refer to besides their variables: the drives.
+    """
+
+    def __init__(self, b2: Any, built: Built) -> None:
+        self._b2, self._built = b2, built
+        self.dt = built.dt_ms * b2.ms
+        self._modulated = {(e.target, e.parameter) for e in built.network.effects}
+        self.namespace: dict[str, Any] = {}
+        self.groups: dict[str, Any] = {p.name: self._group(p) for p in built.populations}
+        self.sources = {
+            s.source.name: b2.SpikeGeneratorGroup(
+                s.source.n, s.units, s.steps * self.dt, dt=self.dt, sorted=True
+            )
+            for s in built.sources
+        }
+        self.monitors = {
+            p.name: b2.SpikeMonitor(self.groups[p.name])
+            for p in built.populations
+            if p.program.threshold
+        }
+        self.synapses = {p.projection.name: self._synapses(p) for p in built.projections}
+
+    @property
+    def everything(self) -> list[Any]:
+        """All objects, for a Brian2 Network."""
+        kinds = (self.groups, self.sources, self.monitors, self.synapses)
+        return [item for kind in kinds for item in kind.values()]
+
+    def _group(self, built: BuiltPopulation) -> Any:
+        composed = built.composed
+        units = {
+            line.name: unit_dimension(line.unit, f"unit `{line.unit}`") for line in composed.lines
+        }
+        text = [str(line._replace(unit=brian_unit(units[line.name]))) for line in composed.lines]
+        for name, quantity in composed.parameters.items():
+            flag = "" if (built.name, name) in self._modulated else " (constant)"
+            text.append(f"{name} : {brian_unit(quantity.dimension)}{flag}")
+        for name, drive in built.drives.items():
+            call = self._drive(f"drive_{_NAME.sub('_', built.name)}_{name}", drive,
+                               composed.inputs[name])  # fmt: skip
+            text.append(f"{name} = {call} : {brian_unit(composed.inputs[name])}")
+        group = self._b2.NeuronGroup(
+            built.n,
+            "\n".join(text),
+            threshold=composed.threshold or None,
+            reset="; ".join(f"{s.name} = {s.expression}" for s in composed.reset) or None,
+            refractory=composed.refractory or False,
+            method=built.program.method if built.program.states else "euler",
+            namespace=self.namespace,
+            dt=self.dt,
+            name=f"ember_{_NAME.sub('_', built.name)}*",
+        )
+        for name, value in built.parameters.items():
+            factor = coherent_factor(composed.parameters[name].dimension)
+            group.variables[name].set_value(np.asarray(value) / factor)
+        for name, values in built.initial.items():
+            group.variables[name].set_value(values / coherent_factor(units[name]))
+        return group
+
+    def _drive(self, array: str, drive: Drive, dimension: Dimension) -> str:
+        """Put a drive into the namespace; the text that reads it."""
+        values = np.asarray(drive.values).reshape(len(drive.values), -1)
+        one_for_all = values.shape[1] == 1
+        values = (values[:, 0] if one_for_all else values) / coherent_factor(dimension)
+        unit = self._b2.Quantity(1.0, dim=brian_dimension(dimension))
+        self.namespace[array] = self._b2.TimedArray(values * unit, dt=drive.dt_ms * self._b2.ms)
+        return f"{array}(t)" if one_for_all else f"{array}(t, i)"
+
+    def _synapses(self, built: BuiltProjection) -> Any:
+        projection = built.projection
+        target = next(p for p in self._built.populations if p.name == projection.target)
+        names = {WEIGHT: "w_syn*factor_syn"}
+        names |= {n: n + "_post" for n in {*target.program.states, *target.composed.parameters}}
+
+        def post(text: str) -> str:
+            return re.sub(r"\b[A-Za-z]\w*\b", lambda m: names.get(m[0], m[0]), text)
+
+        on_pre = "\n".join(
+            f"{s.name}_post += {post(s.increment)}"
+            if s.increment
+            else f"{s.name}_post = {post(s.expression)}"
+            for s in target.composed.on_pre[built.port]
+        )
+        dimension = projection.synapse.weight.dimension
+        synapses = self._b2.Synapses(
+            self.groups.get(projection.source) or self.sources[projection.source],
+            self.groups[projection.target],
+            model=f"w_syn : {brian_unit(dimension)} (constant)\nfactor_syn : 1 (shared)",
+            on_pre=on_pre,
+            namespace={},
+            dt=self.dt,
+        )
+        if built.source.size:
+            synapses.connect(i=built.source, j=built.target)
+            synapses.variables["w_syn"].set_value(built.weight / coherent_factor(dimension))
+            synapses.delay = built.delay_steps * self.dt
+        else:
+            synapses.connect(condition="False")
+        synapses.variables["factor_syn"].set_value(1.0)
+        return synapses
