@@ -21,7 +21,6 @@ from sims.config.experiment import RunConfig
 from sims.config.located import located
 from sims.config.registered import CircuitSettings
 from sims.config.written import WrittenCircuit
-from sims.progress import Progress
 
 __all__ = ["build_order", "build_parts"]
 
@@ -68,9 +67,7 @@ def _references(path: KeyPath, settings: CircuitSettings) -> Iterator[tuple[KeyP
             yield (*path, key), given
 
 
-def build_parts(
-    loaded: Loaded, order: Iterable[str], encodings: Mapping[str, Encoding], progress: Progress
-) -> Parts:
+def build_parts(loaded: Loaded, order: Iterable[str], encodings: Mapping[str, Encoding]) -> Parts:
     """Build every circuit and join what is written out.
 
     Raises:
@@ -95,7 +92,6 @@ def build_parts(
     for name in order:
         settings = config.circuits[name]
         if isinstance(settings, CircuitSettings):
-            progress(f"{name}: {settings.registered_as.replace('_', ' ')}")
             _take_in(parts, name, _registered(parts, name, settings), settings.prefix)
     models: dict[str, SynapseModel] = {}
     for name, built in written.items():

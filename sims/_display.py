@@ -38,8 +38,22 @@ def progress_on(console: Console) -> Iterator[Progress]:
         yield lines
         return
 
-    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-    from rich.progress import TimeRemainingColumn as Left
+    from rich.progress import (
+        BarColumn,
+        Progress,
+        SpinnerColumn,
+        Task,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+    from rich.text import Text
+
+    class Left(TimeRemainingColumn):
+        """The time left, where the end of a stage is known."""
+
+        def render(self, task: Task) -> Text:
+            return super().render(task).append(" left") if task.total else Text()
 
     with Progress(
         SpinnerColumn(),
@@ -47,7 +61,6 @@ def progress_on(console: Console) -> Iterator[Progress]:
         BarColumn(bar_width=30),
         TextColumn("{task.fields[percent]}"),
         TimeElapsedColumn(),
-        TextColumn("left"),
         Left(),
         console=console,
         transient=True,
@@ -56,9 +69,10 @@ def progress_on(console: Console) -> Iterator[Progress]:
         current = "starting"
 
         def draw(stage: str, done: float = 0.0, total: float | None = None) -> None:
-            nonlocal current
-            if stage != current:
-                bar.reset(task, description=stage, total=total, percent="")
+            nonlocal current, task
+            if stage != current:  # a new one, since the end of a task cannot be taken back
+                bar.remove_task(task)
+                task = bar.add_task(stage, total=total, percent="")
                 current = stage
             percent = f"{done / total:4.0%}" if total else ""
             bar.update(task, completed=done, total=total, percent=percent)

@@ -74,7 +74,7 @@ def build_experiment(loaded: Loaded, progress: Progress = silent) -> Experiment:
     order = build_order(loaded)
     encodings, encode_s = encode(loaded, progress)
     progress("building circuits")
-    parts = build_parts(loaded, order, encodings, progress)
+    parts = build_parts(loaded, order, encodings)
     modulation = build_modulation(parts)
     try:
         network = assemble(
