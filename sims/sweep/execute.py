@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -72,8 +73,8 @@ def _record(ledger: Ledger, job: Job, outcome: Outcome) -> Outcome:
     found = ledger.job(job.id)
     if found is not None and found["status"] == "done":
         return replace(outcome, done=True, error="", recorded=True)
-    with open(ledger.log(job.id), "a", encoding="utf-8") as log:
-        log.write(f"\n{outcome.error}\n")
+    with suppress(OSError), open(ledger.log(job.id), "a", encoding="utf-8") as log:
+        log.write(f"\n{outcome.error}\n")  # the job file says it as well
     ledger.write_job(
         {
             "id": job.id,
