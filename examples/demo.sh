@@ -16,7 +16,7 @@ say "1/4  A loud voice and a burn reach the brain (ember run startle)"
 ember run startle --out "$out/startle.h5"
 
 say "2/4  How much noradrenaline for how much gain (ember sweep startle_sweep)"
-ember sweep startle_sweep duration="600 ms" --out "$out/sweep" --workers 2
+ember sweep startle_sweep --out "$out/sweep" --workers 2
 
 say "3/4  A reasoning model learns calm from distressed voices (ember train voices_tiny)"
 ember train voices_tiny --out "$out/training"
