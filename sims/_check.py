@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sims.config import Loaded, from_resolved
+from sims.config import Loaded
 from sims.progress import Progress
 
 __all__ = ["check_config"]
@@ -16,9 +16,14 @@ def check_config(loaded: Loaded, progress: Progress) -> str:
     """
     if loaded.kind == "train":
         return "fine; a training"
-    from sims.experiment import check_experiment
+    if loaded.kind == "sweep":
+        from sims.sweep.check import check_sweep
 
-    network = check_experiment(loaded, progress).network
+        network = check_sweep(loaded, progress).network
+    else:
+        from sims.experiment import check_experiment
+
+        network = check_experiment(loaded, progress).network
     parts = {
         "stimulus output": len(network.sources),
         "population": len(network.populations),
@@ -27,12 +32,10 @@ def check_config(loaded: Loaded, progress: Progress) -> str:
         "transmitter": len(network.transmitters),
     }
     if loaded.kind == "sweep":
-        from sims.sweep.plan import make_plan
+        from sims.sweep.check import plan_of
 
         progress("checking the points")
-        base = {key: value for key, value in loaded.resolved.items() if key != "sweep"}
-        plan = make_plan(loaded.config.name, loaded.config.sweep, base, from_resolved)
-        parts["sweep point"] = len(plan.points)
+        parts["sweep point"] = len(plan_of(loaded).points)
     counts = [
         f"{number:,} {what}{'' if number == 1 else 's'}" for what, number in parts.items() if number
     ]

@@ -12,9 +12,10 @@ from neuro.errors import ConfigError, EmberError
 from sims.sweep._interrupt import exit_status, terminable
 from sims.sweep._lock import locked
 from sims.sweep._telling import Teller, conclude, how_far, say, telling
+from sims.sweep.check import check_sweep, plan_of
 from sims.sweep.execute import execute
 from sims.sweep.ledger import Counts, Ledger
-from sims.sweep.plan import Plan, Point, make_plan, unknown_part
+from sims.sweep.plan import Plan, Point
 from sims.sweep.pools import Pool, here, local_cluster, remote_cluster
 from sims.sweep.table import write_table
 from sims.sweep.worker import Job, RunPoint, simulate
@@ -65,11 +66,11 @@ def run_sweep(
 
         console = Console(stderr=True)
     _check_options(workers, on_error)
-    plan = _plan(loaded)
+    plan = plan_of(loaded)
     ledger = Ledger(Path(out if out is not None else Path("runs") / plan.name))
     ledger.check_free_for(plan.hash)
     if run_point is simulate and ledger.read_plan() is None:
-        _check_experiment(loaded)
+        check_sweep(loaded)
     ledger.make_folders(runs=plan.section.keep == "runs")
     with locked(ledger.folder):
         ledger.check_free_for(plan.hash)
@@ -106,37 +107,6 @@ def _check_options(workers: int | None, on_error: str) -> None:
                 f"a sweep needs the package `{package}`, which is not installed; install "
                 "`ember-neuro[sweep]`"
             )
-
-
-def _plan(loaded: Loaded) -> Plan:
-    from sims.config import from_resolved
-
-    section = getattr(loaded.config, "sweep", None)
-    if section is None:
-        raise loaded.refusal(
-            (), "a sweep needs the section `sweep`, found none; to run it once use `ember run`"
-        )
-    base = {key: value for key, value in loaded.resolved.items() if key != "sweep"}
-    for key in section.vary:
-        problem = unknown_part(base, key)
-        if problem:
-            raise loaded.refusal(("sweep", "vary", key), problem)
-    return make_plan(str(base["name"]), section, base, from_resolved)
-
-
-def _check_experiment(loaded: Loaded) -> None:
-    """Refuse in one line what would otherwise fail in every point."""
-    from sims.experiment import check_experiment
-    from sims.sweep.measures import check_windows
-
-    network = check_experiment(loaded).network
-    check_windows(
-        loaded.config.sweep.measures,
-        duration_ms=float(loaded.config.duration),
-        populations=[*(p.name for p in network.populations), *(s.name for s in network.sources)],
-        modulators=[transmitter.name for transmitter in network.transmitters],
-        factors=[f"{effect.target}.{effect.parameter}" for effect in network.effects],
-    )
 
 
 def _note(ledger: Ledger, plan: Plan, loaded: Loaded) -> Counts:
