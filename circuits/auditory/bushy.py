@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from circuits._checks import counts, not_negative
 from circuits.circuit import Circuit, Port, Sourced, circuit
 from neuro.errors import NetworkError
 from neuro.models import LIF
@@ -72,6 +73,8 @@ def spherical_bushy(
             f"spherical_bushy needs fibres with the coordinate `cf_hz`, `{nerve.name}` has "
             f"{sorted(nerve.coordinates) or 'none'}; wire it to an auditory nerve"
         )
+    counts("spherical_bushy", n_cells=n_cells, endbulbs=endbulbs)
+    not_negative("spherical_bushy", endbulb_weight=endbulb_weight)
     cf_hz = nerve.coordinates["cf_hz"]
     net = Circuit("spherical_bushy")
     bushy = net.add(

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from circuits._checks import counts, positive
 from circuits.circuit import Circuit, circuit
 from circuits.hippocampus._path import same_clock
-from neuro.errors import NetworkError
 from neuro.model import NeuronModel
 from neuro.signal import Signal
 from neuro.units import LENGTH, Frequency, Hz, Length, Quantity, m
@@ -59,16 +59,13 @@ def grid_cells(
             (Stensola et al. 2012, Nature 492:72).
         peak_rate: At a vertex. Engineering choice within the 5-30 Hz seen.
         layout: Number of the arrangement of phases and orientations.
-
-    Raises:
-        NetworkError: if a count is below one.
     """
     same_clock(x, y)
-    if n_modules < 1 or cells_per_module < 1:
-        raise NetworkError(
-            f"grid_cells needs one module and one cell in each at least, found {n_modules} and "
-            f"{cells_per_module}"
-        )
+    counts("grid_cells", n_modules=n_modules, cells_per_module=cells_per_module)
+    positive(
+        "grid_cells", smallest_spacing=smallest_spacing, module_ratio=module_ratio,
+        peak_rate=peak_rate,
+    )  # fmt: skip
     rng = generator(layout, "layout", "grid")
     module = np.repeat(np.arange(n_modules), cells_per_module)
     spacing = smallest_spacing * module_ratio ** module.astype(float)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from circuits._checks import counts, positive
 from circuits.circuit import Circuit, circuit
 from circuits.hippocampus._path import same_clock
 from neuro.model import NeuronModel
@@ -72,6 +73,11 @@ def place_cells(
         layout: Number of the arrangement of fields; another room is another number.
     """
     same_clock(x, y, heading)
+    counts("place_cells", n_cells=n_cells)
+    positive(
+        "place_cells", width=width, height=height, field_sd=field_sd, peak_rate=peak_rate,
+        theta=theta, precession_length=precession_length,
+    )  # fmt: skip
     centres = scattered(n_cells, layout, "place") * [float(width), float(height)]
     net = Circuit("place_cells")
     place = net.add(

@@ -7,6 +7,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from circuits._checks import counts, positive
 from circuits.circuit import Circuit, circuit
 from circuits.hippocampus._path import entries
 from neuro.errors import NetworkError
@@ -17,6 +18,8 @@ from neuro.units import FREQUENCY, Frequency, Hz, Length, Time, m, ms
 # Engineering choice: an event lasts some steps, so that no step size can miss it, and is yet
 # short beside the earliest time cell.
 PULSE_MS = 10.0
+# The exact step of a chain is derived symbolically; beyond this it takes minutes.
+HIGHEST_ORDER = 12
 
 
 @lru_cache
@@ -77,12 +80,15 @@ def time_cells(
         landmark_x, landmark_y, landmark_radius: What counts as an event.
 
     Raises:
-        NetworkError: if `order` is below one or the times are not in rising order.
+        NetworkError: if `order` is out of range or `latest` is before `earliest`.
     """
-    if order < 1 or not 0 < earliest <= latest:
+    counts("time_cells", n_cells=n_cells)
+    positive("time_cells", earliest=earliest, peak_rate=peak_rate, landmark_radius=landmark_radius)
+    if not 1 <= order <= HIGHEST_ORDER:
+        raise NetworkError(f"time_cells needs an order of 1 to {HIGHEST_ORDER}, found {order}")
+    if not earliest <= latest < math.inf:
         raise NetworkError(
-            f"time_cells needs order >= 1 and 0 ms < earliest <= latest, found order {order}, "
-            f"earliest {earliest} and latest {latest}"
+            f"time_cells needs earliest <= latest, found earliest {earliest}, latest {latest}"
         )
     peaks_ms = np.geomspace(earliest, latest, n_cells)
     net = Circuit("time_cells")

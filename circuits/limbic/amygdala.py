@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from circuits._checks import counts, not_negative
 from circuits.circuit import Circuit, Port, Sourced, circuit
 from neuro.models import LIF
 from neuro.network import Uniform
@@ -70,6 +71,14 @@ def amygdala(
         sound_weight, sound_to_inhibitory, pain_weight: Peak conductances. Engineering choices:
             set so that a volley, not a rate, opens the gate.
     """
+    counts(
+        "amygdala", n_excitatory=n_excitatory, n_inhibitory=n_inhibitory, n_central=n_central,
+        sound_fan_in=sound_fan_in,
+    )  # fmt: skip
+    not_negative(
+        "amygdala", sound_weight=sound_weight, sound_to_inhibitory=sound_to_inhibitory,
+        pain_weight=pain_weight,
+    )  # fmt: skip
     net = Circuit("amygdala")
     excitatory = net.add("amygdala_excitatory", LIF, n_excitatory, parameters={"V_th": THRESHOLD})
     inhibitory = net.add("amygdala_inhibitory", LIF, n_inhibitory, parameters={"V_th": THRESHOLD})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from circuits._checks import counts, not_negative
 from circuits.circuit import Circuit, Port, circuit
 from neuro.models import ADEX
 from neuro.network import Uniform
@@ -63,6 +64,8 @@ def locus_coeruleus(
             the peptide alone.
         autoinhibition: Peak alpha-2 conductance per neighbour. Engineering choice.
     """
+    counts("locus_coeruleus", n_cells=n_cells, alarm_fan_in=alarm_fan_in)
+    not_negative("locus_coeruleus", alarm_weight=alarm_weight, autoinhibition=autoinhibition)
     net = Circuit("locus_coeruleus")
     cells = net.add(
         "locus_coeruleus",

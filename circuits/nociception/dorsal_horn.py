@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from circuits._checks import counts, not_negative
 from circuits.circuit import Circuit, Port, Sourced, circuit
 from neuro.models import LIF
 from neuro.network import Uniform
@@ -69,8 +70,13 @@ def dorsal_horn(
         nk1_weight: The slow conductance that each C spike adds.
 
     Weights are engineering choices: what a noxious pulse makes of all fibres drives the
-    projection cells at 10-30 Hz, one fibre alone never does. NMDA currents, wind-up and the dynorphin gate are left out.
+    projection cells at 10-30 Hz, one fibre alone never does. NMDA currents, wind-up and the
+    dynorphin gate are left out.
     """
+    counts("dorsal_horn", n_projection=n_projection, n_inhibitory=n_inhibitory)
+    not_negative(
+        "dorsal_horn", a_delta_weight=a_delta_weight, c_weight=c_weight, nk1_weight=nk1_weight
+    )
     net = Circuit("dorsal_horn")
     spread = Uniform(mV(-47), mV(-43))  # engineering choice: no two cells alike
     projection = net.add(

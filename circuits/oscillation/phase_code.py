@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from circuits._checks import counts, not_negative, positive
 from circuits.circuit import Circuit, circuit
 from neuro.model import NeuronModel
 from neuro.units import Current, Frequency, Hz, Voltage, ms, mV, nS, pA, pF
@@ -59,6 +60,9 @@ def phase_code(
         weakest, strongest: Range of drives. The default runs from where only the peak of theta
             reaches threshold to where its trough does: rheobase ± `swing * g_L`.
     """
+    counts("phase_code", n_cells=n_cells)
+    positive("phase_code", frequency=frequency)
+    not_negative("phase_code", swing=swing)
     leak = THETA_LIF.parameters["g_L"]
     tau_ms = THETA_LIF.parameters["C"] / leak
     # |impedance| of the membrane falls with frequency; the current makes up for it.

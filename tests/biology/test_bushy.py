@@ -90,6 +90,15 @@ def test_a_smaller_leak_raises_the_gain() -> None:
     assert min(np.array(aroused) / np.array(rested)) > 1.2
 
 
+@pytest.mark.parametrize(
+    ("setting", "value"), [("n_cells", -3), ("endbulbs", 0), ("endbulb_weight", nS(-1))]
+)
+def test_settings_without_sense_are_refused(setting: str, value: float) -> None:
+    nerve = Port("nerve", 10, {"cf_hz": np.full(10, 500.0)})
+    with pytest.raises(NetworkError, match=f"spherical_bushy needs .*{setting}.* found"):
+        spherical_bushy(nerve, **{setting: value})  # type: ignore[arg-type]
+
+
 def test_fibres_without_frequency_are_refused() -> None:
     with pytest.raises(NetworkError, match="cf_hz"):
         spherical_bushy(Port("nerve", 10))

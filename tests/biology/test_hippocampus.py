@@ -228,7 +228,7 @@ def test_what_does_not_fit_together_is_refused() -> None:
         place_cells(x, x, y)
     with pytest.raises(NetworkError, match="earliest"):
         time_cells(x, x, earliest=ms(500), latest=ms(100))
-    with pytest.raises(NetworkError, match="module"):
+    with pytest.raises(NetworkError, match="n_modules"):
         grid_cells(x, x, n_modules=0)
 
 
