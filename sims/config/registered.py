@@ -242,7 +242,7 @@ class _Choice:
             also = ", or `populations` to write one out" if self.key == "circuit" else ""
             raise KeyProblem(f"the key `{self.key}` is missing: name a registered one{also}")
         name = data[self.key]
-        if name not in self.registry:
+        if not isinstance(name, str) or name not in self.registry:
             raise KeyProblem(
                 f"unknown {self.key} {shown(name)}{hint(name, self.registry)} "
                 f"(see `ember list {self.key}s`)",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import subprocess
 import sys
 import wave
@@ -430,6 +431,35 @@ def test_a_sound_that_has_changed_or_gone_is_not_run_again() -> None:
         ConfigError, match=r"stimulus\.sound\.file: cannot read the file .*No such file"
     ):
         build_experiment(again)
+
+
+def samples(values: np.ndarray, rate_hz: int = 16000) -> bytes:
+    with io.BytesIO() as held:
+        with wave.open(held, "wb") as file:
+            file.setparams((1, 2, rate_hz, values.size, "NONE", ""))
+            file.writeframes(values.astype("<i2").tobytes())
+        return held.getvalue()
+
+
+NOISE = np.random.default_rng(0).normal(0, 3000, 16000)
+SOUNDS = {
+    "empty": b"",
+    "no sound file": b"this is no sound",
+    "truncated header": samples(NOISE)[:20],
+    "no frames": samples(np.zeros(0)),
+    "silent": samples(np.zeros(8000)),
+    "shorter than a frame": samples(NOISE[:3]),
+    "sample rate too low": samples(NOISE, rate_hz=4000),
+}
+
+
+@pytest.mark.parametrize("sound", SOUNDS)
+def test_a_bad_sound_gives_one_line_with_its_place(sound: str) -> None:
+    Path("a.wav").write_bytes(SOUNDS[sound])
+    Path("s.yaml").write_text(
+        "duration: 20 ms\nstimulus:\n  # what is heard\n  sound: {file: a.wav}\n"
+    )
+    assert refused("run", "s.yaml").startswith("s.yaml:4: stimulus.sound: ")
 
 
 def test_debug_shows_the_traceback() -> None:
