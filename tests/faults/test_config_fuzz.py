@@ -50,7 +50,8 @@ CONFIGS = [WRITTEN, WRITTEN, *(load(name).resolved for name in shipped())]
 
 words = st.sampled_from(
     ["", "20 ms", "-3 mV", "1e400 s", "nan", "a.b", "lif", "reasoner", "sound.nerve", "x", "5",
-     "\x00", "é", "one_to_one", "normal", "uniform", "pairwise", "equations", "populations", "circuit"]
+     "\x00", "é", "one_to_one", "normal", "uniform", "pairwise", "equations", "populations",
+     "circuit"]
 )  # fmt: skip
 scalars = st.one_of(
     words, st.booleans(), st.integers(-5, 5), st.just(10**30), st.floats(), st.none()
