@@ -28,6 +28,7 @@ __all__ = ["Loaded", "content_hash", "from_resolved", "load"]
 Kind = Literal["run", "sweep", "train"]
 
 _LONGEST_CHAIN = 20
+_OWN = ("name", "output")
 
 
 @dataclass(frozen=True)
@@ -106,7 +107,10 @@ def _load_run_file(path: Path, overrides: tuple[str, ...]) -> Loaded:
 
 
 def _with_bases(path: Path, above: tuple[Path, ...]) -> tuple[str, Document]:
-    """A file's text, and what it says laid over what its `base` says."""
+    """A file's text, and what it says laid over what its `base` says.
+
+    The base's `name` and `output` stay its own, so that one does not write over the other.
+    """
     text, document = read_yaml_file(path)
     if "base" not in document.data:
         return text, document
@@ -123,7 +127,10 @@ def _with_bases(path: Path, above: tuple[Path, ...]) -> tuple[str, Document]:
     chain = (*above, path.resolve())
     if below.resolve() in chain or len(chain) > _LONGEST_CHAIN:
         raise refusal(document.where(("base",)), ("base",), f"`{base}` is based on this file again")
-    return text, over.merge(_with_bases(below, chain)[1], document)
+    under = _with_bases(below, chain)[1]
+    for key in _OWN:
+        under.data.pop(key, None)
+    return text, over.merge(under, document)
 
 
 def _checked(

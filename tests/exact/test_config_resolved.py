@@ -89,7 +89,7 @@ def test_a_relative_path_starts_from_its_own_file(tmp_path: Path) -> None:
 
 
 def test_a_base_is_taken_and_changed(tmp_path: Path) -> None:
-    Path("small.yaml").write_text(SMALL)
+    Path("small.yaml").write_text("name: small\noutput: {file: small.h5}\n" + SMALL)
     (tmp_path / "sub").mkdir()
     (tmp_path / "sub/next.yaml").write_text(
         "base: ../small.yaml\nseed: 5\ncircuits:\n  mine: {populations: {cells: {n: 7}}}\n"
@@ -97,6 +97,7 @@ def test_a_base_is_taken_and_changed(tmp_path: Path) -> None:
     )
     loaded = load("sub/next.yaml")
     assert loaded.config.name == "next"
+    assert loaded.config.output.file is None
     assert loaded.config.circuits["mine"].populations["cells"].n == 7
     assert loaded.config.circuits["mine"].populations["cells"].model == "lif"
     assert loaded.config.seed == 5
