@@ -1,0 +1,60 @@
+"""Pictures of runs, sweeps and trainings as matplotlib figures.
+
+Each function gives a `Picture`, a `matplotlib.figure.Figure` that needs no window system,
+leaves matplotlib's settings alone and shows itself at the end of a notebook cell:
+
+    from sims.report import figures
+    from sims.store import read_run
+
+    picture = figures.overview(read_run("runs/startle.h5"))
+    picture.savefig("startle.png")
+
+    overview        a run on one page: stimulus, spikes, modulation, reasoner
+    stimulus        sound pressure, temperature, path, over time
+    neurogram       rate over time and characteristic frequency
+    raster          spikes of each population
+    rates           population rates over time
+    modulators      concentrations, and the factors they put on parameters
+    traces          recorded variables of single cells
+    rate_maps       firing over an arena, and spikes on the path
+    dose_response   a sweep's measures against what was varied
+    learning_curves, confusion, halting     a training
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sims.report.figures._style import Picture, png
+    from sims.report.figures.doses import dose_response
+    from sims.report.figures.learning import confusion, halting, learning_curves
+    from sims.report.figures.modulation import modulators
+    from sims.report.figures.neurograms import neurogram
+    from sims.report.figures.story import overview
+    from sims.report.figures.rasters import raster
+    from sims.report.figures.rate_panels import rates
+    from sims.report.figures.space import rate_maps
+    from sims.report.figures.stimuli import stimulus
+    from sims.report.figures.trace_panels import traces
+
+__all__ = [
+    "Picture", "confusion", "dose_response", "halting", "learning_curves", "modulators",
+    "neurogram", "overview", "png", "raster", "rate_maps", "rates", "stimulus", "traces",
+]  # fmt: skip
+
+# No module may share its name with a function: importing it would hide the function.
+_HOME = {
+    "Picture": "_style", "confusion": "learning", "dose_response": "doses",
+    "halting": "learning", "learning_curves": "learning", "modulators": "modulation",
+    "neurogram": "neurograms", "overview": "story", "png": "_style", "raster": "rasters",
+    "rate_maps": "space", "rates": "rate_panels", "stimulus": "stimuli",
+    "traces": "trace_panels",
+}  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)

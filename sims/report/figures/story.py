@@ -1,0 +1,174 @@
+"""One picture that tells a run from top to bottom: stimulus, spikes, modulation, reasoner."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from neuro.modulation import REASONER
+from neuro.recording import Recording
+from sims.report.figures._data import nice_bin, rate_course, words
+from sims.report.figures._style import (
+    INK, MUTED, PALETTE, Picture, colour_of, heading, stack, styled, time_scale,
+)  # fmt: skip
+from sims.report.figures.modulation import HANDED_OVER, draw_concentration, is_for_reasoner
+from sims.report.figures.neurograms import draw_neurogram, rate_bar, tonotopic
+from sims.report.figures.rasters import draw_raster
+from sims.report.figures.space import Walk, walk_of
+from sims.report.figures.stimuli import draw_signal
+from sims.result import Run
+
+__all__ = ["overview", "telling"]
+
+Panel = tuple[float, Callable[[Axes], Any]]
+
+
+@styled
+def overview(run: Run, populations: Sequence[str] | None = None, *, most: int = 4) -> Picture:
+    """The story of a run on one time axis, built from whatever the run contains.
+
+    From top to bottom: the stimulus (sound, temperature, path), the neurogram of the first
+    population with `cf_hz`, rasters, concentrations, and the factors on parameters together
+    with the numbers handed to the reasoner.
+
+    Args:
+        run: Any run.
+        populations: The rasters to show, in order; the most telling ones if None: those that
+            release a transmitter, then those whose rate changes most.
+        most: How many rasters at most when `populations` is None.
+
+    Raises:
+        KeyError: if a population was not recorded.
+    """
+    recording = run.recording
+    panels = [*_stimulus(run), *_ear(run), *_rasters(run, populations, most), *_modulation(run)]
+    figure, axes = stack(
+        [height for height, _ in panels] or [1.0], duration_ms=recording.duration_ms
+    )
+    for axis, (_, draw) in zip(axes, panels, strict=False):
+        draw(axis)
+    figure.align_ylabels(axes)
+    return figure
+
+
+def telling(run: Run, most: int) -> list[str]:
+    """The populations worth a raster, in the run's order.
+
+    Those that release a transmitter come first, then those whose rate varies most over time
+    beyond what chance spikes at their mean rate would (index of dispersion of binned counts).
+    """
+    spikes = run.recording.spikes
+    ear = tonotopic(run)[:1]
+    releasing = _releasing(run)
+
+    def eventful(name: str) -> float:
+        edges, rate = rate_course(spikes[name], nice_bin(run.recording.duration_ms, most=100))
+        counts = rate * np.diff(edges) / 1000.0 * spikes[name].n_units
+        return float(counts.var() / counts.mean()) if counts.any() else 0.0
+
+    candidates = [name for name in spikes if name not in ear]
+    candidates.sort(key=lambda name: (name not in releasing, -eventful(name)))
+    kept = set(candidates[:most])
+    return [name for name in spikes if name in kept]
+
+
+def _releasing(run: Run) -> set[str]:
+    modulation = run.provenance.resolved.get("modulation") or {}
+    if not isinstance(modulation, dict):
+        return set()
+    return {
+        str(entry.get("released_by")) for entry in modulation.values() if isinstance(entry, dict)
+    }
+
+
+def _stimulus(run: Run) -> list[Panel]:
+    duration_ms = run.recording.duration_ms
+    panels: list[Panel] = []
+    for unit in ("Pa", "degC"):
+        found = next((key for key, signal in run.signals.items() if signal.unit == unit), None)
+        if found is not None:
+            panels.append(
+                (0.6, lambda axis, key=found: draw_signal(axis, key, run.signals[key], duration_ms))
+            )
+    walk = walk_of(run)
+    if walk is not None:
+        panels.append((0.7, lambda axis: _draw_walk(axis, walk, duration_ms)))
+    if not panels and run.signals:
+        key, signal = next(iter(run.signals.items()))
+        panels.append((0.6, lambda axis: draw_signal(axis, key, signal, duration_ms)))
+    return panels
+
+
+def _ear(run: Run) -> list[Panel]:
+    def draw(axis: Axes, name: str) -> None:
+        cf_hz = run.coordinates[name]["cf_hz"]
+        recording = run.recording
+        mesh = draw_neurogram(axis, recording.spikes[name], cf_hz, name, recording.duration_ms)
+        rate_bar(mesh, axis)
+
+    return [(1.15, lambda axis, name=name: draw(axis, name)) for name in tonotopic(run)[:1]]
+
+
+def _rasters(run: Run, populations: Sequence[str] | None, most: int) -> list[Panel]:
+    recording = run.recording
+    names = telling(run, most) if populations is None else list(populations)
+    colours = colour_of(list(recording.spikes))
+
+    def draw(axis: Axes, name: str) -> None:
+        draw_raster(
+            axis, recording.spikes[name], run.coordinates.get(name, {}), name, colours[name],
+            recording.duration_ms,
+        )  # fmt: skip
+
+    return [
+        (0.75 if recording.spikes[name].n_units > 60 else 0.5, lambda axis, name=name: draw(axis, name))
+        for name in names
+    ]
+
+
+def _modulation(run: Run) -> list[Panel]:
+    recording = run.recording
+    colours = colour_of(list(recording.modulators))
+    panels: list[Panel] = [
+        (
+            0.6,
+            lambda axis, name=name, course=course: draw_concentration(
+                axis, name, course, colours[name], recording.duration_ms
+            ),
+        )
+        for name, course in recording.modulators.items()
+    ]
+    if recording.factors:
+        panels.append((0.8, lambda axis: _draw_factors(axis, recording)))
+    return panels
+
+
+def _draw_walk(axis: Axes, walk: Walk, duration_ms: float) -> None:
+    scale, _ = time_scale(duration_ms)
+    heading(axis, "path", "position in the arena")
+    times = np.arange(walk.x_m.size) * walk.dt_ms / scale
+    for values, colour, label in ((walk.x_m, INK, "x"), (walk.y_m, PALETTE[4], "y")):
+        axis.plot(times, values, color=colour, label=label)
+    axis.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), handlelength=1.0)
+    axis.set_ylabel("position (m)")
+
+
+def _draw_factors(axis: Axes, recording: Recording) -> None:
+    """All factors in one panel; the reasoner's is the thick one."""
+    scale, _ = time_scale(recording.duration_ms)
+    heading(axis, "modulated parameters", f"factor; thick: handed to the {REASONER}")
+    axis.axhline(1.0, color=MUTED, linewidth=0.6, linestyle=(0, (4, 3)), zorder=0)
+    others = iter((PALETTE[2], PALETTE[0], PALETTE[3], PALETTE[4], PALETTE[5], PALETTE[6]) * 9)
+    for key in sorted(recording.factors, key=is_for_reasoner):
+        course = recording.factors[key]
+        handed = is_for_reasoner(key)
+        axis.plot(
+            course.times_ms / scale, course.values, label=words(key.replace(".", " ")),
+            color=HANDED_OVER if handed else next(others), linewidth=1.8 if handed else 1.0,
+        )  # fmt: skip
+    axis.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), handlelength=1.2)
+    axis.set_ylabel("factor")
+    axis.margins(y=0.12)

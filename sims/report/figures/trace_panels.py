@@ -1,0 +1,55 @@
+"""Recorded variables of single cells over time."""
+
+from __future__ import annotations
+
+from matplotlib.axes import Axes
+
+from neuro.recording import Recording, Trace
+from sims.report.figures._data import envelope, labelled, recording_of, words
+from sims.report.figures._style import PALETTE, Picture, heading, stack, styled, time_scale
+from sims.result import Run
+
+__all__ = ["draw_trace", "traces"]
+
+COLUMNS = 1400
+SHOWN = 4  # cells a panel; more cannot be followed by eye
+
+
+@styled
+def traces(run: Run | Recording) -> Picture:
+    """Each recorded variable, one panel each, with its first four cells.
+
+    Raises:
+        ValueError: if the run recorded no traces.
+    """
+    recording = recording_of(run)
+    if not recording.traces:
+        raise ValueError("a picture of traces needs a run that recorded some, found none")
+    figure, axes = stack([1.0] * len(recording.traces), duration_ms=recording.duration_ms)
+    for axis, trace in zip(axes, recording.traces.values(), strict=True):
+        draw_trace(axis, trace, recording.duration_ms)
+    return figure
+
+
+def draw_trace(axis: Axes, trace: Trace, duration_ms: float) -> None:
+    """One variable of some cells into an axis; says how many cells it leaves out."""
+    scale, _ = time_scale(duration_ms)
+    n = trace.data.shape[1]
+    shown = min(n, SHOWN)
+    names = ", ".join(str(cell) for cell in trace.cells[:shown])
+    left_out = f"; {n - shown} more recorded" if n > shown else ""
+    cells = f"cell{'s' if shown != 1 else ''} {names}{left_out}"
+    heading(axis, f"{words(trace.population)} {trace.variable}", cells)
+    for index in range(shown):
+        values = trace.data[:, index]
+        colour = PALETTE[index]
+        if values.size > 2 * COLUMNS:
+            at, low, high = envelope(values, COLUMNS)
+            axis.fill_between(
+                at * trace.every_ms / scale, low, high, color=colour, linewidth=0.5, alpha=0.8
+            )
+        else:
+            axis.plot(trace.times_ms / scale, values, color=colour, linewidth=0.8, alpha=0.9)
+    axis.set_ylabel(labelled(trace.variable, trace.unit))
+    axis.locator_params(axis="y", nbins=4)
+    axis.margins(y=0.08)
