@@ -72,7 +72,7 @@ def paths(data: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     return found
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(st.data())
 def test_a_config_with_anything_in_it_loads_or_is_refused(data: st.DataObject) -> None:
     config = copy.deepcopy(data.draw(st.sampled_from(CONFIGS)))
