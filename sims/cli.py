@@ -144,8 +144,8 @@ def run(
 
     Writes one HDF5 file with the spikes and everything needed to run it again.
     """
-    from sims._run_command import run_and_write
     from sims.config import load
+    from sims.terminal.run_command import run_and_write
 
     run_and_write(load(config, overrides or ()), out, force=force, threads=threads, as_json=as_json)
 
@@ -165,9 +165,9 @@ def sweep(
 
     The same command continues a sweep where it stopped.
     """
-    from sims._display import stderr
     from sims.config import load
     from sims.sweep import run_sweep
+    from sims.terminal.display import stderr
 
     loaded = load(config, overrides or ())
     status = run_sweep(
@@ -218,8 +218,8 @@ def train(
 
     The same command continues a training from its last checkpoint.
     """
-    from sims._display import stderr
     from sims.config import load
+    from sims.terminal.display import stderr
     from sims.train import run_training
 
     loaded = load(config, overrides or ())
@@ -254,9 +254,9 @@ def check(config: Config, overrides: Overrides = None) -> None:
     Reads the stimulus, builds every circuit, and checks equations, names, units, and what the
     back end can do.
     """
-    from sims._check import check_config
-    from sims._display import progress_on, stderr
     from sims.config import load
+    from sims.terminal.check import check_config
+    from sims.terminal.display import progress_on, stderr
 
     loaded = load(config, overrides or ())
     with progress_on(stderr()) as progress:
@@ -269,8 +269,8 @@ def list_(
     kind: Annotated[Listed, typer.Argument(metavar="KIND", help=", ".join(Listed) + ".")],
 ) -> None:
     """List what a config can name."""
-    from sims._display import columns
-    from sims._listing import listing
+    from sims.terminal.display import columns
+    from sims.terminal.listing import listing
 
     print(columns(listing(kind.value)))
 

@@ -7,10 +7,10 @@ from dataclasses import replace
 from neuro.backends import BACKENDS
 from neuro.errors import ConfigError, EmberError
 from neuro.simulate import simulate
+from sims.assembly import build_experiment, place_of
 from sims.config import Loaded
 from sims.config.experiment import RunConfig
 from sims.config.located import located
-from sims.experiment import build_experiment, place_of
 from sims.progress import Progress, silent
 from sims.result import Run
 

@@ -9,8 +9,8 @@ from sims.sweep.measures import check_windows
 from sims.sweep.plan import Plan, make_plan, unknown_part
 
 if TYPE_CHECKING:
+    from sims.assembly import Experiment
     from sims.config import Loaded
-    from sims.experiment import Experiment
 
 __all__ = ["check_sweep", "plan_of"]
 
@@ -45,7 +45,7 @@ def check_sweep(loaded: Loaded, progress: Progress = silent) -> Experiment:
     Raises:
         EmberError: one line with file, line and key of what is wrong.
     """
-    from sims.experiment import check_experiment
+    from sims.assembly import check_experiment
 
     experiment = check_experiment(loaded, progress)
     network = experiment.network

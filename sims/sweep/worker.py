@@ -87,7 +87,7 @@ _ALONE = threading.Lock()
 
 def simulate(job: Job) -> PointResult:
     """Run the point's experiment on one thread and measure it."""
-    from sims._stimulus import remember_encodings
+    from sims.assembly.stimulus import remember_encodings
     from sims.config import from_resolved
     from sims.config.sweep import WindowMeasure
     from sims.run import run_experiment

@@ -16,7 +16,7 @@ from typer.testing import CliRunner, Result
 from neuro.errors import ConfigError
 from sims.cli import app
 from sims.config import from_resolved, load
-from sims.experiment import build_experiment
+from sims.assembly import build_experiment
 
 GOOD = """\
 # Line 1: what all others differ from.

@@ -12,9 +12,9 @@ from encoders.encoding import Encoding
 from neuro.errors import EmberError
 from neuro.model import SynapseModel
 from neuro.network import Projection, Source
-from sims._parts import Parts
-from sims._stimulus import stream_seed
-from sims._written import cells_of, join
+from sims.assembly.parts import Parts
+from sims.assembly.stimulus import stream_seed
+from sims.assembly.written import cells_of, join
 from sims.config import Loaded
 from sims.config.errors import KeyPath, hint
 from sims.config.experiment import RunConfig

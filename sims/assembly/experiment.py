@@ -18,11 +18,11 @@ from neuro.errors import BackendUnsupported, EmberError
 from neuro.network import Network, Normal, Population, Record, Source, Uniform
 from neuro.signal import Signal
 from neuro.simulate import prepare
-from sims._circuits import build_order, build_parts
-from sims._modulation import build_modulation
-from sims._parts import Parts
-from sims._stimulus import check_files, encode
-from sims._written import check_written
+from sims.assembly.circuits import build_order, build_parts
+from sims.assembly.modulation import build_modulation
+from sims.assembly.parts import Parts
+from sims.assembly.stimulus import check_files, encode
+from sims.assembly.written import check_written
 from sims.config import Loaded
 from sims.config.errors import KeyPath
 from sims.config.experiment import RunConfig

@@ -11,7 +11,7 @@ from neuro.errors import EmberError, UnitError
 from neuro.model import SynapseModel
 from neuro.network import Drive
 from neuro.units import parse_quantity
-from sims._parts import Parts
+from sims.assembly.parts import Parts
 from sims.config import Loaded
 from sims.config.errors import KeyPath, hint
 from sims.config.experiment import RunConfig

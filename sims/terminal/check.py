@@ -21,7 +21,7 @@ def check_config(loaded: Loaded, progress: Progress) -> str:
 
         network = check_sweep(loaded, progress).network
     else:
-        from sims.experiment import check_experiment
+        from sims.assembly import check_experiment
 
         network = check_experiment(loaded, progress).network
     parts = {

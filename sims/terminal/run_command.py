@@ -6,11 +6,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-from sims._display import columns, progress_on, run_summary, stderr
 from sims.config import Loaded
 from sims.config.shipped import RUN_FILE_SUFFIXES
 from sims.result import Run
 from sims.store.atomic import check_writable
+from sims.terminal.display import columns, progress_on, run_summary, stderr
 
 __all__ = ["output_of", "run_and_write"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from neuro.modulation import REASONER, Effect, Receptor, Transmitter
-from sims._parts import Parts
+from sims.assembly.parts import Parts
 from sims.config.errors import KeyPath, hint
 from sims.config.experiment import RunConfig
 from sims.config.modulation import EffectSpec

@@ -1,0 +1,1 @@
+"""What the commands of `sims.cli` say and show: tables, progress bars, lists."""
