@@ -5,8 +5,8 @@
     >>> loaded.config.duration
     100 ms
 
-`config` reads and checks · `experiment` builds · `run` simulates · `sweep` · `train` · `store`
-writes and reads files · `report` pictures · `cli` the command `ember`
+`config` reads and checks · `assembly` builds · `run` simulates · `sweep` · `train` · `store`
+writes and reads files · `report` pictures · `cli` the command `ember`, `terminal` what it shows
 """
 
 from __future__ import annotations

@@ -52,6 +52,7 @@ def check_written(loaded: Loaded) -> None:
 
 
 def cells_of(name: str, written: WrittenCircuit) -> Circuit:
+    """The populations of a written-out circuit; its projections are joined later."""
     circuit = Circuit(name)
     for key, spec in written.populations.items():
         port = circuit.add(

@@ -11,7 +11,7 @@ from neuro.network import Network, Normal, Projection
 from neuro.units import ms, mV, nM
 from neuro.wiring import Pairwise
 from sims.config import from_resolved, load
-from sims.experiment import Experiment, build_experiment, check_experiment
+from sims.assembly import Experiment, build_experiment, check_experiment
 from sims.run import run_experiment
 
 
