@@ -1,11 +1,11 @@
 """Reports: one self-contained HTML page for a run, a sweep or a training, and its pictures.
 
-    write.py          write_report: what is at the path? -> the page and its pictures, on disk
-    run_page.py       a run file   -> what the page says
-    sweep_page.py     a sweep      -> what the page says
-    training_page.py  a training   -> what the page says
-    page.py           pictures, tables and texts -> HTML
-    figures/          Run, Recording, table -> matplotlib figures, for notebooks as well
+write.py          write_report: what is at the path? -> the page and its pictures, on disk
+run_page.py       a run file   -> what the page says
+sweep_page.py     a sweep      -> what the page says
+training_page.py  a training   -> what the page says
+page.py           pictures, tables and texts -> HTML
+figures/          Run, Recording, table -> matplotlib figures, for notebooks as well
 """
 
 from __future__ import annotations

@@ -32,11 +32,11 @@ if TYPE_CHECKING:
     from sims.report.figures.learning import confusion, halting, learning_curves
     from sims.report.figures.modulation import modulators
     from sims.report.figures.neurograms import neurogram
-    from sims.report.figures.story import overview
     from sims.report.figures.rasters import raster
     from sims.report.figures.rate_panels import rates
     from sims.report.figures.space import rate_maps
     from sims.report.figures.stimuli import stimulus
+    from sims.report.figures.story import overview
     from sims.report.figures.trace_panels import traces
 
 __all__ = [

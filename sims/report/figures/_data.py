@@ -17,8 +17,8 @@ Array = NDArray[np.float64]
 
 _PRETTY_UNITS = {"degC": "°C", "1": "", "uS": "µS"}
 _SUFFIXES = {
-    "hz": "Hz", "khz": "kHz", "m": "m", "cm": "cm", "ms": "ms", "s": "s", "rad": "rad",
-    "deg": "°", "mv": "mV", "pa": "pA", "nm": "nM", "celsius": "°C", "per": "",
+    "m_per_s": "m/s", "hz": "Hz", "m": "m", "ms": "ms", "s": "s", "rad": "rad", "deg": "°",
+    "mV": "mV", "pA": "pA", "nS": "nS", "nM": "nM", "c": "°C",
 }  # fmt: skip
 
 
@@ -50,9 +50,9 @@ def words(name: str) -> str:
 
 def coordinate_label(name: str) -> str:
     """`cf_hz` -> `cf (Hz)`: the unit is the suffix of the name."""
-    stem, _, suffix = name.rpartition("_")
-    if stem and suffix.lower() in _SUFFIXES:
-        return labelled(words(stem), _SUFFIXES[suffix.lower()])
+    for suffix, unit in _SUFFIXES.items():
+        if name.endswith(f"_{suffix}"):
+            return labelled(words(name.removesuffix(f"_{suffix}")), unit)
     return words(name)
 
 
@@ -100,7 +100,7 @@ def rows_of(coordinates: Mapping[str, Array], n_units: int) -> Rows:
 
     Cells without a coordinate keep their own order.
     """
-    names = [name for name, values in coordinates.items() if _tells_apart(values)]
+    names = [name for name, values in coordinates.items() if _tells_apart(values, n_units)]
     name = "cf_hz" if "cf_hz" in names else next(iter(names), "")
     if not name:
         step = max(1, n_units - 1)
@@ -116,7 +116,9 @@ def rows_of(coordinates: Mapping[str, Array], n_units: int) -> Rows:
         ticks = [(float(np.interp(m, ordered, np.arange(n_units))), f"{m / 1e3:g}") for m in marks]
         return Rows(row, "CF (kHz)", thinned(ticks, n_units))
     picks = np.linspace(0, n_units - 1, min(3, n_units)).astype(np.int64)
-    return Rows(row, coordinate_label(name), [(float(p), f"{ordered[p]:.3g}") for p in picks])
+    decimals = int(np.clip(1 - np.floor(np.log10(np.ptp(ordered))), 0, 6))
+    ticks = [(float(pick), f"{ordered[pick]:.{decimals}f}") for pick in picks]
+    return Rows(row, coordinate_label(name), ticks)
 
 
 OCTAVES_HZ = tuple(62.5 * 2.0**k for k in range(10))
@@ -131,11 +133,11 @@ def thinned(ticks: list[tuple[float, str]], extent: float) -> list[tuple[float, 
     return kept
 
 
-def _tells_apart(values: Array) -> bool:
+def _tells_apart(values: Array, n_units: int) -> bool:
     values = np.asarray(values)
     return (
-        values.ndim == 1
-        and values.size > 1
+        values.shape == (n_units,)
+        and n_units > 1
         and bool(np.isfinite(values).all())
         and float(np.ptp(values)) > 0.0
     )

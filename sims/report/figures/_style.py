@@ -141,6 +141,17 @@ def heading(axis: Axes, title: str, detail: str = "") -> None:
     axis.add_artist(box)
 
 
+def above(axis: Axes) -> None:
+    """A legend in the line of the panel's name, or beside the panel where it is long."""
+    n = len(axis.get_legend_handles_labels()[1])
+    if n <= 3:
+        axis.legend(
+            loc="lower right", bbox_to_anchor=(1.0, 0.97), ncols=n, handlelength=1.2, borderpad=0.0
+        )
+    else:
+        axis.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), handlelength=1.2)
+
+
 def colour_of(names: Sequence[str]) -> dict[str, str]:
     """One colour a name, the same in every picture of one run."""
     return {name: PALETTE[index % len(PALETTE)] for index, name in enumerate(names)}

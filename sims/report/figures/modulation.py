@@ -8,8 +8,15 @@ from neuro.modulation import REASONER
 from neuro.recording import Course, Recording
 from sims.report.figures._data import labelled, recording_of, words
 from sims.report.figures._style import (
-    MUTED, PALETTE, Picture, colour_of, heading, stack, styled, time_scale,
-)  # fmt: skip
+    MUTED,
+    PALETTE,
+    Picture,
+    colour_of,
+    heading,
+    stack,
+    styled,
+    time_scale,
+)
 from sims.result import Run
 
 __all__ = ["draw_concentration", "draw_factor", "modulators"]
@@ -65,7 +72,7 @@ def draw_factor(axis: Axes, key: str, course: Course, duration_ms: float) -> Non
     values = course.values
     extreme = values[abs(values - 1.0).argmax()]
     target, _, parameter = key.partition(".")
-    note = f"factor on {words(parameter)}, furthest ×{extreme:.3g}"
+    note = f"factor on {parameter}, furthest ×{extreme:.3g}"
     handed = is_for_reasoner(key)
     heading(axis, words(target), note + (", handed to the reasoning model" if handed else ""))
     axis.axhline(1.0, color=MUTED, linewidth=0.6, linestyle=(0, (4, 3)), zorder=0)

@@ -10,8 +10,14 @@ from matplotlib.ticker import MaxNLocator
 from neuro.recording import Recording
 from neuro.spikes import Spikes
 from sims.report.figures._data import (
-    OCTAVES_HZ, Array, coordinates_of, nice_bin, recording_of, time_edges, words,
-)  # fmt: skip
+    OCTAVES_HZ,
+    Array,
+    coordinates_of,
+    nice_bin,
+    recording_of,
+    time_edges,
+    words,
+)
 from sims.report.figures._style import EMBER, Picture, heading, stack, styled, time_scale
 from sims.result import Run
 

@@ -41,9 +41,7 @@ def rates(
     return figure
 
 
-def draw_rate(
-    axis: Axes, spikes: Spikes, bin_ms: float, colour: str, duration_ms: float
-) -> None:
+def draw_rate(axis: Axes, spikes: Spikes, bin_ms: float, colour: str, duration_ms: float) -> None:
     """One population's rate into an axis whose unit of time `time_scale` gave."""
     scale, _ = time_scale(duration_ms)
     edges_ms, rate = rate_course(spikes, bin_ms)

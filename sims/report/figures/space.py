@@ -7,16 +7,23 @@ from typing import NamedTuple
 import numpy as np
 from matplotlib.axes import Axes
 
+from neuro.measures import positions_at, rate_map, skaggs_information
 from neuro.spikes import Spikes
 from sims.report.figures._data import Array, words
 from sims.report.figures._style import (
-    EMBER, MUTED, PALETTE, UNVISITED, Picture, picture, styled,
-)  # fmt: skip
+    EMBER,
+    MUTED,
+    PALETTE,
+    UNVISITED,
+    Picture,
+    picture,
+    styled,
+)
 from sims.result import Run
 
-__all__ = ["RateMap", "Walk", "rate_map", "rate_maps", "walk_of"]
+__all__ = ["Field", "Walk", "field_of", "rate_maps", "walk_of"]
 
-BIN_M, SMOOTHING_M = 0.025, 0.04  # the usual 2.5 cm bins; Gaussian of about 1.5 bins
+BIN_M = 0.025  # as usual in the field
 COLUMNS = 8
 
 
@@ -29,14 +36,17 @@ class Walk(NamedTuple):
 
     def at(self, times_ms: Array) -> tuple[Array, Array]:
         """Where the animal was at each time."""
-        frame = np.minimum((times_ms / self.dt_ms).astype(np.int64), self.x_m.size - 1)
-        return self.x_m[frame], self.y_m[frame]
+        return positions_at(times_ms, self.x_m, self.y_m, dt_ms=self.dt_ms)
 
 
-class RateMap(NamedTuple):
-    """`(n_y, n_x)` rate in spikes/s, NaN where the animal never was, and its summary.
+class Field(NamedTuple):
+    """A cell's rate over the arena, ready to be drawn.
 
-    `information` is Skaggs' spatial information, bits per spike (Skaggs et al. 1993).
+    Attributes:
+        rate_hz: `(n_y, n_x)`, NaN where the animal never came near.
+        extent_m: Left, right, bottom and top of the arena.
+        n_spikes: How many spikes it is made of.
+        information: Skaggs' spatial information in bits a spike; 0 for a silent cell.
     """
 
     rate_hz: Array
@@ -50,37 +60,41 @@ def walk_of(run: Run) -> Walk | None:
     for key, x in run.signals.items():
         stem, _, output = key.rpartition(".")
         y = run.signals.get(f"{stem}.y" if stem else "y")
-        if output == "x" and x.unit == "m" and x.values.ndim == 1 and y is not None:
-            if y.unit == "m" and y.values.shape == x.values.shape:
-                return Walk(x.values, y.values, x.dt_ms)
+        if output != "x" or y is None or x.values.ndim != 1:
+            continue
+        if x.unit == y.unit == "m" and x.values.shape == y.values.shape:
+            return Walk(x.values, y.values, x.dt_ms)
     return None
 
 
-def rate_map(walk: Walk, times_ms: Array) -> RateMap:
-    """Rate over the arena: smoothed spike counts over smoothed time spent.
+def field_of(walk: Walk, times_ms: Array) -> Field:
+    """The rate map of one cell's spikes, with gaps of a bin or two in the path closed."""
+    left, bottom = float(walk.x_m.min()), float(walk.y_m.min())
+    width, height = (max(float(np.ptp(v)), BIN_M) for v in (walk.x_m, walk.y_m))
+    found = rate_map(
+        times_ms, walk.x_m - left, walk.y_m - bottom, dt_ms=walk.dt_ms,
+        width_m=width, height_m=height, bin_m=BIN_M,
+    )  # fmt: skip
+    information = skaggs_information(found.rate_hz, found.occupancy_s)
+    return Field(
+        _closed(found.rate_hz),
+        (left, left + width, bottom, bottom + height),
+        int(times_ms.size),
+        information if np.isfinite(information) else 0.0,
+    )
 
-    Bins are 2.5 cm, the Gaussian 4 cm wide (SD), cut at the arena's walls.
-    """
+
+def _closed(rate_hz: Array) -> Array:
+    """A map whose gaps between visited bins take the mean of what lies around them."""
     from scipy.ndimage import binary_closing, gaussian_filter
 
-    edges = [
-        np.linspace(v.min(), v.max() + 1e-9, max(4, round(float(np.ptp(v)) / BIN_M)) + 1)
-        for v in (walk.y_m, walk.x_m)
-    ]
-    spent_s = np.histogram2d(walk.y_m, walk.x_m, bins=edges)[0] * walk.dt_ms / 1000.0
-    x_m, y_m = walk.at(times_ms)
-    counts = np.histogram2d(y_m, x_m, bins=edges)[0]
-    sigma = [SMOOTHING_M / max(float(e[1] - e[0]), 1e-9) for e in edges]
-    # Numerator and denominator are smoothed alike, so the loss over the walls cancels.
-    smooth_counts = gaussian_filter(counts, sigma, mode="constant")
-    smooth_spent = gaussian_filter(spent_s, sigma, mode="constant")
-    # Gaps narrower than the Gaussian are part of what was visited.
-    visited = binary_closing(np.pad(spent_s > 0, 2, mode="edge"), iterations=2)[2:-2, 2:-2]
-    visited |= spent_s > 0
-    rate = np.full(spent_s.shape, np.nan)
-    rate[visited] = smooth_counts[visited] / smooth_spent[visited]
-    extent = (edges[1][0], edges[1][-1], edges[0][0], edges[0][-1])
-    return RateMap(rate, extent, times_ms.size, _skaggs(rate[spent_s > 0], spent_s[spent_s > 0]))
+    seen = np.isfinite(rate_hz)
+    gaps = binary_closing(np.pad(seen, 2, mode="edge"), iterations=2)[2:-2, 2:-2] & ~seen
+    around = gaussian_filter(np.where(seen, rate_hz, 0.0), 1.0)
+    weight = gaussian_filter(seen.astype(np.float64), 1.0)
+    filled = rate_hz.copy()
+    filled[gaps] = around[gaps] / weight[gaps]
+    return filled
 
 
 @styled
@@ -117,22 +131,23 @@ def rate_maps(run: Run, population: str, *, most: int = 8, on_path: bool = True)
             draw_on_path(grid[band * lines + 1, column], walk, spikes.of(unit), found)
     if not cells:
         grid[0, 0].text(0.0, 0.5, "silent", alpha=0.6)
-    title = f"{words(population)}: {len(cells)} of {spikes.n_units} cells"
-    figure.suptitle(title, x=0.01, ha="left", fontsize=8, fontweight="bold")
+    figure.suptitle(words(population), x=0.006, ha="left", fontsize=8, fontweight="bold")
+    detail = f"{len(cells)} of {spikes.n_units} cells: those whose spikes tell most about place"
+    figure.text(0.994, 0.985, detail, ha="right", va="top", fontsize=7, color=MUTED)
     return figure
 
 
-def most_spatial(walk: Walk, spikes: Spikes, most: int) -> list[tuple[int, RateMap]]:
+def most_spatial(walk: Walk, spikes: Spikes, most: int) -> list[tuple[int, Field]]:
     """The cells that say most about place: information times spikes, which tames noise."""
     active = np.flatnonzero(spikes.counts() > 0)
     # Maps of thousands of cells would take long; the busiest are the candidates.
     busiest = active[np.argsort(-spikes.counts()[active], kind="stable")][:200]
-    maps = [(int(unit), rate_map(walk, spikes.of(int(unit)))) for unit in busiest]
+    maps = [(int(unit), field_of(walk, spikes.of(int(unit)))) for unit in busiest]
     maps.sort(key=lambda item: -item[1].information * item[1].n_spikes)
     return sorted(maps[:most], key=lambda item: item[0])
 
 
-def draw_rate_map(axis: Axes, found: RateMap, unit: int) -> None:
+def draw_rate_map(axis: Axes, found: Field, unit: int) -> None:
     """One map, with the cell's number, its peak rate and its information."""
     axis.set_facecolor(UNVISITED)
     cmap = EMBER.with_extremes(bad=UNVISITED)
@@ -144,7 +159,7 @@ def draw_rate_map(axis: Axes, found: RateMap, unit: int) -> None:
     axis.set_title(f"cell {unit}\n{peak:.2g} Hz, {found.information:.2g} bit", fontsize=6.5)
 
 
-def draw_on_path(axis: Axes, walk: Walk, times_ms: Array, found: RateMap) -> None:
+def draw_on_path(axis: Axes, walk: Walk, times_ms: Array, found: Field) -> None:
     """The path in grey and the cell's spikes where they fell."""
     step = max(1, walk.x_m.size // 4000)
     axis.plot(walk.x_m[::step], walk.y_m[::step], color=MUTED, linewidth=0.25, alpha=0.7)

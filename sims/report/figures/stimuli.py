@@ -6,15 +6,23 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from neuro.signal import Signal
-from sims.report.figures._data import envelope, labelled, pretty_unit, words
+from sims.report.figures._data import Array, envelope, labelled, pretty_unit, words
 from sims.report.figures._style import (
-    EMBER, INK, PALETTE, Picture, heading, stack, styled, time_scale,
-)  # fmt: skip
+    EMBER,
+    INK,
+    PALETTE,
+    Picture,
+    heading,
+    stack,
+    styled,
+    time_scale,
+)
 from sims.result import Run
 
 __all__ = ["draw_signal", "stimulus"]
 
-SYMBOLS = {"Pa": "p", "degC": "T", "m": "position", "rad": "angle"}
+SYMBOLS = {"Pa": "p", "degC": "T"}
+_SHOWN = {"m/ms": (1000.0, "m/s")}  # a coherent unit nobody reads
 COLUMNS = 1400
 LINES = 6  # more channels than this are shown as an image
 
@@ -39,18 +47,14 @@ def stimulus(run: Run) -> Picture:
 
 def draw_signal(axis: Axes, name: str, signal: Signal, duration_ms: float) -> None:
     """One signal into an axis whose unit of time `time_scale` gave."""
-    scale, _ = time_scale(duration_ms)
-    heading(axis, words(name.replace(".", " ")), _detail(signal))
     channels = signal.values.reshape(signal.values.shape[0], -1)
-    quantity = SYMBOLS.get(signal.unit, "value")
+    heading(axis, words(name.replace(".", " ")), _detail(signal))
     if channels.shape[1] > LINES:
-        axis.imshow(
-            channels.T, extent=(0.0, signal.duration_ms / scale, -0.5, channels.shape[1] - 0.5),
-            origin="lower", aspect="auto", cmap=EMBER,
-        )  # fmt: skip
-        axis.set_ylabel("channel")
+        _draw_channels(axis, channels, signal.duration_ms, duration_ms)
         return
-    for index, channel in enumerate(channels.T):
+    scale, _ = time_scale(duration_ms)
+    factor, unit = _SHOWN.get(signal.unit, (1.0, signal.unit))
+    for index, channel in enumerate(channels.T * factor):
         colour = INK if channels.shape[1] == 1 else PALETTE[index]
         if channel.size > 2 * COLUMNS:
             at, low, high = envelope(channel, COLUMNS)
@@ -61,16 +65,32 @@ def draw_signal(axis: Axes, name: str, signal: Signal, duration_ms: float) -> No
             axis.plot(signal.times_ms / scale, channel, color=colour, label=f"channel {index + 1}")
     if channels.shape[1] > 1:
         axis.legend(loc="upper right", ncols=channels.shape[1])
-    axis.set_ylabel(labelled(quantity, signal.unit))
+    axis.set_ylabel(labelled(SYMBOLS.get(signal.unit, name.rpartition(".")[2]), unit))
     axis.locator_params(axis="y", nbins=4)
     axis.margins(y=0.1)
 
 
+def _draw_channels(axis: Axes, channels: Array, length_ms: float, duration_ms: float) -> None:
+    """Many channels as an image, each column the mean of the frames it covers."""
+    scale, _ = time_scale(duration_ms)
+    n = channels.shape[0]
+    starts = np.unique(np.linspace(0, n, min(n, COLUMNS // 2), endpoint=False).astype(np.int64))
+    mean = np.add.reduceat(channels, starts) / np.diff(np.append(starts, n))[:, None]
+    axis.imshow(
+        mean.T, extent=(0.0, length_ms / scale, -0.5, channels.shape[1] - 0.5), origin="lower",
+        aspect="auto", cmap=EMBER, vmin=min(0.0, float(mean.min())),
+        vmax=max(float(np.quantile(mean, 0.99)), 1e-9),
+    )  # fmt: skip
+    axis.set_ylabel("channel")
+
+
 def _detail(signal: Signal) -> str:
     if signal.unit != "Pa":
-        low, high = float(signal.values.min()), float(signal.values.max())
-        unit = pretty_unit(signal.unit)
-        return f"{low:.3g} to {high:.3g} {unit}".rstrip()
+        factor, unit = _SHOWN.get(signal.unit, (1.0, signal.unit))
+        low, high = (f"{float(v) * factor:.5g}" for v in (signal.values.min(), signal.values.max()))
+        channels = signal.values.shape[1] if signal.values.ndim == 2 else 1
+        several = f"{channels} channels, " if channels > 1 else ""
+        return f"{several}{low} to {high} {pretty_unit(unit)}".rstrip()
     rms = float(np.sqrt(np.mean(np.square(signal.values))))
     if rms == 0.0:
         return "silence"

@@ -12,8 +12,17 @@ from neuro.modulation import REASONER
 from neuro.recording import Recording
 from sims.report.figures._data import nice_bin, rate_course, words
 from sims.report.figures._style import (
-    INK, MUTED, PALETTE, Picture, colour_of, heading, stack, styled, time_scale,
-)  # fmt: skip
+    INK,
+    MUTED,
+    PALETTE,
+    Picture,
+    above,
+    colour_of,
+    heading,
+    stack,
+    styled,
+    time_scale,
+)
 from sims.report.figures.modulation import HANDED_OVER, draw_concentration, is_for_reasoner
 from sims.report.figures.neurograms import draw_neurogram, rate_bar, tonotopic
 from sims.report.figures.rasters import draw_raster
@@ -27,7 +36,7 @@ Panel = tuple[float, Callable[[Axes], Any]]
 
 
 @styled
-def overview(run: Run, populations: Sequence[str] | None = None, *, most: int = 4) -> Picture:
+def overview(run: Run, populations: Sequence[str] | None = None, *, most: int = 5) -> Picture:
     """The story of a run on one time axis, built from whatever the run contains.
 
     From top to bottom: the stimulus (sound, temperature, path), the neurogram of the first
@@ -36,8 +45,8 @@ def overview(run: Run, populations: Sequence[str] | None = None, *, most: int = 
 
     Args:
         run: Any run.
-        populations: The rasters to show, in order; the most telling ones if None: those that
-            release a transmitter, then those whose rate changes most.
+        populations: The rasters to show, in order; the most telling ones if None, see
+            `telling`.
         most: How many rasters at most when `populations` is None.
 
     Raises:
@@ -57,20 +66,21 @@ def overview(run: Run, populations: Sequence[str] | None = None, *, most: int = 
 def telling(run: Run, most: int) -> list[str]:
     """The populations worth a raster, in the run's order.
 
-    Those that release a transmitter come first, then those whose rate varies most over time
-    beyond what chance spikes at their mean rate would (index of dispersion of binned counts).
+    First the cells that the ear drives, then those that release a transmitter, then those whose
+    rate peaks highest above its mean, beyond what chance spikes at that mean would do.
     """
     spikes = run.recording.spikes
-    ear = tonotopic(run)[:1]
-    releasing = _releasing(run)
+    ear = tonotopic(run)
+    first = {*ear[1:2], *_releasing(run)}
 
     def eventful(name: str) -> float:
         edges, rate = rate_course(spikes[name], nice_bin(run.recording.duration_ms, most=100))
         counts = rate * np.diff(edges) / 1000.0 * spikes[name].n_units
-        return float(counts.var() / counts.mean()) if counts.any() else 0.0
+        mean = float(counts.mean())
+        return (float(counts.max()) - 3.0 * mean**0.5 - 1.0) / mean if mean else -np.inf
 
-    candidates = [name for name in spikes if name not in ear]
-    candidates.sort(key=lambda name: (name not in releasing, -eventful(name)))
+    candidates = [name for name in spikes if name not in ear[:1]]
+    candidates.sort(key=lambda name: (name not in first, -eventful(name)))
     kept = set(candidates[:most])
     return [name for name in spikes if name in kept]
 
@@ -124,7 +134,10 @@ def _rasters(run: Run, populations: Sequence[str] | None, most: int) -> list[Pan
         )  # fmt: skip
 
     return [
-        (0.75 if recording.spikes[name].n_units > 60 else 0.5, lambda axis, name=name: draw(axis, name))
+        (
+            0.75 if recording.spikes[name].n_units > 60 else 0.5,
+            lambda axis, name=name: draw(axis, name),
+        )
         for name in names
     ]
 
@@ -152,23 +165,28 @@ def _draw_walk(axis: Axes, walk: Walk, duration_ms: float) -> None:
     times = np.arange(walk.x_m.size) * walk.dt_ms / scale
     for values, colour, label in ((walk.x_m, INK, "x"), (walk.y_m, PALETTE[4], "y")):
         axis.plot(times, values, color=colour, label=label)
-    axis.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), handlelength=1.0)
+    above(axis)
     axis.set_ylabel("position (m)")
+
+
+def _spelt(key: str) -> str:
+    target, _, parameter = key.partition(".")
+    return f"{words(target)} {parameter}"  # parameters keep their symbol, such as g_L
 
 
 def _draw_factors(axis: Axes, recording: Recording) -> None:
     """All factors in one panel; the reasoner's is the thick one."""
     scale, _ = time_scale(recording.duration_ms)
-    heading(axis, "modulated parameters", f"factor; thick: handed to the {REASONER}")
+    heading(axis, "modulated parameters", f"thick: handed to the {REASONER}")
     axis.axhline(1.0, color=MUTED, linewidth=0.6, linestyle=(0, (4, 3)), zorder=0)
     others = iter((PALETTE[2], PALETTE[0], PALETTE[3], PALETTE[4], PALETTE[5], PALETTE[6]) * 9)
     for key in sorted(recording.factors, key=is_for_reasoner):
         course = recording.factors[key]
         handed = is_for_reasoner(key)
         axis.plot(
-            course.times_ms / scale, course.values, label=words(key.replace(".", " ")),
+            course.times_ms / scale, course.values, label=_spelt(key),
             color=HANDED_OVER if handed else next(others), linewidth=1.8 if handed else 1.0,
         )  # fmt: skip
-    axis.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), handlelength=1.2)
+    above(axis)
     axis.set_ylabel("factor")
     axis.margins(y=0.12)
