@@ -22,7 +22,7 @@ from neuro.errors import ConfigError
 from neuro.recording import Course, Recording
 from neuro.spikes import Spikes
 from neuro.units import parse_quantity
-from sims import _stimulus
+from sims.assembly import stimulus as stimuli
 from sims.config import from_resolved
 from sims.config.sweep import SweepSection
 from sims.progress import silent
@@ -30,7 +30,7 @@ from sims.sweep.axes import combinations
 from sims.sweep.ledger import Ledger
 from sims.sweep.measures import measure
 from sims.sweep.plan import Plan, make_plan, unknown_part
-from sims.sweep.table import write_table
+from sims.sweep.table import make_table, write_table
 
 BASE: dict[str, Any] = {
     "name": "toy",
@@ -309,7 +309,7 @@ def test_the_table_is_the_plan_joined_with_the_job_files(tmp_path: Path) -> None
     ledger.write_job({"id": third, **done})
     ledger.write_job({"id": first, **done, "measures": {"spikes.cells": 2, "rate_hz.cells": 0.1}})
     ledger.write_job({"id": second, "status": "failed", "measures": {}})
-    csv_path, parquet_path = write_table(found, ledger)
+    csv_path, parquet_path = write_table(make_table(found, ledger), found, ledger)
 
     assert csv_path.read_bytes().decode() == (
         "release.amount,seed,id,rate_hz.cells,spikes.cells\n"
@@ -341,13 +341,13 @@ def test_a_worker_encodes_a_shared_stimulus_once(monkeypatch: pytest.MonkeyPatch
     def encoding(seed: int, peak: str = "49 degC") -> Encoding:
         stimulus = {"heat": {"peak": peak}}
         loaded = from_resolved({**config, "seed": seed, "stimulus": stimulus})
-        return _stimulus.encode(loaded, silent)[0]["heat"]
+        return stimuli.encode(loaded, silent)[0]["heat"]
 
-    monkeypatch.setattr(_stimulus, "_memory", OrderedDict())
-    monkeypatch.setattr(_stimulus, "_most_remembered", 0)
+    monkeypatch.setattr(stimuli, "_memory", OrderedDict())
+    monkeypatch.setattr(stimuli, "_most_remembered", 0)
     forgotten = encoding(1)
     assert encoding(1) is not forgotten
-    _stimulus.remember_encodings(2)
+    stimuli.remember_encodings(2)
     first = encoding(1)
     assert encoding(1) is first
     assert encoding(2) is not first
