@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import importlib.util
 import os
+from collections.abc import Collection
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from neuro.errors import ConfigError, EmberError
+from sims.store.atomic import write_bytes
 from sims.sweep._interrupt import exit_status, terminable
 from sims.sweep._lock import locked
 from sims.sweep._telling import Teller, conclude, how_far, say, telling
@@ -17,7 +19,7 @@ from sims.sweep.execute import execute
 from sims.sweep.ledger import Counts, Ledger
 from sims.sweep.plan import Plan, Point
 from sims.sweep.pools import Pool, here, local_cluster, remote_cluster
-from sims.sweep.table import write_table
+from sims.sweep.table import Table, make_table, write_table
 from sims.sweep.worker import Job, RunPoint, simulate
 
 if TYPE_CHECKING:
@@ -85,8 +87,9 @@ def run_sweep(
                     ) as teller:
                         _run(plan, todo, pool, ledger, on_error == "stop", teller)
                 counts = _note(ledger, plan, loaded)
-                write_table(plan, ledger)
-                _draw(ledger.folder, counts)
+                table = make_table(plan, ledger)
+                write_table(table, plan, ledger)
+                _draw(table, plan, ledger)
         except KeyboardInterrupt as interrupt:
             counts = _note(ledger, plan, loaded)
             say(console, f"interrupted: {how_far(counts)} and kept in {ledger.folder}; "
@@ -178,5 +181,26 @@ def _job(plan: Plan, point: Point, ledger: Ledger) -> Job:
     )
 
 
-def _draw(folder: Path, counts: Counts) -> None:
-    """Dose-response pictures beside the table."""
+def _draw(table: Table, plan: Plan, ledger: Ledger) -> None:
+    """A dose-response picture of every measure that answers to what was varied."""
+    from sims.report.figures import dose_response, png
+    from sims.report.figures.doses import responding
+
+    units = {column.key: column.unit for column in plan.columns}
+    path = ledger.folder / "dose_response.png"
+    measures = [name for name in responding(table, units) if _answers(table, name, units)]
+    if measures:
+        write_bytes(path, png(dose_response(table, units, measures)), force=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _answers(table: Table, measure: str, keys: Collection[str]) -> bool:
+    """Whether a measure changes while the seed stays, so that the change is not noise alone."""
+    if "seed" in keys:
+        return True
+    found: dict[int, set[float]] = {}
+    for seed, value in zip(table["seed"], table[measure], strict=True):
+        if value is not None:
+            found.setdefault(seed, set()).add(value)
+    return any(len(values) > 1 for values in found.values())

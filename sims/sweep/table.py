@@ -41,12 +41,11 @@ def make_table(plan: Plan, ledger: Ledger) -> Table:
     return table
 
 
-def write_table(plan: Plan, ledger: Ledger) -> tuple[Path, Path]:
+def write_table(table: Table, plan: Plan, ledger: Ledger) -> tuple[Path, Path]:
     """Write `table.csv` and `table.parquet`, each in one step; their paths.
 
     CSV numbers are the shortest text that reads back to the same bits.
     """
-    table = make_table(plan, ledger)
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(table)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import struct
 from pathlib import Path
 
 import pytest
@@ -66,6 +67,15 @@ def test_the_dose_has_its_response_and_no_dose_has_none(swept: tuple[Path, Resul
     for low, high in zip(without, with_release, strict=True):
         assert float(high["factor.cells.I_ext.mean"]) > 1.1
         assert float(high["rate_hz.cells"]) > float(low["rate_hz.cells"]) > 10
+
+
+def test_the_dose_response_is_drawn(swept: tuple[Path, Result]) -> None:
+    picture = (swept[0] / "dose_response.png").read_bytes()
+    assert picture.startswith(b"\x89PNG")
+    width, height = struct.unpack(">II", picture[16:24])
+    assert width > 800
+    assert height > 300
+    assert str(swept[0] / "dose_response.png") in swept[1].stderr.replace("\n", "")
 
 
 def test_kept_runs_hold_the_spikes_the_table_counts(swept: tuple[Path, Result]) -> None:
