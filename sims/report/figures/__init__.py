@@ -18,7 +18,7 @@ leaves matplotlib's settings alone and shows itself at the end of a notebook cel
     traces          recorded variables of single cells
     rate_maps       firing over an arena, and spikes on the path
     dose_response   a sweep's measures against what was varied
-    learning_curves, confusion, halting     a training
+    learning_curves, accuracies, confusion, halting     a training
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from sims.report.figures._style import Picture, png
     from sims.report.figures.doses import dose_response
-    from sims.report.figures.learning import confusion, halting, learning_curves
+    from sims.report.figures.learning import accuracies, confusion, halting, learning_curves
     from sims.report.figures.modulation import modulators
     from sims.report.figures.neurograms import neurogram
     from sims.report.figures.rasters import raster
@@ -40,13 +40,15 @@ if TYPE_CHECKING:
     from sims.report.figures.trace_panels import traces
 
 __all__ = [
-    "Picture", "confusion", "dose_response", "halting", "learning_curves", "modulators",
-    "neurogram", "overview", "png", "raster", "rate_maps", "rates", "stimulus", "traces",
+    "Picture", "accuracies", "confusion", "dose_response", "halting", "learning_curves",
+    "modulators", "neurogram", "overview", "png", "raster", "rate_maps", "rates", "stimulus",
+    "traces",
 ]  # fmt: skip
 
 # No module may share its name with a function: importing it would hide the function.
 _HOME = {
-    "Picture": "_style", "confusion": "learning", "dose_response": "doses",
+    "Picture": "_style", "accuracies": "learning", "confusion": "learning",
+    "dose_response": "doses",
     "halting": "learning", "learning_curves": "learning", "modulators": "modulation",
     "neurogram": "neurograms", "overview": "story", "png": "_style", "raster": "rasters",
     "rate_maps": "space", "rates": "rate_panels", "stimulus": "stimuli",

@@ -43,6 +43,11 @@ def labelled(name: str, unit: str) -> str:
     return f"{name} ({shown})" if shown else name
 
 
+def plain(value: float) -> str:
+    """A number with three digits that never needs an exponent to be read."""
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+
+
 def words(name: str) -> str:
     """A population's or parameter's name as words."""
     return name.replace("_", " ")
@@ -68,7 +73,7 @@ def time_edges(spikes: Spikes, bin_ms: float) -> Array:
     n = max(1, math.ceil(round(spikes.duration_ms / bin_ms, 9)))
     edges = spikes.t_start_ms + bin_ms * np.arange(n + 1)
     edges[-1] = max(spikes.t_stop_ms, edges[-2] + 1e-9)
-    return edges
+    return np.asarray(edges, dtype=np.float64)
 
 
 def rate_course(spikes: Spikes, bin_ms: float) -> tuple[Array, Array]:
@@ -116,7 +121,8 @@ def rows_of(coordinates: Mapping[str, Array], n_units: int) -> Rows:
         ticks = [(float(np.interp(m, ordered, np.arange(n_units))), f"{m / 1e3:g}") for m in marks]
         return Rows(row, "CF (kHz)", thinned(ticks, n_units))
     picks = np.linspace(0, n_units - 1, min(3, n_units)).astype(np.int64)
-    decimals = int(np.clip(1 - np.floor(np.log10(np.ptp(ordered))), 0, 6))
+    whole = np.array_equal(ordered, np.round(ordered))
+    decimals = 0 if whole else int(np.clip(1 - np.floor(np.log10(np.ptp(ordered))), 0, 6))
     ticks = [(float(pick), f"{ordered[pick]:.{decimals}f}") for pick in picks]
     return Rows(row, coordinate_label(name), ticks)
 

@@ -8,6 +8,7 @@ from functools import wraps
 from typing import Any, ParamSpec
 
 import matplotlib
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LinearSegmentedColormap
@@ -27,7 +28,7 @@ EMBER = LinearSegmentedColormap.from_list(
 )
 UNVISITED = "#e9e9ec"
 
-_RC: dict[str, Any] = {
+_RC: Any = {
     "font.family": ["DejaVu Sans"],
     "font.size": 8.0,
     "text.usetex": False,
@@ -126,7 +127,7 @@ def heading(axis: Axes, title: str, detail: str = "") -> None:
     """The panel's name above its left end, with a quieter remark after it."""
     from matplotlib.offsetbox import AnchoredOffsetbox, HPacker, TextArea
 
-    parts = [TextArea(title, textprops={"weight": "bold", "size": 8.0, "color": INK})]
+    parts: list[Artist] = [TextArea(title, textprops={"weight": "bold", "size": 8.0, "color": INK})]
     if detail:
         parts.append(TextArea(detail, textprops={"size": 7.0, "color": MUTED}))
     box = AnchoredOffsetbox(

@@ -105,7 +105,7 @@ def rate_bar(mesh: QuadMesh, axis: Axes) -> None:
     bar = axis.figure.colorbar(mesh, cax=axis.inset_axes((1.008, 0.0, 0.012, 1.0)), extend="max")
     bar.set_label("spikes/s")
     bar.locator = MaxNLocator(3)
-    bar.outline.set_visible(False)  # type: ignore[operator]
+    bar.outline.set_visible(False)
 
 
 def _bands(cf_hz: Array) -> tuple[Array, np.ndarray]:

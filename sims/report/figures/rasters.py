@@ -65,7 +65,7 @@ def draw_raster(
     scale, _ = time_scale(duration_ms)
     axis.set_ylim(-0.5, max(spikes.n_units, 1) - 0.5)
     axis.set_yticks([t for t, _ in rows.ticks], [text for _, text in rows.ticks])
-    axis.set_ylabel(rows.label)
+    axis.set_ylabel(rows.label.replace(" (", "\n(") if len(rows.label) > 9 else rows.label)
     if not len(spikes):
         axis.text(0.5, 0.5, "silent", transform=axis.transAxes, ha="center", va="center", alpha=0.6)
     elif spikes.n_units <= TICK_ROWS:

@@ -21,7 +21,7 @@ from sims.report.figures._style import (
 )
 from sims.result import Run
 
-__all__ = ["Field", "Walk", "field_of", "rate_maps", "walk_of"]
+__all__ = ["Field", "Walk", "field_of", "rate_maps", "spatial", "walk_of"]
 
 BIN_M = 0.025  # as usual in the field
 COLUMNS = 8
@@ -65,6 +65,13 @@ def walk_of(run: Run) -> Walk | None:
         if x.unit == y.unit == "m" and x.values.shape == y.values.shape:
             return Walk(x.values, y.values, x.dt_ms)
     return None
+
+
+def spatial(run: Run) -> list[str]:
+    """The populations that have a place in the arena (a coordinate in metres); else all."""
+    names = list(run.recording.spikes)
+    placed = [n for n in names if any(key.endswith("_m") for key in run.coordinates.get(n, ()))]
+    return placed or names
 
 
 def field_of(walk: Walk, times_ms: Array) -> Field:

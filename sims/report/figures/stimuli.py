@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from neuro.signal import Signal
-from sims.report.figures._data import Array, envelope, labelled, pretty_unit, words
+from sims.report.figures._data import Array, envelope, labelled, plain, pretty_unit, words
 from sims.report.figures._style import (
     EMBER,
     INK,
@@ -87,7 +87,7 @@ def _draw_channels(axis: Axes, channels: Array, length_ms: float, duration_ms: f
 def _detail(signal: Signal) -> str:
     if signal.unit != "Pa":
         factor, unit = _SHOWN.get(signal.unit, (1.0, signal.unit))
-        low, high = (f"{float(v) * factor:.5g}" for v in (signal.values.min(), signal.values.max()))
+        low, high = (plain(float(v) * factor) for v in (signal.values.min(), signal.values.max()))
         channels = signal.values.shape[1] if signal.values.ndim == 2 else 1
         several = f"{channels} channels, " if channels > 1 else ""
         return f"{several}{low} to {high} {pretty_unit(unit)}".rstrip()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,7 @@ from sims.report.figures.neurograms import draw_neurogram, rate_bar, tonotopic
 from sims.report.figures.rasters import draw_raster
 from sims.report.figures.space import Walk, walk_of
 from sims.report.figures.stimuli import draw_signal
+from sims.report.figures.trace_panels import draw_trace
 from sims.result import Run
 
 __all__ = ["overview", "telling"]
@@ -41,7 +43,7 @@ def overview(run: Run, populations: Sequence[str] | None = None, *, most: int = 
 
     From top to bottom: the stimulus (sound, temperature, path), the neurogram of the first
     population with `cf_hz`, rasters, concentrations, and the factors on parameters together
-    with the numbers handed to the reasoner.
+    with the numbers handed to the reasoner; traces where that is little.
 
     Args:
         run: Any run.
@@ -54,6 +56,8 @@ def overview(run: Run, populations: Sequence[str] | None = None, *, most: int = 
     """
     recording = run.recording
     panels = [*_stimulus(run), *_ear(run), *_rasters(run, populations, most), *_modulation(run)]
+    if len(panels) < 4:
+        panels += _traces(run)
     figure, axes = stack(
         [height for height, _ in panels] or [1.0], duration_ms=recording.duration_ms
     )
@@ -96,67 +100,69 @@ def _releasing(run: Run) -> set[str]:
 
 def _stimulus(run: Run) -> list[Panel]:
     duration_ms = run.recording.duration_ms
-    panels: list[Panel] = []
+    shown = []
     for unit in ("Pa", "degC"):
-        found = next((key for key, signal in run.signals.items() if signal.unit == unit), None)
-        if found is not None:
-            panels.append(
-                (0.6, lambda axis, key=found: draw_signal(axis, key, run.signals[key], duration_ms))
-            )
+        shown += [key for key, signal in run.signals.items() if signal.unit == unit][:1]
     walk = walk_of(run)
+    if not shown and walk is None:
+        shown = list(run.signals)[:1]
+    panels: list[Panel] = [
+        (0.6, partial(draw_signal, name=key, signal=run.signals[key], duration_ms=duration_ms))
+        for key in shown
+    ]
     if walk is not None:
-        panels.append((0.7, lambda axis: _draw_walk(axis, walk, duration_ms)))
-    if not panels and run.signals:
-        key, signal = next(iter(run.signals.items()))
-        panels.append((0.6, lambda axis: draw_signal(axis, key, signal, duration_ms)))
+        panels.append((0.7, partial(_draw_walk, walk=walk, duration_ms=duration_ms)))
     return panels
 
 
 def _ear(run: Run) -> list[Panel]:
-    def draw(axis: Axes, name: str) -> None:
-        cf_hz = run.coordinates[name]["cf_hz"]
-        recording = run.recording
-        mesh = draw_neurogram(axis, recording.spikes[name], cf_hz, name, recording.duration_ms)
-        rate_bar(mesh, axis)
-
-    return [(1.15, lambda axis, name=name: draw(axis, name)) for name in tonotopic(run)[:1]]
+    return [(1.15, partial(_draw_ear, run=run, name=name)) for name in tonotopic(run)[:1]]
 
 
 def _rasters(run: Run, populations: Sequence[str] | None, most: int) -> list[Panel]:
     recording = run.recording
     names = telling(run, most) if populations is None else list(populations)
     colours = colour_of(list(recording.spikes))
-
-    def draw(axis: Axes, name: str) -> None:
-        draw_raster(
-            axis, recording.spikes[name], run.coordinates.get(name, {}), name, colours[name],
-            recording.duration_ms,
+    panels: list[Panel] = []
+    for name in names:
+        spikes = recording.spikes[name]
+        draw = partial(
+            draw_raster, spikes=spikes, coordinates=run.coordinates.get(name, {}), name=name,
+            colour=colours[name], duration_ms=recording.duration_ms,
         )  # fmt: skip
-
-    return [
-        (
-            0.75 if recording.spikes[name].n_units > 60 else 0.5,
-            lambda axis, name=name: draw(axis, name),
-        )
-        for name in names
-    ]
+        panels.append((0.75 if spikes.n_units > 60 else 0.55, draw))
+    return panels
 
 
 def _modulation(run: Run) -> list[Panel]:
     recording = run.recording
     colours = colour_of(list(recording.modulators))
-    panels: list[Panel] = [
-        (
-            0.6,
-            lambda axis, name=name, course=course: draw_concentration(
-                axis, name, course, colours[name], recording.duration_ms
-            ),
-        )
-        for name, course in recording.modulators.items()
-    ]
+    panels: list[Panel] = []
+    for name, course in recording.modulators.items():
+        draw = partial(
+            draw_concentration, name=name, course=course, colour=colours[name],
+            duration_ms=recording.duration_ms,
+        )  # fmt: skip
+        panels.append((0.6, draw))
     if recording.factors:
-        panels.append((0.8, lambda axis: _draw_factors(axis, recording)))
+        panels.append((0.8, partial(_draw_factors, recording=recording)))
     return panels
+
+
+def _traces(run: Run) -> list[Panel]:
+    recording = run.recording
+    return [
+        (0.8, partial(draw_trace, trace=trace, duration_ms=recording.duration_ms))
+        for trace in list(recording.traces.values())[:2]
+    ]
+
+
+def _draw_ear(axis: Axes, run: Run, name: str) -> None:
+    mesh = draw_neurogram(
+        axis, run.recording.spikes[name], run.coordinates[name]["cf_hz"], name,
+        run.recording.duration_ms,
+    )  # fmt: skip
+    rate_bar(mesh, axis)
 
 
 def _draw_walk(axis: Axes, walk: Walk, duration_ms: float) -> None:

@@ -1,0 +1,209 @@
+"""What the report of a run says."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sims.report import figures
+from sims.report.figures._data import plain, words
+from sims.report.figures.modulation import is_for_reasoner
+from sims.report.figures.neurograms import tonotopic
+from sims.report.figures.space import spatial, walk_of
+from sims.report.page import Block, Code, Image, Page, Section, Table, Text
+from sims.result import Run
+
+__all__ = ["config_blocks", "run_page", "seconds"]
+
+
+def run_page(run: Run, path: Path) -> Page:
+    """The page of a run that was read from `path`."""
+    recording, about = run.recording, run.provenance
+    n_cells = sum(spikes.n_units for spikes in recording.spikes.values())
+    n_spikes = sum(len(spikes) for spikes in recording.spikes.values())
+    sections = [
+        Section("Overview", [_overview(run)]),
+        Section("Cells and spikes", _spiking(run)),
+        *_if_any("Stimulus", _stimulus(run)),
+        *_if_any("Modulation", _modulation(run)),
+        *_if_any("Space", _space(run)),
+        *_if_any("Traces", _traces(run)),
+        Section("What was run", _provenance(run, path)),
+    ]
+    return Page(
+        title=about.name,
+        what="Run",
+        summary=(
+            f"{_duration(recording.duration_ms)} of {n_cells:,} cells in "
+            f"{len(recording.spikes)} populations, simulated on {recording.backend} with seed "
+            f"{recording.seed} and steps of {recording.dt_ms:g} ms."
+        ),
+        facts=[
+            ("simulated", _duration(recording.duration_ms)),
+            ("cells", f"{n_cells:,}"),
+            ("spikes", f"{n_spikes:,}"),
+            ("back end", recording.backend),
+            ("took", seconds(sum(recording.timings.values()))),
+        ],
+        sections=[section for section in sections if section.blocks],
+    )
+
+
+def seconds(value: float) -> str:
+    """A stretch of computing time as a person says it."""
+    if value < 0.0995:
+        return f"{value * 1000:.0f} ms"
+    return f"{value:.1f} s" if value < 100 else f"{value / 60:.1f} min"
+
+
+def config_blocks(text: str, resolved: Mapping[str, Any], path: str) -> list[Block]:
+    """The config as written and with every default, folded away."""
+    import yaml
+
+    full = yaml.safe_dump(dict(resolved), sort_keys=False, allow_unicode=True, width=100)
+    return [Code(text, f"Config as written ({Path(path).name})"), Code(full, "Every setting used")]
+
+
+def _if_any(title: str, blocks: list[Block]) -> list[Section]:
+    return [Section(title, blocks)] if blocks else []
+
+
+def _overview(run: Run) -> Image:
+    return Image(
+        "overview",
+        "The run from top to bottom on one time axis: what was presented, how cells answered, "
+        "what was released, and what it changed.",
+        figures.png(figures.overview(run)),
+    )
+
+
+def _spiking(run: Run) -> list[Block]:
+    recording = run.recording
+    rows = []
+    for name, spikes in recording.spikes.items():
+        active = np.count_nonzero(spikes.counts()) / max(spikes.n_units, 1)
+        rows.append(
+            [words(name), f"{spikes.n_units:,}", f"{len(spikes):,}", f"{spikes.rate_hz:.2f}",
+             f"{active:.0%}"]
+        )  # fmt: skip
+    columns = ["population", "cells", "spikes", "mean rate (spikes/s)", "cells that fired"]
+    blocks: list[Block] = [Table(columns, rows, frozenset(columns[1:]))]
+    if recording.spikes:
+        blocks.append(Image(
+            "raster",
+            "Spikes of every population. Cells are ordered by the quantity on the axis; in large "
+            "populations darker pixels hold more spikes.",
+            figures.png(figures.raster(run)),
+        ))  # fmt: skip
+    if tonotopic(run):
+        blocks.append(Image(
+            "neurogram",
+            "Firing rate over time and characteristic frequency (CF). The scale ends where 99.5 % "
+            "of the bins do.",
+            figures.png(figures.neurogram(run)),
+        ))  # fmt: skip
+    if recording.spikes:
+        blocks.append(Image(
+            "rates", "Mean rate of a cell in each population.", figures.png(figures.rates(run))
+        ))  # fmt: skip
+    return blocks
+
+
+def _stimulus(run: Run) -> list[Block]:
+    if not run.signals:
+        return []
+    return [Image("stimulus", "What was presented.", figures.png(figures.stimulus(run)))]
+
+
+def _modulation(run: Run) -> list[Block]:
+    recording = run.recording
+    if not (recording.modulators or recording.factors):
+        return []
+    columns = ["quantity", "start", "lowest", "highest", "mean", "end"]
+    rows = []
+    for name, course in recording.modulators.items():
+        rows.append([f"{words(name)} (nM)", *_summary(course.values)])
+    for key, course in recording.factors.items():
+        target, _, parameter = key.partition(".")
+        handed = ", handed to the reasoning model" if is_for_reasoner(key) else ""
+        rows.append([f"factor on {words(target)} {parameter}{handed}", *_summary(course.values)])
+    caption = (
+        "Concentrations, and the factors that occupied receptors put on parameters; at 1 "
+        "(dashed) a parameter is as written."
+    )
+    return [
+        Table(columns, rows, frozenset(columns[1:])),
+        Image("modulators", caption, figures.png(figures.modulators(run))),
+    ]
+
+
+def _summary(values: np.ndarray) -> list[str]:
+    numbers = (values[0], values.min(), values.max(), values.mean(), values[-1])
+    return [plain(float(number)) for number in numbers]
+
+
+def _space(run: Run) -> list[Block]:
+    if walk_of(run) is None:
+        return []
+    blocks: list[Block] = []
+    for index, name in enumerate(spatial(run)):
+        caption = (
+            "Top: firing rate over the arena, from 0 (paper) to each cell's peak (darkest); grey "
+            "was never visited. Bottom: spikes on the path."
+            if index == 0
+            else f"The same for the population {words(name)}."
+        )
+        file = f"rate-maps-{_slug(name)}"
+        blocks.append(Image(file, caption, figures.png(figures.rate_maps(run, name))))
+    return blocks
+
+
+def _traces(run: Run) -> list[Block]:
+    if not run.recording.traces:
+        return []
+    return [Image("traces", "Recorded variables of single cells.",
+                  figures.png(figures.traces(run)))]  # fmt: skip
+
+
+def _provenance(run: Run, path: Path) -> list[Block]:
+    recording, about = run.recording, run.provenance
+    rows = [
+        ["name", about.name],
+        ["config", about.config_path],
+        ["overrides", " ".join(shlex.quote(text) for text in about.overrides) or "none"],
+        ["config hash", about.config_hash],
+        ["seed", str(recording.seed)],
+        ["back end", f"{recording.backend}, steps of {recording.dt_ms:g} ms"],
+        ["written", about.created],
+        ["git commit", about.git_commit or "not from a git checkout"],
+        ["largest memory", f"{about.peak_memory_bytes / 2**20:,.0f} MiB"],
+        ["versions", ", ".join(f"{name} {which}" for name, which in about.versions.items())],
+    ]
+    blocks: list[Block] = [Table(["", "value"], rows)]
+    total = sum(recording.timings.values())
+    if total > 0:
+        stages = list(recording.timings.items())
+        blocks.append(Table(
+            ["stage", "time"],
+            [[stage, seconds(taken)] for stage, taken in stages],
+            caption="How long each stage took",
+            shares=[taken / total for _, taken in stages],
+        ))  # fmt: skip
+    blocks.append(Text("The same run again, with the same spikes, from the run file alone:"))
+    again = path.with_name(f"{path.stem}-again{path.suffix}")
+    blocks.append(Code(shlex.join(["ember", "run", str(path), "--out", str(again)])))
+    return [*blocks, *config_blocks(about.config_text, about.resolved, about.config_path)]
+
+
+def _slug(name: str) -> str:
+    return "".join(c if c.isascii() and c.isalnum() else "-" for c in name.lower())
+
+
+def _duration(duration_ms: float) -> str:
+    if duration_ms < 1000:
+        return f"{duration_ms:g} ms"
+    return f"{duration_ms / 1000:g} s"

@@ -1,0 +1,190 @@
+"""What the report of a training says."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from neuro.errors import StoreError
+from sims.report import figures
+from sims.report.figures._data import plain
+from sims.report.figures.learning import ARMS, SETS
+from sims.report.page import Block, Code, Image, Page, Section, Table, Text
+from sims.report.run_page import config_blocks, seconds
+
+__all__ = ["training_page"]
+
+
+def training_page(folder: Path) -> Page:
+    """The page of the finished training in `folder`.
+
+    Raises:
+        StoreError: if it is not finished, or its files cannot be read.
+    """
+    started = _read(folder / "training.json")
+    if not (folder / "result.json").is_file():
+        raise StoreError(
+            f"the training in `{folder}` is not finished; the command that started it goes on "
+            "from where it stopped, and then there is something to report"
+        )
+    result = _read(folder / "result.json")
+    try:
+        return _page(result, started, folder)
+    except (KeyError, TypeError, IndexError) as error:
+        raise StoreError(
+            f"`{folder / 'result.json'}` must be a whole result of a training, found no {error}; "
+            "train again in another folder"
+        ) from None
+
+
+def _page(result: Mapping[str, Any], started: Mapping[str, Any], folder: Path) -> Page:
+    test = {arm: model["sets"]["test"] for arm, model in result["models"].items()}
+    data, modulation = result["data"], result["modulation"]
+    return Page(
+        title=str(result["name"]),
+        what="Training",
+        summary=(
+            f"A reasoning model of {result['reasoner']['parameters']:,} parameters learned to tell "
+            f"{_listed(data['classes'])} from spikes, twice: from their counts and timing, and "
+            "from their counts alone."
+        ),
+        facts=[
+            ("counts and timing", f"{test['phase']['accuracy']:.1%}"),
+            ("counts alone", f"{test['counts']['accuracy']:.1%}"),
+            ("commonest answer", f"{result['baseline']['test']['accuracy']:.1%}"),
+            ("held-out items", f"{test['phase']['of']:,}"),
+            ("thinking steps", f"{modulation['budget']} of {result['reasoner']['budget']}"),
+        ],
+        sections=[
+            Section("What timing is worth", _accuracy(result)),
+            Section("Learning", _learning(result)),
+            Section("Confusions", _confusions(result)),
+            Section("Thinking less", _halting(result)),
+            Section("What was run", _provenance(result, started, folder)),
+        ],
+    )
+
+
+def _accuracy(result: Mapping[str, Any]) -> list[Block]:
+    models = result["models"]
+    rows = []
+    for name, what in SETS.items():
+        if name in models["phase"]["sets"]:
+            cells = [_share(models[arm]["sets"][name]) for arm in ARMS]
+            of = f"{models['phase']['sets'][name]['of']:,}"
+            rows.append([what, of, *cells, f"{result['baseline'][name]['accuracy']:.1%}"])
+    columns = ["set", "items", *ARMS.values(), "commonest answer"]
+    found = result["comparison"]
+    return [
+        Image(
+            "accuracies",
+            "Share of items answered rightly, with 95 % Wilson intervals. The interval takes items "
+            "as independent; with few speakers the truth is wider.",
+            figures.png(figures.accuracies(result)),
+        ),
+        Table(columns, rows, frozenset(columns[1:])),
+        Text(
+            f"Of the held-out items, {found['phase_only']} were right only with timing and "
+            f"{found['counts_only']} only with counts alone (exact McNemar test: "
+            f"p = {_p_value(found['p'])})."
+        ),
+    ]
+
+
+def _learning(result: Mapping[str, Any]) -> list[Block]:
+    caption = (
+        "Held-out items choose nothing here: not the step that is kept, not a setting. Dashed "
+        "grey: always answering the commonest class."
+    )
+    return [Image("learning-curves", caption, figures.png(figures.learning_curves(result)))]
+
+
+def _confusions(result: Mapping[str, Any]) -> list[Block]:
+    blocks: list[Block] = []
+    for name in ("test", "extra"):
+        if name in result["models"]["phase"]["sets"]:
+            picture = figures.confusion(result, name)
+            caption = f"{SETS[name].capitalize()}: items by truth (rows) and answer (columns)."
+            blocks.append(Image(f"confusion-{name}", caption, figures.png(picture)))
+    return blocks
+
+
+def _halting(result: Mapping[str, Any]) -> list[Block]:
+    modulation = result["modulation"]
+    source = f"from {modulation['run']}" if modulation["run"] else "from the config"
+    text = (
+        f"A modulator scales how many steps the model may think. Here its factor was "
+        f"{plain(modulation['factor'])} ({source}): {modulation['budget']} of "
+        f"{result['reasoner']['budget']} steps."
+    )
+    caption = (
+        "Accuracy on held-out items against steps thought, for several factors on the budget. "
+        "Filled: the whole budget; open: the halt head may stop an item earlier. Grey: the factor "
+        "of this training."
+    )
+    return [Text(text), Image("halting", caption, figures.png(figures.halting(result)))]
+
+
+def _provenance(result: Mapping[str, Any], started: Mapping[str, Any], folder: Path) -> list[Block]:
+    about, data = started["about"], result["data"]
+    overrides = [str(text) for text in about["overrides"]]
+    items = ", ".join(
+        f"{data['items'][name]:,} of {data['speakers'][name]:,} speakers to {verb}"
+        for name, verb in (("train", "train on"), ("test", "test on"), ("extra", "test on besides"))
+        if data["items"][name]
+    )
+    rows = [
+        ["config", about["config_path"]],
+        ["overrides", " ".join(map(shlex.quote, overrides)) or "none"],
+        ["config hash", result["config_hash"]],
+        ["seed", str(result["seed"])],
+        ["data", f"{data['source']}: {items}"],
+        ["written", result["created"]],
+        ["git commit", result["git_commit"] or "not from a git checkout"],
+        ["versions", ", ".join(f"{name} {which}" for name, which in result["versions"].items())],
+    ]
+    stages = list(result["timings"].items())
+    total = sum(taken for _, taken in stages) or 1.0
+    again = folder.with_name(f"{folder.name}-again")
+    return [
+        Table(["", "value"], rows),
+        Table(
+            ["stage", "time"],
+            [[stage, seconds(taken)] for stage, taken in stages],
+            caption="How long each stage took",
+            shares=[taken / total for _, taken in stages],
+        ),
+        Text("The same training again, in another folder:"),
+        Code(shlex.join(
+            ["ember", "train", about["config_path"], *overrides, "--out", str(again)]
+        )),
+        *config_blocks(about["config_text"], started["config"], about["config_path"]),
+    ]  # fmt: skip
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise StoreError(f"cannot read `{path}`: {' '.join(str(error).split())}") from None
+    if not isinstance(found, dict) or found.get("format") != "ember-training":
+        raise StoreError(f"`{path}` must be of a training, found something else; give its folder")
+    return found
+
+
+def _share(found: Mapping[str, Any]) -> str:
+    low, high = found["interval"]
+    return f"{found['accuracy']:.1%} ({low:.0%} to {high:.0%})"
+
+
+def _p_value(p: float) -> str:
+    return f"{p:.2g}" if p >= 1e-4 else "under 0.0001"
+
+
+def _listed(names: list[str]) -> str:
+    if len(names) > 4:
+        return f"{len(names)} classes"
+    return " from ".join(names) if len(names) == 2 else ", ".join(names)
