@@ -59,6 +59,8 @@ class Image:
 class Table:
     """A table of texts; columns named in `numbers` are set to the right.
 
+    Without columns it is a list of names and values.
+
     Attributes:
         shares: One share (0 to 1) a row, drawn as a bar behind the last column; or empty.
     """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,8 @@ from sims.report.page import Block, Code, Image, Page, Section, Table, Text
 from sims.result import Run
 
 __all__ = ["config_blocks", "run_page", "seconds"]
+
+PANELS = 12
 
 
 def run_page(run: Run, path: Path) -> Page:
@@ -92,13 +94,13 @@ def _spiking(run: Run) -> list[Block]:
         )  # fmt: skip
     columns = ["population", "cells", "spikes", "mean rate (spikes/s)", "cells that fired"]
     blocks: list[Block] = [Table(columns, rows, frozenset(columns[1:]))]
-    if recording.spikes:
-        blocks.append(Image(
-            "raster",
-            "Spikes of every population. Cells are ordered by the quantity on the axis; in large "
-            "populations darker pixels hold more spikes.",
-            figures.png(figures.raster(run)),
-        ))  # fmt: skip
+    blocks += _in_parts(
+        "raster",
+        "Spikes of each population. Cells are ordered by the quantity on the axis; in large "
+        "populations darker pixels hold more spikes.",
+        list(recording.spikes),
+        lambda names: figures.raster(run, names),
+    )
     if tonotopic(run):
         blocks.append(Image(
             "neurogram",
@@ -106,11 +108,24 @@ def _spiking(run: Run) -> list[Block]:
             "of the bins do.",
             figures.png(figures.neurogram(run)),
         ))  # fmt: skip
-    if recording.spikes:
-        blocks.append(Image(
-            "rates", "Mean rate of a cell in each population.", figures.png(figures.rates(run))
-        ))  # fmt: skip
+    blocks += _in_parts(
+        "rates",
+        "Mean rate of a cell in each population.",
+        list(recording.spikes),
+        lambda names: figures.rates(run, names),
+    )
     return blocks
+
+
+def _in_parts(
+    name: str, caption: str, keys: list[str], draw: Callable[[list[str]], figures.Picture]
+) -> list[Block]:
+    """One picture for every twelve panels: a taller one cannot be seen at once."""
+    parts = [keys[start : start + PANELS] for start in range(0, len(keys), PANELS)]
+    return [
+        Image(f"{name}-{number}" if number > 1 else name, caption, figures.png(draw(part)))
+        for number, part in enumerate(parts, start=1)
+    ]
 
 
 def _stimulus(run: Run) -> list[Block]:
@@ -157,16 +172,18 @@ def _space(run: Run) -> list[Block]:
             if index == 0
             else f"The same for the population {words(name)}."
         )
-        file = f"rate-maps-{_slug(name)}"
+        file = f"rate-maps-{index + 1}-{_slug(name)}"
         blocks.append(Image(file, caption, figures.png(figures.rate_maps(run, name))))
     return blocks
 
 
 def _traces(run: Run) -> list[Block]:
-    if not run.recording.traces:
-        return []
-    return [Image("traces", "Recorded variables of single cells.",
-                  figures.png(figures.traces(run)))]  # fmt: skip
+    return _in_parts(
+        "traces",
+        "Recorded variables of single cells.",
+        list(run.recording.traces),
+        lambda keys: figures.traces(run, keys),
+    )
 
 
 def _provenance(run: Run, path: Path) -> list[Block]:
@@ -183,7 +200,7 @@ def _provenance(run: Run, path: Path) -> list[Block]:
         ["largest memory", f"{about.peak_memory_bytes / 2**20:,.0f} MiB"],
         ["versions", ", ".join(f"{name} {which}" for name, which in about.versions.items())],
     ]
-    blocks: list[Block] = [Table(["", "value"], rows)]
+    blocks: list[Block] = [Table((), rows)]
     total = sum(recording.timings.values())
     if total > 0:
         stages = list(recording.timings.items())

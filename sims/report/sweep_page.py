@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -105,8 +106,10 @@ def _number(value: Any, unit: str) -> Any:
 
 
 def _pictures(table: Mapping[str, Sequence[Any]], units: Mapping[str, str]) -> list[Block]:
-    changing = responding(table, units)
     keys = units or {"seed": "1"}
+    changing = responding(table, keys)
+    replicated = max(Counter(zip(*(table[key] for key in keys), strict=True)).values()) >= 3
+    bars = ", and bars are 95 % intervals of the mean" if replicated else ""
     blocks: list[Block] = []
     for name, start, what in GROUPS:
         others = [first for _, first, _ in GROUPS if first]
@@ -115,8 +118,8 @@ def _pictures(table: Mapping[str, Sequence[Any]], units: Mapping[str, str]) -> l
             mine = [m for m in changing if not m.startswith((*others, "spikes."))]
         if mine:
             caption = (
-                f"{what} against the dose. Small points are single runs, the line joins their "
-                "means, and bars are 95 % intervals of the mean (from three seeds a dose)."
+                f"{what} against the dose. Small points are single runs; the line joins their "
+                f"means{bars}."
             )
             blocks.append(Image(name, caption, figures.png(
                 figures.dose_response(table, keys, mine)
@@ -125,7 +128,7 @@ def _pictures(table: Mapping[str, Sequence[Any]], units: Mapping[str, str]) -> l
     constant = [m for m in table if m not in skip and not m.startswith("spikes.")]
     constant = [m for m in constant if m not in changing]
     if constant:
-        blocks.append(Text("The same at every point: " + ", ".join(constant) + "."))
+        blocks.append(Text("Not changed by what was varied: " + ", ".join(constant) + "."))
     if not changing:
         blocks.insert(0, Text("No finished points differ yet, so there is nothing to draw."))
     return blocks
@@ -145,13 +148,13 @@ def _failures(failed: Sequence[Mapping[str, Any]]) -> Table:
 
 
 def _points(table: Mapping[str, Sequence[Any]], units: Mapping[str, str]) -> list[Block]:
-    shown = ["seed", "status", *responding(table, units)]
+    shown = ["seed", "status", *responding(table, units or ["seed"])]
     columns = [*(key for key in units if key != "seed"), *shown]
     rows = [
         [_cell(table[column][row]) for column in columns]
         for row in range(min(len(table["id"]), MOST_ROWS))
     ]
-    heads = [labelled(column, units.get(column, "1")) for column in columns]
+    heads = [labelled(_short(key), units[key]) if key in units else key for key in columns]
     numbers = frozenset(
         head
         for head, column in zip(heads, columns, strict=True)
@@ -161,9 +164,14 @@ def _points(table: Mapping[str, Sequence[Any]], units: Mapping[str, str]) -> lis
     note = (
         f"The first {len(rows)} points; {left_out} more, and every measure, are in table.csv."
         if left_out
-        else "Measures that are the same at every point are left out; table.csv has them all."
+        else "Measures that nothing changes are left out; table.csv has them all."
     )
     return [Table(heads, rows, numbers, caption=note)]
+
+
+def _short(key: str) -> str:
+    """The last two parts of a dotted key, which is what tells it from the others."""
+    return ".".join(key.split(".")[-2:])
 
 
 def _cell(value: Any) -> str:
@@ -185,7 +193,7 @@ def _provenance(plan: Mapping[str, Any], folder: Path) -> list[Block]:
     ]
     again = shlex.join(["ember", "sweep", path, *overrides, "--out", str(folder)])
     return [
-        Table(["", "value"], rows),
+        Table((), rows),
         Text("The same command goes on where the sweep stopped, and repeats nothing that is done:"),
         Code(again),
         *config_blocks(str(plan.get("config_text", "")), plan.get("resolved", {}), path),

@@ -150,7 +150,7 @@ def _provenance(result: Mapping[str, Any], started: Mapping[str, Any], folder: P
     total = sum(taken for _, taken in stages) or 1.0
     again = folder.with_name(f"{folder.name}-again")
     return [
-        Table(["", "value"], rows),
+        Table((), rows),
         Table(
             ["stage", "time"],
             [[stage, seconds(taken)] for stage, taken in stages],

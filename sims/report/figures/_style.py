@@ -10,6 +10,7 @@ from typing import Any, ParamSpec
 import matplotlib
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.backend_bases import RendererBase
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
@@ -32,6 +33,7 @@ _RC: Any = {
     "font.family": ["DejaVu Sans"],
     "font.size": 8.0,
     "text.usetex": False,
+    "text.parse_math": False,  # a `$` in a name is a `$`
     "text.color": INK,
     "figure.facecolor": "white",
     "savefig.facecolor": "white",
@@ -74,6 +76,12 @@ P = ParamSpec("P")
 
 class Picture(Figure):
     """A matplotlib figure that needs no window system and shows itself in a notebook."""
+
+    # Ticks are made when they are first drawn, so the style has to hold then as well.
+    def draw(self, renderer: RendererBase) -> None:
+        """Draw in Ember's style, whatever the caller's settings are."""
+        with matplotlib.rc_context(_RC):
+            super().draw(renderer)
 
     def _repr_png_(self) -> bytes:
         return png(self)

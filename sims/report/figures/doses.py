@@ -85,10 +85,10 @@ def dose_response(
         raise ValueError("a dose-response picture needs a measure that changes, found none")
     dose_key = dose_of(table, keys)
     others = [key for key in keys if key != dose_key]
-    columns = min(COLUMNS, len(shown))
+    columns = 2 if len(shown) == 4 else min(COLUMNS, len(shown))
     rows = -(-len(shown) // columns)
-    figure = picture(1.55 * rows + 0.45, width=WIDTH)
-    grid = figure.subplots(rows, columns, squeeze=False)
+    figure = picture(1.6 * rows + 0.45, width=WIDTH)
+    grid = figure.subplots(rows, columns, squeeze=False, gridspec_kw={"hspace": 0.08})
     for axis in grid.flat[len(shown) :]:
         axis.set_axis_off()
     ticks = _categories(table[dose_key])
@@ -114,12 +114,26 @@ def dose_of(table: Table, keys: Sequence[str]) -> str:
 
 
 def responding(table: Table, keys: Iterable[str]) -> list[str]:
-    """The measures that are not the same in every run, without counts that repeat a rate."""
+    """The measures that what was varied changes, without counts that repeat a rate.
+
+    What differs between seeds alone does not count, unless nothing but the seed was varied.
+    """
+    keys = list(keys)
     skip = {*keys, "seed", "id", "status"}
     names = [name for name in table if name not in skip and _numeric(table[name])]
     rates = {name.removeprefix("rate_hz.") for name in names if name.startswith("rate_hz.")}
     names = [n for n in names if not n.startswith("spikes.") or n[len("spikes.") :] not in rates]
-    return [name for name in names if np.ptp(_present(table[name])) > 0]
+    return [name for name in names if _responds(table, name, "seed" in keys)]
+
+
+def _responds(table: Table, measure: str, across_seeds: bool) -> bool:
+    """Whether a measure differs between runs of one seed, or between seeds where these vary."""
+    seeds = [0] * len(table[measure]) if across_seeds else list(table.get("seed", ()))
+    groups: dict[Any, set[float]] = {}
+    for seed, value in zip(seeds or [0] * len(table[measure]), table[measure], strict=True):
+        if not _missing(value):
+            groups.setdefault(seed, set()).add(float(value))
+    return any(len(values) > 1 for values in groups.values())
 
 
 def series_of(
@@ -209,10 +223,6 @@ def _doses(values: Sequence[Any]) -> Array:
 
 def _categories(values: Sequence[Any]) -> list[str]:
     return [] if _numeric(values) else list(dict.fromkeys(str(value) for value in values))
-
-
-def _present(values: Sequence[Any]) -> Array:
-    return np.array([float(v) for v in values if not _missing(v)])
 
 
 def _numeric(values: Sequence[Any]) -> bool:

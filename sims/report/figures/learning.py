@@ -12,6 +12,7 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 from sims.report.figures._data import words
 from sims.report.figures._style import (
     EMBER,
+    FAINT,
     INK,
     MUTED,
     PALETTE,
@@ -63,7 +64,7 @@ def learning_curves(result: Result) -> Picture:
     halted.set_ylim(bottom=0.0)
     for axis, title, detail in (
         (loss, "loss", "held out"),
-        (accuracy, "accuracy", "solid: held out; dotted: training"),
+        (accuracy, "accuracy", "dotted: training"),
         (halted, "steps thought", "mean, training"),
     ):
         heading(axis, title, detail)
@@ -133,7 +134,8 @@ def _draw_matrix(axis: Axes, counts: np.ndarray, classes: list[str]) -> None:
                     ha="right" if slanted else "center", rotation_mode="anchor")  # fmt: skip
     axis.set_yticks(range(n), classes)
     axis.tick_params(length=0)
-    axis.spines[:].set_visible(False)
+    axis.spines[:].set_visible(True)
+    axis.spines[:].set_color(FAINT)
     axis.set_xlabel("what the model answered")
     if n <= TEXT_UP_TO:
         for (row, column), value in np.ndenumerate(counts):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from matplotlib.axes import Axes
 
 from neuro.recording import Recording, Trace
@@ -16,18 +18,24 @@ SHOWN = 4  # cells a panel; more cannot be followed by eye
 
 
 @styled
-def traces(run: Run | Recording) -> Picture:
+def traces(run: Run | Recording, keys: Sequence[str] | None = None) -> Picture:
     """Each recorded variable, one panel each, with its first four cells.
+
+    Args:
+        run: A run, or a bare recording.
+        keys: Which traces (`population.variable`), in which order; all if None.
 
     Raises:
         ValueError: if the run recorded no traces.
+        KeyError: if one that is asked for was not recorded.
     """
     recording = recording_of(run)
     if not recording.traces:
         raise ValueError("a picture of traces needs a run that recorded some, found none")
-    figure, axes = stack([1.0] * len(recording.traces), duration_ms=recording.duration_ms)
-    for axis, trace in zip(axes, recording.traces.values(), strict=True):
-        draw_trace(axis, trace, recording.duration_ms)
+    shown = list(recording.traces if keys is None else keys)
+    figure, axes = stack([1.0] * len(shown), duration_ms=recording.duration_ms)
+    for axis, key in zip(axes, shown, strict=True):
+        draw_trace(axis, recording.traces[key], recording.duration_ms)
     return figure
 
 
