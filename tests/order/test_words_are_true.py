@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from sims.assembly.experiment import build_experiment
 from sims.config import load
 
 ROOT = Path(__file__).parents[2]
@@ -120,3 +121,35 @@ def test_every_path_in_a_link_is_there() -> None:
             if not generated and "://" not in target and not (page.parent / target).exists():
                 broken.append(f"{page.name}: {target}")
     assert not broken
+
+
+def test_the_python_in_the_documentation_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Page after page, as a reader would, with what the pages before have written."""
+    monkeypatch.chdir(tmp_path)
+    pages = [ROOT / "docs/howto/run.md", ROOT / "docs/run-files.md", ROOT / "docs/howto/export.md"]
+    ran = 0
+    for page in pages:
+        for block in blocks(page, "python"):
+            exec(compile(block, str(page), "exec"), {})
+            ran += 1
+    assert ran >= 4
+    assert [path.name for path in (tmp_path / "runs").iterdir()] == ["startle.h5"]
+
+
+def test_every_override_that_is_recommended_is_accepted() -> None:
+    """But for those that name a file only the reader has."""
+    checked = 0
+    for where, line in typed_commands():
+        words = shlex.split(line)[1:]
+        if words[0] not in {"run", "sweep", "train", "check"} or len(words) < 2:
+            continue
+        overrides = [word for word in words[2:] if "=" in word and not word.startswith("--")]
+        if re.fullmatch(r"[a-z_]+", words[1]) and overrides and "/path/to" not in line:
+            loaded = load(words[1], overrides)
+            if loaded.kind == "run":
+                build_experiment(loaded)
+            checked += 1
+            assert loaded.overrides == tuple(overrides), where
+    assert checked >= 3
