@@ -20,6 +20,7 @@ from sims.result import Run
 __all__ = ["config_blocks", "run_page", "seconds"]
 
 PANELS = 12
+STAGES = ("encode", "build", "compile", "simulate")
 
 
 def run_page(run: Run, path: Path) -> Page:
@@ -203,7 +204,7 @@ def _provenance(run: Run, path: Path) -> list[Block]:
     blocks: list[Block] = [Table((), rows)]
     total = sum(recording.timings.values())
     if total > 0:
-        stages = list(recording.timings.items())
+        stages = sorted(recording.timings.items(), key=lambda stage: _place(stage[0]))
         blocks.append(Table(
             ["stage", "time"],
             [[stage, seconds(taken)] for stage, taken in stages],
@@ -214,6 +215,11 @@ def _provenance(run: Run, path: Path) -> list[Block]:
     again = path.with_name(f"{path.stem}-again{path.suffix}")
     blocks.append(Code(shlex.join(["ember", "run", str(path), "--out", str(again)])))
     return [*blocks, *config_blocks(about.config_text, about.resolved, about.config_path)]
+
+
+def _place(stage: str) -> int:
+    """Where a stage comes in a run; a file keeps them by name."""
+    return STAGES.index(stage) if stage in STAGES else len(STAGES)
 
 
 def _slug(name: str) -> str:

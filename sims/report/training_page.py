@@ -89,7 +89,7 @@ def _accuracy(result: Mapping[str, Any]) -> list[Block]:
         Text(
             f"Of the held-out items, {found['phase_only']} were right only with timing and "
             f"{found['counts_only']} only with counts alone (exact McNemar test: "
-            f"p = {_p_value(found['p'])})."
+            f"{_p_value(found['p'])})."
         ),
     ]
 
@@ -132,7 +132,7 @@ def _provenance(result: Mapping[str, Any], started: Mapping[str, Any], folder: P
     about, data = started["about"], result["data"]
     overrides = [str(text) for text in about["overrides"]]
     items = ", ".join(
-        f"{data['items'][name]:,} of {data['speakers'][name]:,} speakers to {verb}"
+        f"{data['items'][name]:,} items of {data['speakers'][name]:,} speakers to {verb}"
         for name, verb in (("train", "train on"), ("test", "test on"), ("extra", "test on besides"))
         if data["items"][name]
     )
@@ -181,7 +181,7 @@ def _share(found: Mapping[str, Any]) -> str:
 
 
 def _p_value(p: float) -> str:
-    return f"{p:.2g}" if p >= 1e-4 else "under 0.0001"
+    return f"p = {p:.2g}" if p >= 1e-4 else "p < 0.0001"
 
 
 def _listed(names: list[str]) -> str:

@@ -95,7 +95,8 @@ def dose_response(
     for axis, measure in zip(grid.flat, shown, strict=False):
         series = series_of(table, dose_key, others, measure, units)
         _draw(axis, measure, series, ticks)
-    figure.supxlabel(labelled(dose_key, units[dose_key]), fontsize=7.5)
+    together = f"; every {' and '.join(others)} together" if others and len(series) == 1 else ""
+    figure.supxlabel(labelled(dose_key, units[dose_key]) + together, fontsize=7.5)
     if len(series) > 1:
         title = ", ".join(labelled(key, units[key]) for key in others)
         handles, labels = grid.flat[0].get_legend_handles_labels()
