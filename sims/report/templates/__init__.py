@@ -1,0 +1,1 @@
+"""The page and its style, as data that travel with the package."""
