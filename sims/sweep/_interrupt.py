@@ -1,14 +1,14 @@
-"""SIGTERM, which a batch system sends at the end of the wall time, ends a sweep as Ctrl-C does."""
+"""Ctrl-C, and SIGTERM, which batch systems send at the end of the wall time, end a sweep alike."""
 
 from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-__all__ = ["exit_status", "terminable"]
+__all__ = ["deferred", "exit_status", "terminable"]
 
 
 class _Terminated(KeyboardInterrupt):
@@ -38,3 +38,33 @@ def terminable() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
+def deferred() -> Iterator[Callable[[], None]]:
+    """Within the block a first signal waits until the yielded function is called.
+
+    An exception that breaks into Dask at any line can leave one of its locks held, and closing
+    the cluster then waits for ever. A second signal does break in.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield lambda: None
+        return
+    asked: list[type[KeyboardInterrupt]] = []
+
+    def remember(number: int, frame: FrameType | None) -> None:
+        kind = _Terminated if number == signal.SIGTERM else KeyboardInterrupt
+        if asked:
+            raise kind
+        asked.append(kind)
+
+    def check() -> None:
+        if asked:
+            raise asked[0]
+
+    before = {number: signal.signal(number, remember) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield check
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -28,6 +28,7 @@ def execute(
     retries: int,
     stop_on_error: bool,
     ended: Callable[[Outcome], None],
+    check: Callable[[], None] = lambda: None,
 ) -> None:
     """Run every job; an accident is retried, a point that cannot be run is a counted failure.
 
@@ -35,6 +36,7 @@ def execute(
         retries: How often a job that failed by accident is run again.
         stop_on_error: Return at the first failure; jobs that run then are given up.
         ended: Called with the last outcome of each job.
+        check: Called between outcomes; what it raises ends the sweep.
 
     Raises:
         SimulationError: if the cluster is lost.
@@ -49,6 +51,7 @@ def execute(
             running[job.id], starts[job.id] = job, ledger.starts(job.id)
             pool.submit(job)
         outcome = pool.wait(_TICK_S)
+        check()
         if outcome is None:
             continue
         job = running.pop(outcome.id)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import importlib.util
 import os
 from collections.abc import Collection
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from neuro.errors import ConfigError, EmberError
 from sims.store.atomic import write_bytes
-from sims.sweep._interrupt import exit_status, terminable
+from sims.sweep._interrupt import deferred, exit_status, terminable
 from sims.sweep._lock import locked
 from sims.sweep._telling import Teller, conclude, how_far, say, telling
 from sims.sweep.check import check_sweep, plan_of
@@ -85,7 +85,8 @@ def run_sweep(
                     with telling(
                         console, plan, ledger, done=len(before.done), alone=workers == 0
                     ) as teller:
-                        _run(plan, todo, pool, ledger, on_error == "stop", teller)
+                        stop = on_error == "stop"
+                        _run(plan, todo, pool, ledger, stop, teller, alone=workers == 0)
                 counts = _note(ledger, plan, loaded)
                 table = make_table(plan, ledger)
                 write_table(table, plan, ledger)
@@ -151,21 +152,30 @@ def _run(
     ledger: Ledger,
     stop_on_error: bool,
     teller: Teller,
+    *,
+    alone: bool,
 ) -> None:
     with opened as pool:
         teller.stage(f"sweep {plan.name}")
         try:
-            execute(
-                [_job(plan, point, ledger) for point in points],
-                pool,
-                ledger,
-                retries=plan.section.retries,
-                stop_on_error=stop_on_error,
-                ended=teller.ended,
-            )
+            # In this process a point is interrupted at once; on Dask, between outcomes.
+            with nullcontext(_nothing) if alone else deferred() as check:
+                execute(
+                    [_job(plan, point, ledger) for point in points],
+                    pool,
+                    ledger,
+                    retries=plan.section.retries,
+                    stop_on_error=stop_on_error,
+                    ended=teller.ended,
+                    check=check,
+                )
         except KeyboardInterrupt:
             teller.stage("stopping the workers")  # they get a few seconds
             raise
+
+
+def _nothing() -> None:
+    """No signal waits."""
 
 
 def _job(plan: Plan, point: Point, ledger: Ledger) -> Job:
