@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -46,6 +47,17 @@ class TokenLayout:
     def size(self) -> int:
         """Numbers a token."""
         return len(self.names)
+
+    @property
+    def loudness(self) -> Tensor:
+        """`(size,)` weights of columns of unit variance, mean square 1.
+
+        They make the three groups (counts, phases, course of the rhythm) equally loud, however
+        many columns each has.
+        """
+        groups = (self.n_channels, self.n_channels * self.phase_parts, len(CYCLE_FEATURES))
+        weights = [math.sqrt(self.size / (len(groups) * n)) for n in groups]
+        return torch.repeat_interleave(torch.tensor(weights), torch.tensor(groups))
 
     @property
     def timed(self) -> Tensor:

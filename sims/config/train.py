@@ -24,9 +24,9 @@ Factor: TypeAlias = Annotated[float, Field(ge=0, le=100)]
 class NerveSpec(StrictModel):
     """The auditory nerve that hears the sounds."""
 
-    n_channels: Annotated[int, Field(ge=2)] = 16
+    n_channels: Annotated[int, Field(ge=2)] = 12
     """Places along the cochlea, evenly spaced in ERBs."""
-    fibres_per_channel: Positive = 12
+    fibres_per_channel: Positive = 16
     """Fibres at each place."""
     low: Frequency = Hz(125)
     """Lowest characteristic frequency."""
@@ -41,9 +41,9 @@ class VoicesData(StrictModel):
 
     source: Literal["voices"] = "voices"
     """The embedded synthesiser; needs nothing installed."""
-    speakers: Positive = 60
+    speakers: Positive = 80
     """Speakers to train on."""
-    held_out: Positive = 30
+    held_out: Positive = 40
     """Other speakers, to test on."""
     takes: Positive = 1
     """Utterances of each speaker in each state."""
@@ -70,7 +70,7 @@ class DigitsData(StrictModel):
     """Speeds of each voice, in words a minute."""
     recordings: str | None = None
     """Folder with recorded digits `0.wav` to `9.wav`, an extra test; `null` for none."""
-    duration: Timespan = ms(600)
+    duration: Timespan = ms(700)
     """What of a digit is heard, from its onset; a shorter one is followed by silence."""
     level: Level = dB(65)
     """RMS of every digit."""
@@ -124,7 +124,7 @@ DataSpec: TypeAlias = Annotated[
 class FeaturesSpec(StrictModel):
     """How spikes become tokens."""
 
-    bin: Timespan = ms(25)
+    bin: Timespan = ms(50)
     """Time covered by a token; `duration` must be a whole number of them."""
     phase_parts: Annotated[int, Field(ge=2, le=32)] = 4
     """Parts of the cycle in which spikes are told apart."""
@@ -139,7 +139,7 @@ class ReasonerSpec(StrictModel):
 
     hidden: Positive = 32
     """Width of a token inside; a multiple of `heads`."""
-    heads: Positive = 4
+    heads: Positive = 2
     """Attention heads."""
     layers: Positive = 2
     """Blocks of the one network."""
@@ -164,18 +164,20 @@ class ReasonerSpec(StrictModel):
 class TrainingSpec(StrictModel):
     """How the reasoner is trained; the same for the model with timing and the one without."""
 
-    steps: Positive = 200
+    steps: Positive = 160
     """Steps of the optimizer, each on one supervision step of a batch."""
     batch: Positive = 32
     """Items thought about at a time."""
-    learning_rate: AboveZero = 1e-3
+    learning_rate: AboveZero = 2e-3
     """Constant after the warm-up."""
     warm_up: Annotated[int, Field(ge=0)] = 20
     """Steps over which the learning rate rises."""
-    weight_decay: NotNegative = 0.1
+    weight_decay: NotNegative = 1.0
     """Of AdamW, on every parameter."""
     clip: AboveZero = 1.0
     """Largest norm of the gradient."""
+    noise: NotNegative = 0.0
+    """Noise on the inputs in training, in units of their root mean square; against overfitting."""
     ema: Annotated[float, Field(ge=0, lt=1)] = 0.98
     """Decay of the running average of the weights, which is what is evaluated."""
     evaluate_every: Positive = 20

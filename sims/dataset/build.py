@@ -47,7 +47,7 @@ __all__ = ["Stopped", "dataset_file", "hear", "identity", "material", "spike_dat
 _AT_ONCE = 16  # items between two looks at whether to stop
 
 
-class Stopped(Exception):  # noqa: N818  # not an error: the user asked
+class Stopped(Exception):  # not an error: the user asked
     """The user asked to stop; the text says how far it came. What is finished is kept."""
 
 

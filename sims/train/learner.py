@@ -35,6 +35,7 @@ class Settings:
         max_steps: Supervision steps an item may take in training, the halting budget.
         warm_up: Steps over which the learning rate rises from 0; constant after.
         clip: Largest norm of the gradient.
+        noise: Standard deviation of noise on every input, anew at each step.
     """
 
     steps: int
@@ -45,6 +46,7 @@ class Settings:
     warm_up: int
     ema: float
     clip: float
+    noise: float
     seed: int
 
     @classmethod
@@ -53,7 +55,8 @@ class Settings:
         return cls(
             steps=spec.steps, batch=spec.batch, max_steps=max_steps,
             learning_rate=spec.learning_rate, weight_decay=spec.weight_decay,
-            warm_up=spec.warm_up, ema=spec.ema, clip=spec.clip, seed=seed,
+            warm_up=spec.warm_up, ema=spec.ema, clip=spec.clip,
+            noise=spec.noise, seed=seed,
         )  # fmt: skip
 
 
@@ -102,7 +105,7 @@ class Learner:
         labels = self.labels[slots.items]
 
         self.model.train()
-        thought = self.model(self.inputs[slots.items], slots.carry)
+        thought = self.model(self._noisy(self.inputs[slots.items]), slots.carry)
         loss = supervision_loss(thought, labels)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
@@ -123,6 +126,13 @@ class Learner:
         )
         self.recent.append(report)
         return report
+
+    def _noisy(self, inputs: Tensor) -> Tensor:
+        if self.settings.noise == 0:
+            return inputs
+        stream = int(generator(self.settings.seed, "noise", self.step).integers(2**62))
+        drawn = torch.randn(inputs.shape, generator=torch.Generator().manual_seed(stream))
+        return inputs + self.settings.noise * drawn
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """All that `restore` needs: tensors by name, and JSON-ready numbers."""

@@ -91,7 +91,7 @@ def save_model(path: Path, trained: TrainedModel, **about: Any) -> None:
     """Write the model, with JSON-ready `about` beside what is needed to read it."""
     tensors = {
         **prefixed("model", trained.model.state_dict()),
-        **prefixed("scale", {"mean": trained.scale.mean, "deviation": trained.scale.deviation}),
+        **prefixed("scale", {"mean": trained.scale.mean, "gain": trained.scale.gain}),
     }
     header = {
         "layout": asdict(trained.layout),
@@ -119,7 +119,7 @@ def load_model(path: str | Path) -> TrainedModel:
             spec, layout, n_tokens=header["n_tokens"], n_classes=len(classes), seed=0
         )
         model.load_state_dict(under("model", tensors))
-        scale = Scale(tensors["scale.mean"], tensors["scale.deviation"])
+        scale = Scale(tensors["scale.mean"], tensors["scale.gain"])
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         reason = " ".join(str(error).split())
         raise StoreError(f"`{path}` must be a model of Ember, found: {reason}") from None

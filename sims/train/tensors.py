@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from bridges.features.surrogate import untimed
@@ -73,30 +74,40 @@ def untimed_tokens(
 
 @dataclass(frozen=True, eq=False)
 class Scale:
-    """Mean and standard deviation of each token column; a constant column is only centred."""
+    """Brings token columns to mean 0 and to the loudness that their layout gives them.
+
+    Attributes:
+        mean, gain: `(size,)` each.
+    """
 
     mean: Tensor
-    deviation: Tensor
+    gain: Tensor
 
     @classmethod
-    def of(cls, inputs: Tensor, items: np.ndarray) -> Scale:
-        """The scale of the given items, over items and bins."""
-        flat = inputs[torch.from_numpy(items)].flatten(0, 1).double()
+    def of(cls, made: Tensor, items: NDArray[np.int64], layout: TokenLayout) -> Scale:
+        """The scale of the given items, over items and bins; a constant column stays silent."""
+        flat = made[torch.from_numpy(items)].flatten(0, 1).double()
         deviation = flat.std(dim=0)
-        deviation = torch.where(deviation > 1e-6, deviation, torch.ones_like(deviation))
-        return cls(flat.mean(dim=0).float(), deviation.float())
+        gain = torch.where(
+            deviation > 1e-6, layout.loudness / deviation, torch.zeros_like(deviation)
+        )
+        return cls(flat.mean(dim=0).float(), gain.float())
 
-    def __call__(self, inputs: Tensor) -> Tensor:
-        """The inputs with mean 0 and deviation 1, on the items the scale was made of."""
-        return (inputs - self.mean) / self.deviation
+    def __call__(self, made: Tensor) -> Tensor:
+        """The tokens as inputs of a model."""
+        return (made - self.mean) * self.gain
 
 
-def blanked(scaled: Tensor, layout: TokenLayout) -> Tensor:
+def blanked(inputs: Tensor, layout: TokenLayout) -> Tensor:
     """The inputs of the model on counts: every column that needs timing is at its mean, 0.
 
-    The shape stays, so the model has the same parameters and starts from the same weights.
+    The shape stays, so the model has the same parameters and starts from the same weights; the
+    counts are as loud as all groups together were.
     """
-    return scaled.masked_fill(layout.timed, 0.0)
+    louder = torch.linalg.vector_norm(layout.loudness) / torch.linalg.vector_norm(
+        layout.loudness[~layout.timed]
+    )
+    return inputs.masked_fill(layout.timed, 0.0) * louder
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,5 +147,5 @@ class Seen:
             data, layout, made,
             untimed=untimed_tokens(data, data.where("test"), layout, seed=seed),
             labels=torch.from_numpy(data.labels),
-            scale=Scale.of(made, data.where("train")),
+            scale=Scale.of(made, data.where("train"), layout),
         )  # fmt: skip
