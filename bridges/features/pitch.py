@@ -117,7 +117,7 @@ def cycle_features(found: Rhythm, spikes: Spikes, *, bin_ms: float) -> Tensor:
             (middles_ms, np.log(np.maximum(strength, 1e-3))),
             (found.marks_ms[1:-1], swing),
         )):  # fmt: skip
-            columns[:, column] = _local_means(when_ms, values, centres_ms, bin_ms)
+            columns[:, column] = _local_means(when_ms, values, np.asarray(centres_ms), bin_ms)
     return torch.from_numpy(columns).to(torch.float32)
 
 

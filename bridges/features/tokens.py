@@ -36,10 +36,10 @@ class TokenLayout:
     @property
     def names(self) -> tuple[str, ...]:
         """The name of each column: `count_3`, `phase_3_0`, `jitter` …"""
-        channels = range(self.n_channels)
+        channels, parts = range(self.n_channels), range(self.phase_parts)
         return (
             *(f"count_{channel}" for channel in channels),
-            *(f"phase_{channel}_{part}" for channel in channels for part in range(self.phase_parts)),
+            *(f"phase_{channel}_{part}" for channel in channels for part in parts),
             *CYCLE_FEATURES,
         )
 

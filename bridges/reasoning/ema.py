@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
+from typing import Generic, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -12,8 +13,10 @@ from neuro.errors import ConfigError
 
 __all__ = ["EMA"]
 
+M = TypeVar("M", bound=nn.Module)
 
-class EMA:
+
+class EMA(Generic[M]):
     """Exponential moving average of a module's whole state, buffers included.
 
         average <- decay * average + (1 - decay) * value
@@ -27,7 +30,7 @@ class EMA:
         updates: How often it was updated.
     """
 
-    def __init__(self, model: nn.Module, *, decay: float = 0.99) -> None:
+    def __init__(self, model: M, *, decay: float = 0.99) -> None:
         if not 0 <= decay < 1:
             raise ConfigError(f"an average's decay must lie in 0..1 (1 excluded), found {decay}")
         self.decay = decay
@@ -35,7 +38,7 @@ class EMA:
         self.model = copy.deepcopy(model).requires_grad_(False).eval()
 
     @torch.no_grad()
-    def update(self, model: nn.Module) -> None:
+    def update(self, model: M) -> None:
         """Move the average toward the state of `model`, which it was made from."""
         decay = min(self.decay, (1 + self.updates) / (10 + self.updates))
         average = self.model.state_dict()

@@ -115,18 +115,16 @@ def answer(
 
 def _answer_batch(model: TRM, inputs: Tensor, budget: int, early: bool) -> Answers:
     n = inputs.shape[0]
-    carry = model.start(n)
-    steps = torch.zeros(n, dtype=torch.int64)
+    carry, logits, halt = model(inputs, model.start(n))
+    steps = torch.ones(n, dtype=torch.int64)
     going = torch.ones(n, dtype=torch.bool)
-    logits = halt = None
-    for _ in range(budget):
-        carry, new_logits, new_halt = model(inputs, carry)
-        first = logits is None or halt is None
-        logits = new_logits if first else torch.where(going[:, None], new_logits, logits)
-        halt = new_halt if first else torch.where(going, new_halt, halt)
-        steps += going
+    for _ in range(budget - 1):
         if early:
-            going = going & (new_halt <= 0)
+            going = going & (halt <= 0)
             if not going.any():
                 break
+        carry, new_logits, new_halt = model(inputs, carry)
+        logits = torch.where(going[:, None], new_logits, logits)
+        halt = torch.where(going, new_halt, halt)
+        steps += going
     return Answers(logits, halt, steps)

@@ -1,7 +1,7 @@
 """Labelled sounds as spike data sets, built once and kept.
 
-    labelled        what a source offers: sounds with a label, a speaker and a split
-    voices, digits  the sources: the embedded synthesiser; espeak-ng and recordings
-    build           from sounds to spikes, item by item, resumable
-    spike_dataset   the file: ragged HDF5 in the layout of the Spiking Heidelberg Digits
+- `labelled`: what a source offers: sounds with a label, a speaker and a split
+- `voices`, `digits`: the sources: the embedded synthesiser; `espeak` and recordings
+- `build`: from sounds to spikes, item by item, resumable
+- `spike_dataset`: the file: ragged HDF5 in the layout of the Spiking Heidelberg Digits
 """

@@ -130,7 +130,9 @@ def spike_dataset(
     return read_spike_dataset(file), file
 
 
-def hear(sound: Sound, nerve: NerveSpec, *, duration_ms: float, level_db: float, seed: int) -> Nerve:
+def hear(
+    sound: Sound, nerve: NerveSpec, *, duration_ms: float, level_db: float, seed: int
+) -> Nerve:
     """The nerve's answer to a sound that is cut, or followed by silence, to fill the window.
 
     Raises:

@@ -1,12 +1,11 @@
 """Training a reasoner on spikes, with the same reasoner on spike counts beside it.
 
-    session     one training from beginning to end
-    folder      its files, and whose they are
-    learner     a model in training; `arm` its loop; `sampler` the order of items
-    checkpoint  all of a training's state in one file; `interrupt` ctrl-C between two steps
-    tensors     spike data sets as scaled tokens
-    results     what was found: the schema of result.json; `statistics` its intervals
-    model_file  finished models: `load_model`
+- `session`: one training from beginning to end; `folder`: its files, and whose they are
+- `learner`: a model in training; `arm`: its loop; `sampler`: the order of items
+- `checkpoint`: all of a training's state in one file; `interrupt`: ctrl-C between two steps
+- `tensors`: spike data sets as scaled tokens
+- `results`: what was found, the schema of `result.json`; `statistics`: its intervals
+- `model_file`: finished models, `load_model`
 """
 
 from __future__ import annotations

@@ -18,11 +18,11 @@ _FORMAT = "ember-training"
 class TrainingFolder:
     """Files of one training under `path`.
 
-        training.json            the config, its hash, versions: whose folder this is
-        checkpoint_<arm>.safetensors   where the training of one model stands
-        log.jsonl                one line an evaluation, in order of arm and step
-        model.safetensors, model_<arm>.safetensors   averaged weights of finished models
-        result.json              the outcome; its presence says that all is finished
+    - `training.json`: the config, its hash, versions: whose folder this is
+    - `checkpoint_<arm>.safetensors`: where the training of one model stands
+    - `log.jsonl`: one line an evaluation, in order of arm and step
+    - `model.safetensors`, `model_<arm>.safetensors`: averaged weights of finished models
+    - `result.json`: the outcome; its presence says that all is finished
     """
 
     def __init__(self, path: Path) -> None:

@@ -115,9 +115,7 @@ def load_model(path: str | Path) -> TrainedModel:
         spec = ReasonerSpec.model_validate(header["reasoner"])
         layout = TokenLayout(**header["layout"])
         classes = tuple(header["classes"])
-        model = new_model(
-            spec, layout, n_tokens=header["n_tokens"], n_classes=len(classes), seed=0
-        )
+        model = new_model(spec, layout, n_tokens=header["n_tokens"], n_classes=len(classes), seed=0)
         model.load_state_dict(under("model", tensors))
         scale = Scale(tensors["scale.mean"], tensors["scale.gain"])
     except (KeyError, TypeError, ValueError, RuntimeError) as error:

@@ -70,7 +70,9 @@ def conclude(
     data, max_steps = seen.data, config.reasoner.budget
     budget, n_classes = halting_budget(max_steps, factor), len(data.classes)
     splits = {split: data.where(split) for split in SPLITS if data.where(split).size}
-    sets = {split: (seen.tokens[items], seen.labels[items]) for split, items in splits.items()}
+    sets: dict[str, tuple[Tensor, Tensor]] = {
+        split: (seen.tokens[items], seen.labels[items]) for split, items in splits.items()
+    }
     sets["untimed"] = (seen.untimed, sets["test"][1])
     labels = {name: values.numpy() for name, (_, values) in sets.items()}
     models: dict[str, Any] = {}
