@@ -1,0 +1,69 @@
+"""Stablemax against its definition, and what the halt head is taught."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bridges.reasoning.losses import log_stablemax, stablemax_cross_entropy, supervision_loss
+from bridges.reasoning.trm import Carry, Thought
+
+logits_lists = st.lists(st.floats(-1e6, 1e6), min_size=2, max_size=8)
+
+
+def s(x: float) -> float:
+    return x + 1 if x >= 0 else 1 / (1 - x)
+
+
+@given(logits_lists)
+def test_stablemax_is_its_definition(values: list[float]) -> None:
+    found = log_stablemax(torch.tensor(values, dtype=torch.float64)).exp()
+    total = math.fsum(s(x) for x in values)
+    for x, p in zip(values, found.tolist(), strict=True):
+        # Some ten roundings of float64, in log and exp of numbers up to log(1e12).
+        assert p == pytest.approx(s(x) / total, rel=1e-13)
+
+
+def test_stablemax_of_known_logits() -> None:
+    """s(2) = 3, s(0) = 1, s(-1) = 1/2, s(-3) = 1/4: the shares of 4.75."""
+    found = log_stablemax(torch.tensor([2.0, 0.0, -1.0, -3.0])).exp()
+    assert found.tolist() == pytest.approx([3 / 4.75, 1 / 4.75, 0.5 / 4.75, 0.25 / 4.75], rel=1e-14)
+
+
+def test_float32_logits_are_marked_in_float64() -> None:
+    loss = stablemax_cross_entropy(torch.tensor([[3.0, 0.0]]), torch.tensor([0]))
+    assert loss.dtype == torch.float64
+    assert loss.item() == pytest.approx(math.log(5 / 4), rel=1e-15)
+
+
+@given(logits_lists)
+def test_gradient_is_finite_and_pushes_the_right_way(values: list[float]) -> None:
+    logits = torch.tensor([values], dtype=torch.float64, requires_grad=True)
+    stablemax_cross_entropy(logits, torch.tensor([0])).sum().backward()
+    assert logits.grad is not None and logits.grad.isfinite().all()
+    assert logits.grad[0, 0] <= 0 and (logits.grad[0, 1:] >= 0).all()
+
+
+def test_gradient_at_zero_is_that_of_both_sides() -> None:
+    """s has slope 1 on both sides of 0, so d(-log p0)/dx0 = -(1 - p0) there."""
+    logits = torch.zeros(1, 2, dtype=torch.float64, requires_grad=True)
+    stablemax_cross_entropy(logits, torch.tensor([0])).sum().backward()
+    assert logits.grad is not None
+    assert logits.grad[0].tolist() == pytest.approx([-0.5, 0.5])
+
+
+def test_halt_head_is_taught_whether_the_answer_is_right() -> None:
+    logits = torch.tensor([[1.0, 0.0], [1.0, 0.0]], requires_grad=True)
+    halt = torch.zeros(2, requires_grad=True)
+    state = torch.zeros(2, 1, 1)
+    loss = supervision_loss(Thought(Carry(state, state), logits, halt), torch.tensor([0, 1]))
+    answers = (math.log(3 / 2) + math.log(3)) / 2
+    assert loss.item() == pytest.approx(answers + 0.5 * math.log(2), rel=1e-7)
+    loss.backward()
+    assert halt.grad is not None
+    # right: halt more; wrong: halt less; half of (sigmoid - target), averaged over two items
+    assert halt.grad.tolist() == pytest.approx([-0.125, 0.125])
