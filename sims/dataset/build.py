@@ -126,6 +126,7 @@ def spike_dataset(
             about=about,
         ))  # fmt: skip
         shutil.rmtree(parts, ignore_errors=True)
+    progress(len(sounds.sounds), len(sounds.sounds))
     # Read back in any case: seconds in the file are not bit for bit the milliseconds heard.
     return read_spike_dataset(file), file
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 from torch import Tensor
@@ -18,22 +18,26 @@ from sims.train.results import score
 __all__ = ["resume", "train_arm"]
 
 
-def resume(learner: Learner, folder: TrainingFolder, arm: str) -> None:
+def resume(learner: Learner, folder: TrainingFolder, arm: str, *, config_hash: str) -> None:
     """Bring the learner, and the log, to where the last checkpoint left them, if there is one.
 
     Raises:
-        StoreError: if the checkpoint is damaged or of another model.
+        StoreError: if the checkpoint is damaged or of another training.
     """
     file = folder.checkpoint_file(arm)
     if file.is_file():
         tensors, header = read_tensors(file, kind="checkpoint")
+        if (header.get("config_hash"), header.get("arm")) != (config_hash, arm):
+            raise StoreError(
+                f"`{file}` must be a checkpoint of this training, found one of another; "
+                "delete it to start over"
+            )
         try:
             learner.restore(tensors, header["state"])
-        except (KeyError, TypeError, ValueError, RuntimeError) as error:
-            reason = " ".join(str(error).split())
+        except (KeyError, TypeError, ValueError, RuntimeError):
             raise StoreError(
-                f"`{file}` must be a checkpoint of this training, found: {reason}; "
-                "delete it to start over"
+                f"`{file}` must be a checkpoint of this training, found tensors that do not fit "
+                "its model; delete it to start over"
             ) from None
     folder.rewind_log(arm, learner.step)
 
@@ -47,6 +51,7 @@ def train_arm(
     evaluate_every: int,
     checkpoint_every: int,
     interrupt: Interrupt,
+    about: Mapping[str, str],
     progress: Callable[[int], None] = lambda step: None,
 ) -> None:
     """Train to the last step, from wherever the learner is.
@@ -56,6 +61,7 @@ def train_arm(
 
     Args:
         held_out: Inputs and labels for the curve; nothing is chosen by them.
+        about: Kept in the checkpoint: `config_hash`, by which `resume` knows it, `git_commit`.
         progress: Called with the steps done.
 
     Raises:
@@ -72,7 +78,7 @@ def train_arm(
         if learner.step % checkpoint_every == 0 or at_end or interrupt.asked:
             tensors, state = learner.state()
             write_tensors(
-                folder.checkpoint_file(arm), tensors, {"arm": arm, "state": state},
+                folder.checkpoint_file(arm), tensors, {"arm": arm, **about, "state": state},
                 kind="checkpoint",
             )  # fmt: skip
         if interrupt.asked and not at_end:

@@ -118,9 +118,11 @@ def load_model(path: str | Path) -> TrainedModel:
         model = new_model(spec, layout, n_tokens=header["n_tokens"], n_classes=len(classes), seed=0)
         model.load_state_dict(under("model", tensors))
         scale = Scale(tensors["scale.mean"], tensors["scale.gain"])
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        reason = " ".join(str(error).split())
-        raise StoreError(f"`{path}` must be a model of Ember, found: {reason}") from None
+    except (KeyError, TypeError, ValueError, RuntimeError):
+        raise StoreError(
+            f"`{path}` must be a model of this version of Ember, found parts that do not fit "
+            "together; train it again"
+        ) from None
     return TrainedModel(
         model.requires_grad_(False).eval(), scale, layout, spec,
         header["n_tokens"], classes, header["counts_only"],

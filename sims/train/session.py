@@ -124,7 +124,8 @@ class Session:
         )  # fmt: skip
         settings = Settings.of(training, max_steps=config.reasoner.budget, seed=config.seed)
         learner = Learner(model, inputs[train], seen.labels[train], settings)
-        resume(learner, self.folder, arm)
+        config_hash = self.about["config_hash"]
+        resume(learner, self.folder, arm, config_hash=config_hash)
         with self._bar(f"training on {ARMS[arm]}", training.steps, learner.step) as show:
             train_arm(
                 learner, self.folder, arm,
@@ -132,6 +133,7 @@ class Session:
                 evaluate_every=training.evaluate_every,
                 checkpoint_every=training.checkpoint_every,
                 interrupt=interrupt,
+                about={"config_hash": config_hash, "git_commit": git_commit()},
                 progress=show,
             )  # fmt: skip
         return TrainedModel(
