@@ -5,6 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 # pip tells what it does on a terminal, and only its errors to a log.
 INSTALL = $(PIP) install $(if $(MAKE_TERMOUT),,--quiet) -c constraints.txt
+# Which tests, and how: make test TESTS="tests/order -n 0"
 TESTS ?=
 
 # The first Python on PATH that is 3.11 to 3.13 and can make a virtual environment; it is run,
@@ -23,7 +24,7 @@ demo: $(VENV)/.with-all ## Run the story: a sound and a pain to spikes, a sweep,
 	@PATH="$(abspath $(BIN)):$$PATH" sh examples/demo.sh
 
 test: $(VENV)/.with-test ## Run every test
-	$(BIN)/python -m pytest $(TESTS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(TESTS)
 
 check: $(VENV)/.with-check ## Lint, format, types and the arrows between the rooms
 	$(BIN)/ruff check .
