@@ -10,8 +10,8 @@ import pytest
 from neuro.network import Network, Normal, Projection
 from neuro.units import ms, mV, nM
 from neuro.wiring import Pairwise
-from sims.config import from_resolved, load
 from sims.assembly import Experiment, build_experiment, check_experiment
+from sims.config import from_resolved, load
 from sims.run import run_experiment
 
 

@@ -14,9 +14,9 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from neuro.errors import ConfigError
+from sims.assembly import build_experiment
 from sims.cli import app
 from sims.config import from_resolved, load
-from sims.assembly import build_experiment
 
 GOOD = """\
 # Line 1: what all others differ from.
