@@ -47,14 +47,12 @@ $(BIN)/python:
 	@"$(PYTHON)" -m venv $(VENV)
 
 # A stamp is written only after its installation has finished, so a broken one is taken up again.
-# The build tool comes from the constraints too: nothing is fetched but what they pin.
 $(VENV)/.with-all: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "Installing Ember and what it needs into $(VENV); the first time takes minutes"
-	@$(INSTALL) setuptools
-	@$(INSTALL) --no-build-isolation -e ".[all]"
+	@$(INSTALL) -e ".[all]"
 	@touch $@
 
 $(VENV)/.with-%: $(VENV)/.with-all
 	@echo "Adding what \`make $*\` needs to $(VENV)"
-	@$(INSTALL) --no-build-isolation -e ".[all,$*]"
+	@$(INSTALL) -e ".[all,$*]"
 	@touch $@
