@@ -52,11 +52,14 @@ class TokenLayout:
     def loudness(self) -> Tensor:
         """`(size,)` weights of columns of unit variance, mean square 1.
 
-        They make the three groups (counts, phases, course of the rhythm) equally loud, however
-        many columns each has.
+        They make counts as loud as timing, and within timing the phases as loud as the course of
+        the rhythm, however many columns each has.
         """
         groups = (self.n_channels, self.n_channels * self.phase_parts, len(CYCLE_FEATURES))
-        weights = [math.sqrt(self.size / (len(groups) * n)) for n in groups]
+        shares = (0.5, 0.25, 0.25)
+        weights = [
+            math.sqrt(self.size * share / n) for share, n in zip(shares, groups, strict=True)
+        ]
         return torch.repeat_interleave(torch.tensor(weights), torch.tensor(groups))
 
     @property

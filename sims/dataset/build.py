@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 import encoders
 from encoders.cochlea.gammatone import erb_spaced_hz
@@ -112,20 +111,11 @@ def spike_dataset(
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise StoreError(f"cannot write `{folder}`: {error.strerror or error}") from None
-        parts = file.with_suffix(".parts")
-        spikes, cf_hz = _hear_all(data, sounds, parts, seed, progress, stop, threads)
-        write_spike_dataset(file, SpikeDataset(
-            spikes=spikes,
-            labels=np.array([sound.label for sound in sounds.sounds], dtype=np.int64),
-            classes=sounds.classes,
-            speakers=tuple(sound.speaker for sound in sounds.sounds),
-            splits=tuple(sound.split for sound in sounds.sounds),
-            keys=tuple(sound.key for sound in sounds.sounds),
-            channels=np.repeat(np.arange(data.nerve.n_channels), data.nerve.fibres_per_channel),
-            cf_hz=cf_hz,
-            about=about,
-        ))  # fmt: skip
-        shutil.rmtree(parts, ignore_errors=True)
+        try:
+            _build(data, sounds, about, file, progress, stop, threads)
+        except StoreError:
+            if not file.is_file():  # else another process was first, and cleared our parts away
+                raise
     progress(len(sounds.sounds), len(sounds.sounds))
     # Read back in any case: seconds in the file are not bit for bit the milliseconds heard.
     return read_spike_dataset(file), file
@@ -157,6 +147,34 @@ def hear(
     )
 
 
+def _build(
+    data: VoicesData | DigitsData,
+    sounds: Material,
+    about: dict[str, Any],
+    file: Path,
+    progress: Callable[[int, int], None],
+    stop: Callable[[], bool],
+    threads: int,
+) -> None:
+    parts = file.with_suffix(".parts")
+    spikes = _hear_all(data, sounds, parts, about["seed"], progress, stop, threads)
+    nerve = data.nerve
+    cfs_hz = erb_spaced_hz(1000.0 * float(nerve.low), 1000.0 * float(nerve.high), nerve.n_channels)
+    built = SpikeDataset(
+        spikes=spikes,
+        labels=np.array([sound.label for sound in sounds.sounds], dtype=np.int64),
+        classes=sounds.classes,
+        speakers=tuple(sound.speaker for sound in sounds.sounds),
+        splits=tuple(sound.split for sound in sounds.sounds),
+        keys=tuple(sound.key for sound in sounds.sounds),
+        channels=np.repeat(np.arange(nerve.n_channels), nerve.fibres_per_channel),
+        cf_hz=np.repeat(cfs_hz, nerve.fibres_per_channel),
+        about=about,
+    )
+    write_spike_dataset(file, built)
+    shutil.rmtree(parts, ignore_errors=True)
+
+
 def _hear_all(
     data: VoicesData | DigitsData,
     sounds: Material,
@@ -165,7 +183,7 @@ def _hear_all(
     progress: Callable[[int, int], None],
     stop: Callable[[], bool],
     threads: int,
-) -> tuple[list[Spikes], NDArray[np.float64]]:
+) -> list[Spikes]:
     parts.mkdir(exist_ok=True)
 
     def heard(sound: LabelledSound) -> Nerve:
@@ -186,11 +204,7 @@ def _hear_all(
                 raise Stopped(f"{of - len(missing) + first} of {of} sounds are heard and kept")
             for done, _ in enumerate(pool.map(heard, missing[first : first + _AT_ONCE]), start=1):
                 progress(of - len(missing) + first + done, of)
-    nerve = data.nerve
-    cfs = erb_spaced_hz(1000.0 * float(nerve.low), 1000.0 * float(nerve.high), nerve.n_channels)
-    return [_kept(_part_file(parts, sound)) for sound in sounds.sounds], np.repeat(
-        cfs, nerve.fibres_per_channel
-    )
+    return [_kept(_part_file(parts, sound)) for sound in sounds.sounds]
 
 
 def _part_file(parts: Path, sound: LabelledSound) -> Path:

@@ -9,6 +9,7 @@ import numpy as np
 
 from encoders.sound import Sound, load_sound
 from neuro.errors import ConfigError
+from sims.config.loading import content_hash
 from sims.config.train import DigitsData
 from sims.dataset import espeak
 from sims.dataset.labelled import LabelledSound, Material, Split
@@ -47,7 +48,7 @@ def digits(data: DigitsData) -> Material:
     about: dict[str, object] = {"espeak-ng": version}
     if data.recordings is not None:
         files = _recordings(Path(data.recordings).expanduser())
-        about["recordings"] = {file.name: file.stat().st_size for file in files}
+        about["recordings"] = {file.name: content_hash(file) for file in files}
         for label, file in enumerate(files):
             key, recorded = f"{RECORDED}-{CLASSES[label]}", partial(_recorded, file)
             sounds.append(LabelledSound(key, label, RECORDED, "extra", recorded))

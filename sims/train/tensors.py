@@ -102,7 +102,7 @@ def blanked(inputs: Tensor, layout: TokenLayout) -> Tensor:
     """The inputs of the model on counts: every column that needs timing is at its mean, 0.
 
     The shape stays, so the model has the same parameters and starts from the same weights; the
-    counts are as loud as all groups together were.
+    counts are as loud as all columns together were.
     """
     louder = torch.linalg.vector_norm(layout.loudness) / torch.linalg.vector_norm(
         layout.loudness[~layout.timed]

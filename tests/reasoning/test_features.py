@@ -203,10 +203,11 @@ def test_silence_has_tokens_too() -> None:
     assert made.isfinite().all() and not made[:, ~LAYOUT.timed].any()
 
 
-def test_groups_of_columns_are_equally_loud() -> None:
-    power = LAYOUT.loudness.square()
-    groups = [power[:4].sum(), power[4:20].sum(), power[20:].sum()]
-    assert torch.allclose(torch.stack(groups), torch.full((3,), LAYOUT.size / 3))
+def test_counts_are_as_loud_as_timing() -> None:
+    power = LAYOUT.loudness.square() / LAYOUT.size
+    groups = torch.stack([power[:4].sum(), power[4:20].sum(), power[20:].sum()])
+    assert torch.allclose(groups, torch.tensor([0.5, 0.25, 0.25]))
+    assert torch.equal(LAYOUT.timed, torch.arange(LAYOUT.size) >= 4)
 
 
 @pytest.mark.parametrize(
