@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -114,6 +115,16 @@ def test_two_spikes_of_a_unit_in_one_step_are_refused() -> None:
         prepare(network)
 
 
+def test_spikes_before_the_run_do_not_silence_those_within_it(backend: str) -> None:
+    spikes = Spikes([-3.0, 2.0], [0, 0], n_units=3, t_start_ms=-5, t_stop_ms=10)
+    network = replace(joined(weight=pA(10)), sources=(Source("s", spikes),))
+    run = simulate(
+        network, duration_ms=10, backend=backend, record=[Record("cell", "I_syn_1", 0.1)]
+    )
+    assert run.traces["cell.I_syn_1"].data[:, 0].max() == pytest.approx(10)
+    assert list(run.spikes["s"].times_ms) == [2.0]
+
+
 def test_what_a_back_end_lacks_is_refused_by_name() -> None:
     saturating = SynapseModel(
         "saturating", "ds/dt = -s/tau : 1\nI_syn = s*I_max : amp", "I_syn", "s += w*(1 - s)",
@@ -145,8 +156,6 @@ def test_coinciding_time_constants_are_refused_with_a_way_out() -> None:
     network = joined(parameters={"tau": ms(tau)})
     with pytest.raises(SimulationError, match="method: exponential_euler"):
         simulate(network, duration_ms=10)
-    from dataclasses import replace
-
     other = replace(CELL, model=replace(LIF, method="exponential_euler"))
     run = simulate(
         replace(network, populations=(other,)), duration_ms=10, record=[Record("cell", "v")]
