@@ -245,7 +245,7 @@ def _per_edge(value: Value, n: int, where: str, seed: int) -> NDArray[np.float64
 
 
 def _source(source: Source, dt_ms: float) -> BuiltSource:
-    # A run starts at 0; a kernel walks the spikes in order and would wait for ever on an earlier one.
+    # A run starts at 0; a kernel walks spikes in order and would wait for ever on an earlier one.
     within = source.spikes.times_ms >= 0
     steps = np.rint(source.spikes.times_ms[within] / dt_ms).astype(np.int64)
     units = source.spikes.units[within]
