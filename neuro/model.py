@@ -53,10 +53,19 @@ class SynapseModel:
             its synapses of this kind; they may read the target's `v`.
         current: Name of the variable in `equations` that is added to the target's `I`; empty
             if the synapse acts through `on_pre` alone.
-        on_pre: Statement for each arriving spike; `w` is the synapse's weight.
+        on_pre: Statements for each arriving spike; `w` is the synapse's weight.
         weight: The dimension of `w`, given by a default value.
         parameters: Default of each name the text leaves open.
         source: Paper and year.
+        edges: Brian2 equations of the variables that every synapse has for itself:
+            `dx/dt = … : 1 (event-driven)` (linear, brought up to date by the spikes that touch
+            the synapse), `dx/dt = … : 1 (clock-driven)` (every step), subexpressions, and
+            `X_post = … : unit (summed)`, which sets the target's variable `X` to the sum over its
+            synapses. They may read `w` and variables of both cells, `v_pre` and `v_post`.
+        on_post: Statements for each spike of the target cell; they, and `on_pre`, may read and
+            write `w` and the variables in `edges`.
+        initial: Start value of variables in `edges`: a quantity or the name of a parameter.
+            Others start at 0.
     """
 
     name: str
@@ -66,3 +75,6 @@ class SynapseModel:
     weight: Quantity
     parameters: Mapping[str, Quantity] = field(default_factory=dict)
     source: str = ""
+    edges: str = ""
+    on_post: str = ""
+    initial: Mapping[str, Quantity | str] = field(default_factory=dict)

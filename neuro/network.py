@@ -17,7 +17,7 @@ from neuro.units import Quantity
 from neuro.wiring import Rule, Site
 
 __all__ = [
-    "Drive", "Network", "Normal", "Population", "Projection", "Record", "Source", "Uniform",
+    "Background", "Drive", "Network", "Normal", "Population", "Projection", "Record", "Source", "Uniform",
     "Value", "participants",
 ]  # fmt: skip
 
@@ -110,6 +110,23 @@ class Projection:
 
 
 @dataclass(frozen=True, eq=False)
+class Background:
+    """Independent Poisson input to each cell, as from `n` cells that fire at `rate`.
+
+    At every step each cell of `target` takes Poisson(`n * rate * dt`) arrivals of `weight`
+    through `synapse`. No input cell is simulated: a cell costs one draw a step, whatever `n`.
+    """
+
+    name: str
+    target: str
+    synapse: SynapseModel
+    rate: Quantity
+    weight: Quantity
+    n: int = 1
+    parameters: Mapping[str, Quantity] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
 class Drive:
     """A model's input over time: frame k of `values` holds from `k * dt_ms` to the next.
 
@@ -145,6 +162,7 @@ class Network:
     populations: tuple[Population, ...] = ()
     sources: tuple[Source, ...] = ()
     projections: tuple[Projection, ...] = ()
+    backgrounds: tuple[Background, ...] = ()
     drives: tuple[Drive, ...] = ()
     transmitters: tuple[Transmitter, ...] = ()
     receptors: tuple[Receptor, ...] = ()
@@ -152,7 +170,7 @@ class Network:
 
     def __post_init__(self) -> None:
         _unique("population or source", [*self.populations, *self.sources])
-        _unique("projection", self.projections)
+        _unique("projection or background", [*self.projections, *self.backgrounds])
         _unique("transmitter", self.transmitters)
         _unique("receptor", self.receptors)
         cells = {p.name for p in self.populations}
@@ -160,6 +178,8 @@ class Network:
         for projection in self.projections:
             _known(f"projection `{projection.name}`: source", projection.source, senders)
             _known(f"projection `{projection.name}`: target", projection.target, cells)
+        for background in self.backgrounds:
+            _known(f"background `{background.name}`: target", background.target, cells)
         for drive in self.drives:
             _known("drive: population", drive.population, cells)
             model = self.population(drive.population).model
@@ -175,7 +195,8 @@ class Network:
                 receptor.transmitter,
                 {t.name for t in self.transmitters},
             )
-        targets = cells | {p.name for p in self.projections} | {REASONER}
+        inputs = {p.name for p in [*self.projections, *self.backgrounds]}
+        targets = cells | inputs | {REASONER}
         for effect in self.effects:
             _known("effect: receptor", effect.receptor, {r.name for r in self.receptors})
             _known(f"effect of `{effect.receptor}`: target", effect.target, targets)
@@ -188,6 +209,9 @@ class Network:
                 _known(where, effect.parameter, {*population.model.parameters, "I_ext"})
         for projection in self.projections:
             if projection.name == effect.target:
+                _known(where, effect.parameter, {"weight", *projection.synapse.parameters})
+        for background in self.backgrounds:
+            if background.name == effect.target:
                 _known(where, effect.parameter, {"weight"})
 
     def population(self, name: str) -> Population:
@@ -210,7 +234,8 @@ def participants(network: Network) -> list[Population | Source]:
 
 
 def _unique(
-    kind: str, items: Iterable[Population | Source | Projection | Transmitter | Receptor]
+    kind: str,
+    items: Iterable[Population | Source | Projection | Background | Transmitter | Receptor],
 ) -> None:
     for name, times in Counter(item.name for item in items).items():
         if times > 1:

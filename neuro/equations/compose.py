@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from neuro.equations.syntax import Line, Statement, names_in, parse_lines, parse_statements
 from neuro.errors import EquationError, NetworkError
 from neuro.model import NeuronModel, SynapseModel
-from neuro.network import Projection
+from neuro.network import Background, Projection
 from neuro.units import CURRENT, Dimension, Quantity, pA
 
 __all__ = ["WEIGHT", "Composed", "Port", "compose", "ports_of"]
@@ -26,7 +26,7 @@ RESERVED = frozenset({"t", "dt", "i", "N", "I", "xi", "lastspike", "not_refracto
 
 @dataclass(frozen=True, eq=False)
 class Port:
-    """Where projections of one kind arrive on a population."""
+    """Where projections and backgrounds of one kind arrive on a population."""
 
     suffix: str
     synapse: SynapseModel
@@ -59,9 +59,9 @@ class Composed:
         return "\n".join(map(str, self.lines))
 
 
-def ports_of(projections: Sequence[Projection]) -> tuple[Port, ...]:
-    """Group the projections that end on one population into shared ports, in order."""
-    kinds: dict[tuple[object, ...], list[Projection]] = {}
+def ports_of(projections: Sequence[Projection | Background]) -> tuple[Port, ...]:
+    """Group the projections and backgrounds of one population into shared ports, in order."""
+    kinds: dict[tuple[object, ...], list[Projection | Background]] = {}
     for projection in projections:
         values = _parameters(projection)
         key = (id(projection.synapse), tuple(sorted((k, float(v)) for k, v in values.items())))
@@ -77,12 +77,12 @@ def ports_of(projections: Sequence[Projection]) -> tuple[Port, ...]:
     )
 
 
-def _parameters(projection: Projection) -> dict[str, Quantity]:
+def _parameters(projection: Projection | Background) -> dict[str, Quantity]:
     known = projection.synapse.parameters
     unknown = set(projection.parameters) - set(known)
     if unknown:
         raise NetworkError(
-            f"projection `{projection.name}`: synapse `{projection.synapse.name}` has no "
+            f"`{projection.name}`: synapse `{projection.synapse.name}` has no "
             f"parameter `{sorted(unknown)[0]}`, only {', '.join(known) or 'none'}"
         )
     return {**known, **projection.parameters}
