@@ -6,6 +6,7 @@ seed and the part, so it depends neither on the back end nor on the rest of the 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -13,8 +14,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from neuro.equations import Composed, Port, StepProgram, compile_step, compose, ports_of
+from neuro.equations.syntax import names_in, parse_statements
 from neuro.errors import NetworkError, SignalError, nearest
 from neuro.network import (
+    Background,
     Drive,
     Network,
     Normal,
@@ -25,10 +28,13 @@ from neuro.network import (
     Value,
     participants,
 )  # fmt: skip
-from neuro.units import Quantity
+from neuro.units import FREQUENCY, Quantity
 from neuro.wiring import Site, generator
 
-__all__ = ["Built", "BuiltPopulation", "BuiltProjection", "BuiltSource", "build", "steps_of"]
+__all__ = [
+    "Built", "BuiltBackground", "BuiltPopulation", "BuiltProjection", "BuiltSource", "build",
+    "steps_of",
+]  # fmt: skip
 
 _TOLERANCE = 1e-6
 
@@ -85,6 +91,16 @@ class BuiltProjection:
 
 
 @dataclass(frozen=True, eq=False)
+class BuiltBackground:
+    """A background on its port: each cell and step, Poisson(`arrivals`) arrivals of `weight`."""
+
+    background: Background
+    port: int
+    arrivals: float
+    weight: float
+
+
+@dataclass(frozen=True, eq=False)
 class BuiltSource:
     """A source's spikes on the time grid, sorted by step and unit."""
 
@@ -103,10 +119,15 @@ class Built:
     populations: tuple[BuiltPopulation, ...]
     projections: tuple[BuiltProjection, ...]
     sources: tuple[BuiltSource, ...]
+    backgrounds: tuple[BuiltBackground, ...] = ()
 
     def features(self) -> dict[str, set[str]]:
-        """What each population's program needs of a back end."""
-        return {p.name: set(p.program.features) for p in self.populations}
+        """What each population, with its input, needs of a back end."""
+        noisy = {b.background.target for b in self.backgrounds}
+        return {
+            p.name: {*p.program.features, *(["Poisson background"] if p.name in noisy else [])}
+            for p in self.populations
+        }
 
 
 def build(network: Network, *, seed: int, dt_ms: float, wire: bool = True) -> Built:
@@ -136,11 +157,13 @@ def build(network: Network, *, seed: int, dt_ms: float, wire: bool = True) -> Bu
         else ()
     )
     sources = tuple(_source(s, dt_ms) for s in network.sources)
-    return Built(network, seed, dt_ms, populations, projections, sources)
+    backgrounds = tuple(_background(b, ports[b.name], dt_ms) for b in network.backgrounds)
+    return Built(network, seed, dt_ms, populations, projections, sources, backgrounds)
 
 
 def _population(network: Network, population: Population, seed: int) -> BuiltPopulation:
-    incoming = [p for p in network.projections if p.target == population.name]
+    everything: list[Projection | Background] = [*network.projections, *network.backgrounds]
+    incoming = [p for p in everything if p.target == population.name]
     ports = ports_of(incoming)
     composed = compose(population.model, ports)
     program = compile_step(composed, [port.synapse.weight.dimension for port in ports])
@@ -242,6 +265,36 @@ def _projection(
 def _per_edge(value: Value, n: int, where: str, seed: int) -> NDArray[np.float64]:
     bound: ArrayLike = _bind(value, n, where, seed, "edge")
     return np.broadcast_to(np.asarray(bound, np.float64), (n,)).copy()
+
+
+def _background(background: Background, port: int, dt_ms: float) -> BuiltBackground:
+    where = f"background `{background.name}`"
+    synapse = background.synapse
+    _check_dimension(f"{where}: weight", background.weight, synapse.weight)
+    _check_dimension(f"{where}: rate", background.rate, Quantity(0, FREQUENCY))
+    if background.n < 1:
+        raise NetworkError(f"{where}: n must be at least 1, found {background.n}")
+    if not 0 <= background.rate < math.inf:
+        raise NetworkError(
+            f"{where}: rate must be finite and not negative, found {background.rate}"
+        )
+    if not math.isfinite(background.weight):
+        raise NetworkError(f"{where}: weight must be finite, found {background.weight}")
+    if synapse.edges or synapse.on_post:
+        raise NetworkError(
+            f"{where}: synapse `{synapse.name}` has variables or events of each single synapse, "
+            f"which an input without cells lacks; use a population of model `poisson` instead"
+        )
+    for statement in parse_statements(synapse.on_pre, f"synapse `{synapse.name}`: on_pre"):
+        # k arrivals at once are k times one arrival only where none depends on the one before.
+        if not statement.increment or names_in(statement.increment) - {"w", *synapse.parameters}:
+            raise NetworkError(
+                f"{where}: on_pre of synapse `{synapse.name}` must add what depends on `w` and "
+                f"its parameters alone, found `{statement.name} = {statement.expression}`; use a "
+                f"population of model `poisson` instead"
+            )
+    arrivals = background.n * float(background.rate) * dt_ms
+    return BuiltBackground(background, port, arrivals, float(background.weight))
 
 
 def _source(source: Source, dt_ms: float) -> BuiltSource:

@@ -17,8 +17,8 @@ from neuro.units import Quantity
 from neuro.wiring import Rule, Site
 
 __all__ = [
-    "Background", "Drive", "Network", "Normal", "Population", "Projection", "Record", "Source", "Uniform",
-    "Value", "participants",
+    "Background", "Drive", "Network", "Normal", "Population", "Projection", "Record", "Source",
+    "Uniform", "Value", "participants",
 ]  # fmt: skip
 
 
@@ -162,11 +162,11 @@ class Network:
     populations: tuple[Population, ...] = ()
     sources: tuple[Source, ...] = ()
     projections: tuple[Projection, ...] = ()
-    backgrounds: tuple[Background, ...] = ()
     drives: tuple[Drive, ...] = ()
     transmitters: tuple[Transmitter, ...] = ()
     receptors: tuple[Receptor, ...] = ()
     effects: tuple[Effect, ...] = ()
+    backgrounds: tuple[Background, ...] = ()
 
     def __post_init__(self) -> None:
         _unique("population or source", [*self.populations, *self.sources])

@@ -57,7 +57,7 @@ BACKENDS: dict[str, Backend] = {
     "brian": Backend(
         "brian",
         "neuro.backends.brian.engine",
-        frozenset(_COMMON | {"state-dependent on_pre"}),
+        frozenset(_COMMON | {"state-dependent on_pre", "Poisson background"}),
         {"codegen": "numpy"},
         "Brian2, the reference the others are checked against",
     ),
@@ -84,8 +84,9 @@ def check_support(built: Built, backend: Backend) -> None:
     Raises:
         BackendUnsupported: naming model, feature, and the back ends that can.
     """
+    needs = built.features()
     for population in built.populations:
-        needed = set(population.program.features)
+        needed = needs[population.name]
         if missing := needed - backend.features:
             able = [b.name for b in BACKENDS.values() if needed <= b.features]
             raise BackendUnsupported(population.composed.name, backend.name, missing, able)

@@ -80,6 +80,8 @@ class Modulators:
                 self._parts.groups[target].variables[parameter].set_value(value)
             elif target in self._parts.synapses:
                 self._parts.synapses[target].variables["factor_syn"].set_value(factor)
+            elif target in self._parts.backgrounds:
+                self._parts.backgrounds[target].set_value(factor)
 
     def courses(self) -> Courses:
         """What was sampled, one value a frame."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from neuro.build import Built, BuiltPopulation, BuiltProjection
+from neuro.build import Built, BuiltBackground, BuiltPopulation, BuiltProjection
 from neuro.equations.brian_compiler import brian_dimension, brian_unit, unit_dimension
 from neuro.equations.compose import WEIGHT
 from neuro.network import Drive
@@ -23,6 +23,7 @@ class Parts:
 
     Attributes:
         groups, sources, synapses, monitors: Brian2 objects by Ember's names.
+        backgrounds: The Brian2 variable that scales the weight of each background.
         namespace: What the equations refer to besides their variables: the drives.
     """
 
@@ -44,6 +45,7 @@ class Parts:
             if p.program.threshold
         }
         self.synapses = {p.projection.name: self._synapses(p) for p in built.projections}
+        self.backgrounds = {b.background.name: self._background(b) for b in built.backgrounds}
 
     @property
     def everything(self) -> list[Any]:
@@ -64,6 +66,12 @@ class Parts:
             call = self._drive(f"drive_{_NAME.sub('_', built.name)}_{name}", drive,
                                composed.inputs[name])  # fmt: skip
             text.append(f"{name} = {call} : {brian_unit(composed.inputs[name])}")
+        for background in self._built.backgrounds:
+            if background.background.target == built.name:
+                weight, scale = _weight_names(background)
+                dimension = background.background.synapse.weight.dimension
+                text.append(f"{weight} : {brian_unit(dimension)} (shared)")
+                text.append(f"{scale} : 1 (shared)")
         group = self._b2.NeuronGroup(
             built.n,
             "\n".join(text),
@@ -123,3 +131,24 @@ class Parts:
             synapses.connect(condition="False")
         synapses.variables["factor_syn"].set_value(1.0)
         return synapses
+
+    def _background(self, built: BuiltBackground) -> Any:
+        background = built.background
+        target = next(p for p in self._built.populations if p.name == background.target)
+        group = self.groups[background.target]
+        weight, factor = _weight_names(built)
+        dimension = background.synapse.weight.dimension
+        group.variables[weight].set_value(built.weight / coherent_factor(dimension))
+        group.variables[factor].set_value(1.0)
+        code = [f"arrivals = poisson({built.arrivals!r})"]
+        for s in target.composed.on_pre[built.port]:
+            increment = re.sub(rf"\b{WEIGHT}\b", f"({weight}*{factor})", s.increment)
+            code.append(f"{s.name} += arrivals*({increment})")
+        group.run_regularly("\n".join(code), dt=self.dt, when="synapses")
+        return group.variables[factor]
+
+
+def _weight_names(built: BuiltBackground) -> tuple[str, str]:
+    """Of a background's weight and of what scales it, as variables of its target."""
+    name = _NAME.sub("_", built.background.name)
+    return f"weight_of_{name}", f"factor_of_{name}"
