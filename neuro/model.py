@@ -19,7 +19,8 @@ class NeuronModel:
         equations: Brian2 equations. `I`, where it appears, is the total input current: the
             constant `I_ext` plus the currents of all synapses that end on the population.
         threshold, reset: Brian2 text; a model without threshold never spikes.
-        refractory: Brian2 text giving a time (usually a parameter's name), or empty.
+        refractory: Brian2 text giving a time (usually a parameter's name); or a condition such as
+            `v > V_th`, during which a cell that has spiked cannot spike again; or empty.
         parameters: Default of each name the text leaves open; its unit fixes its dimension.
         inputs: Names, with their dimension, that a `Drive` supplies over time.
         initial: Start value of state variables: a quantity or the name of a parameter.

@@ -45,7 +45,7 @@ class Backend:
         return import_module(self.module)
 
 
-_COMMON = _INTEGRATORS | {"spikes", "white noise", "random numbers"}
+_COMMON = _INTEGRATORS | {"spikes", "white noise", "random numbers", "conditional refractoriness"}
 BACKENDS: dict[str, Backend] = {
     "numba": Backend(
         "numba",

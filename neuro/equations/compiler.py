@@ -11,7 +11,7 @@ from pathlib import Path
 
 from neuro.equations.compose import WEIGHT, Composed
 from neuro.equations.program import Assignment, StepProgram
-from neuro.equations.syntax import names_in
+from neuro.equations.syntax import is_condition, names_in
 from neuro.errors import EquationError
 from neuro.units import Dimension
 
@@ -100,7 +100,7 @@ def _derive(composed: Composed, weights: list[Dimension]) -> StepProgram:
     held = {line.name for line in composed.lines if "unless refractory" in line.flags}
     if held and not (composed.refractory and composed.threshold):
         raise EquationError(
-            f"{where}: `(unless refractory)` needs a threshold and a refractory time"
+            f"{where}: `(unless refractory)` needs a threshold and a refractory time or condition"
         )
     given = {name: q.dimension for name, q in composed.parameters.items()} | dict(composed.inputs)
 
@@ -129,7 +129,10 @@ def _derive(composed: Composed, weights: list[Dimension]) -> StepProgram:
         tuple((s.name, _numbers(s.increment or s.expression, known)) for s in statements)
         for statements in composed.on_pre
     )
-    text = " ".join([composed.text, composed.threshold, *(s.expression for s in composed.reset)])
+    text = " ".join([
+        composed.text, composed.threshold, composed.refractory,
+        *(s.expression for s in composed.reset),
+    ])  # fmt: skip
     features = {f"{method} integration"} if states else set()
     if re.search(r"\bxi\w*\b", composed.text):
         features.add("white noise")
@@ -139,6 +142,8 @@ def _derive(composed: Composed, weights: list[Dimension]) -> StepProgram:
         features.add("state-dependent on_pre")
     if composed.threshold:
         features.add("spikes")
+    if composed.refractory and is_condition(composed.refractory):
+        features.add("conditional refractoriness")
     return StepProgram(
         name=composed.name,
         states=states,

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from neuro.equations import brian_compiler
 from neuro.equations.compose import WEIGHT, Composed, Port, compose
-from neuro.equations.syntax import CONSTANTS, names_in, parse_expression
+from neuro.equations.syntax import CONSTANTS, is_condition, names_in, parse_expression
 from neuro.errors import EquationError, nearest
 from neuro.model import NeuronModel, SynapseModel
 from neuro.units import CAPACITANCE, NUMBER, TIME, Dimension, Quantity, mV
@@ -85,7 +85,8 @@ def check_dimensions(
         _check_statement(name, expression, dimensions, composed, f"{where}: reset")
     if composed.refractory:
         parse_expression(composed.refractory, f"{where}: refractory")
-        _check(composed.refractory, TIME, dimensions, f"{where}: refractory")
+        wanted = NUMBER if is_condition(composed.refractory) else TIME
+        _check(composed.refractory, wanted, dimensions, f"{where}: refractory")
     for number, statements in enumerate(composed.on_pre):
         known = dict(dimensions)
         if weights is not None:

@@ -11,6 +11,8 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from neuro.equations.syntax import is_condition
+
 __all__ = ["Assignment", "StepProgram"]
 
 Assignment = tuple[str, str]
@@ -33,7 +35,9 @@ class StepProgram:
         held: States that neither the step nor a synapse changes while refractory.
         threshold: Condition for a spike, after the step; empty if it never spikes.
         reset: Assignments to states at a spike.
-        refractory: Duration after a spike, an expression in ms; empty if none.
+        refractory: Duration after a spike, an expression in ms; or a condition (`is_condition`)
+            that, read before each step, keeps a cell that has spiked refractory while it holds;
+            empty if none.
         deliveries: Per port, `(state, increment)` for each arriving weight `w`.
         method: The integrator that was used.
         features: What a back end must be able to do to run this.
@@ -84,7 +88,8 @@ class StepProgram:
             if title != "reset" and assignments is self.active and self.threshold:
                 parts.append(f"  spike if {self.threshold}")
         if self.refractory:
-            parts.append(f"  refractory for {self.refractory}")
+            lasts = "while" if is_condition(self.refractory) else "for"
+            parts.append(f"  refractory {lasts} {self.refractory}")
         for number, delivery in enumerate(self.deliveries, start=1):
             for name, increment in delivery:
                 parts.append(f"  a spike at port {number}: {name} += {increment}")

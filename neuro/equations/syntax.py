@@ -15,7 +15,7 @@ from neuro.errors import EquationError, nearest
 
 __all__ = [
     "CONSTANTS", "FUNCTIONS", "Line", "Statement", "parse_expression", "parse_lines",
-    "parse_statements", "names_in",
+    "parse_statements", "is_condition", "names_in",
 ]  # fmt: skip
 
 FUNCTIONS = frozenset({
@@ -144,6 +144,14 @@ def parse_expression(text: str, where: str) -> ast.expr:
         if isinstance(node, ast.Compare) and len(node.ops) != 1:
             raise EquationError(f"{where}: write `a < b and b < c` for `{text.strip()}`")
     return tree.body
+
+
+def is_condition(expression: str) -> bool:
+    """Whether an expression is true or false by its form, as `v > V_th` or `not (a < b)` are."""
+    tree = ast.parse(expression.strip(), mode="eval").body
+    return isinstance(tree, (ast.Compare, ast.BoolOp)) or (
+        isinstance(tree, ast.UnaryOp) and isinstance(tree.op, ast.Not)
+    )
 
 
 def parse_statements(text: str, where: str) -> tuple[Statement, ...]:
