@@ -1,15 +1,18 @@
 """Text -> checked equations -> StepProgram; Brian2 parses, checks and integrates.
 
 `syntax` closed language · `compose` neuron + synapses · `dimensions` which term is wrong ·
-`compiler` StepProgram by way of Brian2 · `hoist` what need not be computed every step
+`compiler` StepProgram by way of Brian2 · `edges` EdgeProgram, for synapses with a state ·
+`hoist` what need not be computed every step
 """
 
 from neuro.equations.compiler import cache_folder, compile_step
-from neuro.equations.compose import Composed, Port, compose, ports_of
+from neuro.equations.compose import Composed, Port, compose, has_edges, ports_of
 from neuro.equations.dimensions import check_model, check_synapse
+from neuro.equations.edge_program import EdgeProgram
+from neuro.equations.edges import compile_edge
 from neuro.equations.program import StepProgram
 
 __all__ = [
-    "Composed", "Port", "StepProgram", "cache_folder", "check_model", "check_synapse",
-    "compile_step", "compose", "ports_of",
+    "Composed", "EdgeProgram", "Port", "StepProgram", "cache_folder", "check_model",
+    "check_synapse", "compile_edge", "compile_step", "compose", "has_edges", "ports_of",
 ]  # fmt: skip

@@ -6,8 +6,10 @@ import hashlib
 import os
 import re
 import tempfile
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
+from typing import Protocol, TypeVar
 
 from neuro.equations.compose import WEIGHT, Composed
 from neuro.equations.program import Assignment, StepProgram
@@ -15,9 +17,9 @@ from neuro.equations.syntax import is_condition, names_in
 from neuro.errors import EquationError
 from neuro.units import Dimension
 
-__all__ = ["cache_folder", "compile_step"]
+__all__ = ["cache_folder", "cached", "compile_step", "numbers", "ordered"]
 
-_FORMAT = "2"  # raise when what this file derives from the same text changes
+_FORMAT = "3"  # raise when what this file derives from the same text changes
 _memory: dict[str, StepProgram] = {}
 
 
@@ -57,13 +59,28 @@ def compile_step(composed: Composed, weights: list[Dimension]) -> StepProgram:
     key = _key(composed, weights)
     if key in _memory:
         return _memory[key]
-    path = cache_folder() / f"step-{key}.json"
+    _memory[key] = cached(
+        f"step-{key}.json", StepProgram.from_json, lambda: _derive(composed, weights)
+    )
+    return _memory[key]
+
+
+class _Kept(Protocol):
+    def to_json(self) -> str: ...
+
+
+_P = TypeVar("_P", bound=_Kept)
+
+
+def cached(name: str, read: Callable[[str], _P], derive: Callable[[], _P]) -> _P:
+    """The program kept in the cache under this file name; derived, and kept, if it is not there."""
+    path = cache_folder() / name
     try:
-        program = StepProgram.from_json(path.read_text())
-    except (OSError, ValueError, TypeError):  # absent or damaged: derive it again
-        program = _derive(composed, weights)
-        _keep(path, program.to_json())
-    _memory[key] = program
+        return read(path.read_text())
+    except (OSError, ValueError, TypeError, AttributeError):
+        pass  # absent or damaged: derive it again
+    program = derive()
+    _keep(path, program.to_json())
     return program
 
 
@@ -71,6 +88,7 @@ def _key(composed: Composed, weights: list[Dimension]) -> str:
     parts = (
         _FORMAT, version("brian2"), version("sympy"), composed.name, composed.text,
         composed.threshold, composed.reset, composed.refractory, composed.method, composed.on_pre,
+        composed.summed,
         sorted((name, tuple(map(str, q.dimension))) for name, q in composed.parameters.items()),
         sorted((name, tuple(map(str, dim))) for name, dim in composed.inputs.items()),
         sorted((k, str(getattr(v, "dimension", v))) for k, v in composed.initial.items()),
@@ -116,17 +134,13 @@ def _derive(composed: Composed, weights: list[Dimension]) -> StepProgram:
                 resting, _ = brian_compiler.step_code(moving, fixed, method, where)
             resting = resting + [(f"{name}__new", name) for name in sorted(held)]
     known = {*dimensions, WEIGHT}
-    subexpressions = _ordered(
-        [(ln.name, _numbers(ln.expression, known)) for ln in composed.lines
+    subexpressions = ordered(
+        [(ln.name, numbers(ln.expression, known)) for ln in composed.lines
          if ln.kind == "subexpression"], where,
     )  # fmt: skip
-    reset = tuple((s.name, _numbers(s.expression, known)) for s in composed.reset)
-    general = any(
-        not s.increment or names_in(s.increment) & set(states)
-        for statements in composed.on_pre for s in statements
-    )  # fmt: skip
+    reset = tuple((s.name, numbers(s.expression, known)) for s in composed.reset)
     deliveries = tuple(
-        tuple((s.name, _numbers(s.increment or s.expression, known)) for s in statements)
+        tuple((s.name, numbers(s.increment, known)) for s in statements)
         for statements in composed.on_pre
     )
     text = " ".join([
@@ -138,8 +152,6 @@ def _derive(composed: Composed, weights: list[Dimension]) -> StepProgram:
         features.add("white noise")
     if re.search(r"\brandn?\(", text):
         features.add("random numbers")
-    if general:
-        features.add("state-dependent on_pre")
     if composed.threshold:
         features.add("spikes")
     if composed.refractory and is_condition(composed.refractory):
@@ -154,17 +166,18 @@ def _derive(composed: Composed, weights: list[Dimension]) -> StepProgram:
         active=tuple(active),
         resting=tuple(resting),
         held=tuple(sorted(held)),
-        threshold=_numbers(composed.threshold, known),
+        threshold=numbers(composed.threshold, known),
         reset=reset,
-        refractory=_numbers(composed.refractory, known),
+        refractory=numbers(composed.refractory, known),
         deliveries=deliveries,
         method=method,
         features=tuple(sorted(features)),
+        summed=composed.summed,
     )
 
 
-def _numbers(expression: str, known: set[str]) -> str:
-    """Unit names of the text as coherent numbers."""
+def numbers(expression: str, known: set[str]) -> str:
+    """The expression with unit names, other than `known` variables, as coherent numbers."""
     from neuro.equations import brian_compiler
 
     for name in names_in(expression) if expression else ():
@@ -173,7 +186,7 @@ def _numbers(expression: str, known: set[str]) -> str:
     return expression
 
 
-def _ordered(assignments: list[Assignment], where: str) -> tuple[Assignment, ...]:
+def ordered(assignments: list[Assignment], where: str) -> tuple[Assignment, ...]:
     """Subexpressions, each after those it reads.
 
     Raises:

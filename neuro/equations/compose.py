@@ -17,10 +17,11 @@ from neuro.model import NeuronModel, SynapseModel
 from neuro.network import Background, Projection
 from neuro.units import CURRENT, Dimension, Quantity, pA
 
-__all__ = ["WEIGHT", "Composed", "Port", "compose", "ports_of"]
+__all__ = ["EDGE_FLAGS", "WEIGHT", "Composed", "Port", "compose", "has_edges", "ports_of"]
 
 DRIVE = "I_ext"
 WEIGHT = "w__arriving"  # `w` in on_pre; a neuron may have a variable `w` of its own
+EDGE_FLAGS = ("event-driven", "clock-driven", "summed")
 RESERVED = frozenset({"t", "dt", "i", "N", "I", "xi", "lastspike", "not_refractory"})
 
 
@@ -39,7 +40,9 @@ class Composed:
     """A population's whole model: what the equation compiler reads.
 
     `parameters` holds defaults (scalars); `dimensions` of every parameter, input and weight.
-    `on_pre` are the statements of each port, `WEIGHT` standing for the arriving weight.
+    `on_pre` are the statements of each port, `WEIGHT` standing for the arriving weight; none
+    for a port whose synapses have a state of their own (`has_edges`). `summed` are the lines
+    without an equation, which such synapses set.
     """
 
     name: str
@@ -52,6 +55,7 @@ class Composed:
     initial: Mapping[str, Quantity | str]
     method: str
     on_pre: tuple[tuple[Statement, ...], ...]
+    summed: tuple[str, ...] = ()
 
     @property
     def text(self) -> str:
@@ -64,7 +68,11 @@ def ports_of(projections: Sequence[Projection | Background]) -> tuple[Port, ...]
     kinds: dict[tuple[object, ...], list[Projection | Background]] = {}
     for projection in projections:
         values = _parameters(projection)
-        key = (id(projection.synapse), tuple(sorted((k, float(v)) for k, v in values.items())))
+        key: tuple[object, ...] = (
+            id(projection.synapse), tuple(sorted((k, float(v)) for k, v in values.items())),
+        )  # fmt: skip
+        if "summed" in projection.synapse.edges:  # a variable is the sum over one projection
+            key = (projection.name, *key)
         kinds.setdefault(key, []).append(projection)
     return tuple(
         Port(
@@ -105,12 +113,15 @@ def compose(model: NeuronModel, ports: Sequence[Port] = ()) -> Composed:
     for name in set(parameters) & own | set(parameters) & set(model.inputs):
         raise EquationError(f"{where}: `{name}` must be defined once, found it twice")
 
-    initial, on_pre, currents = dict(model.initial), [], []
+    initial, on_pre, currents = dict(model.initial), list[tuple[Statement, ...]](), list[str]()
+    summed: list[str] = []
     for port in ports:
-        synapse = _suffixed(port)
+        edges = has_edges(model, port.synapse)
+        synapse = _suffixed(port, edges)
         lines.extend(synapse.lines)
         parameters.update(synapse.parameters)
-        on_pre.append(synapse.on_pre)
+        on_pre.append(() if edges else synapse.on_pre)
+        summed.extend(synapse.summed)
         if port.synapse.current:
             currents.append(port.synapse.current + port.suffix)
 
@@ -137,6 +148,30 @@ def compose(model: NeuronModel, ports: Sequence[Port] = ()) -> Composed:
         initial=initial,
         method=model.method,
         on_pre=tuple(on_pre),
+        summed=tuple(summed),
+    )
+
+
+def has_edges(model: NeuronModel, synapse: SynapseModel) -> bool:
+    """Whether a synapse needs an EdgeProgram: does it do more than add to the target's states?
+
+    It does if edges have variables, if it acts on the target's spikes, or if what an arriving
+    spike does depends on anything but its weight and parameters.
+    """
+    if synapse.edges.strip() or synapse.on_post.strip():
+        return True
+    where = f"synapse `{synapse.name}`"
+    lines = (
+        *parse_lines(model.equations, f"model `{model.name}`"),
+        *parse_lines(synapse.equations, where),
+    )
+    varying = RESERVED | {line.name for line in lines} | set(model.inputs)
+    varying -= {"w", *synapse.parameters}  # in on_pre these are the synapse's
+    return any(
+        not statement.increment
+        or names_in(statement.increment) & varying
+        or re.search(r"\brandn?\(", statement.increment)
+        for statement in parse_statements(synapse.on_pre, f"{where}: on_pre")
     )
 
 
@@ -145,9 +180,10 @@ class _Suffixed:
     lines: tuple[Line, ...]
     parameters: dict[str, Quantity]
     on_pre: tuple[Statement, ...]
+    summed: tuple[str, ...]
 
 
-def _suffixed(port: Port) -> _Suffixed:
+def _suffixed(port: Port, edges: bool) -> _Suffixed:
     """The port's synapse text with the suffix on every name of its own."""
     where = f"synapse `{port.synapse.name}`"
     lines = parse_lines(port.synapse.equations, where)
@@ -157,14 +193,30 @@ def _suffixed(port: Port) -> _Suffixed:
         new = {name: name + port.suffix for name in own} | {"w": weight}
         return re.sub(r"\b[A-Za-z]\w*\b", lambda m: new.get(m[0], m[0]), text)
 
+    summed = {
+        line.name.removesuffix("_post")
+        for line in parse_lines(port.synapse.edges, f"{where}: edges", EDGE_FLAGS)
+        if "summed" in line.flags
+    }
+    # With edges, a parameter is the edge's, and the target's as well only if its text reads it.
+    read = set[str]().union(*(names_in(line.expression) for line in lines if line.expression))
     return _Suffixed(
         lines=tuple(
             line._replace(name=line.name + port.suffix, expression=rename(line.expression))
             for line in lines
         ),
-        parameters={name + port.suffix: value for name, value in port.parameters.items()},
+        parameters={
+            name + port.suffix: value
+            for name, value in port.parameters.items()
+            if not edges or name in read
+        },
         on_pre=tuple(
             Statement(rename(s.name), rename(s.expression, WEIGHT), rename(s.increment, WEIGHT))
             for s in parse_statements(port.synapse.on_pre, f"{where}: on_pre")
+        ),
+        summed=tuple(
+            line.name + port.suffix
+            for line in lines
+            if line.kind == "parameter" and line.name in summed
         ),
     )

@@ -13,7 +13,7 @@ from neuro.errors import EquationError, nearest
 from neuro.model import NeuronModel, SynapseModel
 from neuro.units import CAPACITANCE, NUMBER, TIME, Dimension, Quantity, mV
 
-__all__ = ["check_dimensions", "check_model", "check_synapse"]
+__all__ = ["check_dimensions", "check_expression", "check_model", "check_synapse"]
 
 _PER_FARAD = Dimension(*(-power for power in CAPACITANCE))
 _CLOCK = {"t": TIME, "dt": TIME, "i": NUMBER, "N": NUMBER}
@@ -64,6 +64,8 @@ def check_dimensions(
             line.unit, f"{where}: equation of `{line.name}`"
         )
     for line in composed.lines:
+        if line.name in composed.summed:
+            continue
         if not line.expression:
             raise EquationError(
                 f"{where}: `{line.name}` has no equation; give it a value under parameters instead"
@@ -77,16 +79,16 @@ def check_dimensions(
             # White noise: its square integrates over time to a number.
             {name: _root_rate() for name in names_in(line.expression) if name.startswith("xi")}
         )
-        _check(line.expression, wanted, known, f"{where}: {left}")
+        check_expression(line.expression, wanted, known, f"{where}: {left}")
     if composed.threshold:
         parse_expression(composed.threshold, f"{where}: threshold")
-        _check(composed.threshold, NUMBER, dimensions, f"{where}: threshold")
+        check_expression(composed.threshold, NUMBER, dimensions, f"{where}: threshold")
     for name, expression, _ in composed.reset:
         _check_statement(name, expression, dimensions, composed, f"{where}: reset")
     if composed.refractory:
         parse_expression(composed.refractory, f"{where}: refractory")
         wanted = NUMBER if is_condition(composed.refractory) else TIME
-        _check(composed.refractory, wanted, dimensions, f"{where}: refractory")
+        check_expression(composed.refractory, wanted, dimensions, f"{where}: refractory")
     for number, statements in enumerate(composed.on_pre):
         known = dict(dimensions)
         if weights is not None:
@@ -116,10 +118,17 @@ def _check_statement(
     states = {line.name for line in composed.lines if line.kind == "differential"}
     if name not in states:
         raise EquationError(f"{where}: `{name}` is no state variable{nearest(name, states)}")
-    _check(expression, known[name], known, f"{where} of `{name}`")
+    check_expression(expression, known[name], known, f"{where} of `{name}`")
 
 
-def _check(expression: str, wanted: Dimension, known: Mapping[str, Dimension], where: str) -> None:
+def check_expression(
+    expression: str, wanted: Dimension, known: Mapping[str, Dimension], where: str
+) -> None:
+    """Check that an expression is in `wanted`, given the dimension of each name it may read.
+
+    Raises:
+        EquationError: naming the unknown name, the odd term of a sum, or the unit found.
+    """
     tree = parse_expression(expression, where)
     for name in sorted(names_in(tree)):
         if name not in known and name not in CONSTANTS and brian_compiler.unit_number(name) is None:
@@ -150,7 +159,7 @@ def _check_sums(tree: ast.expr, known: Mapping[str, Dimension], where: str) -> N
     try:
         found = [brian_compiler.dimension_of(term, known) for term in terms]
     except EquationError:
-        return  # a term is wrong inside; `_check` reports it with the reason
+        return  # a term is wrong inside; `check_expression` reports it with the reason
     usual = Counter(found).most_common(1)[0][0]
     for term, dimension in zip(terms, found, strict=True):
         if dimension != usual:

@@ -41,6 +41,7 @@ class StepProgram:
         deliveries: Per port, `(state, increment)` for each arriving weight `w`.
         method: The integrator that was used.
         features: What a back end must be able to do to run this.
+        summed: Names that synapses set before each step, one value a cell (`EdgeProgram.summed`).
     """
 
     name: str
@@ -58,6 +59,7 @@ class StepProgram:
     deliveries: tuple[tuple[Assignment, ...], ...]
     method: str
     features: tuple[str, ...]
+    summed: tuple[str, ...] = ()
 
     def to_json(self) -> str:
         """The program as JSON text."""
@@ -79,6 +81,8 @@ class StepProgram:
         parts.append(f"  parameters  {', '.join(self.parameters) or '-'}")
         if self.inputs:
             parts.append(f"  inputs      {', '.join(self.inputs)}")
+        if self.summed:
+            parts.append(f"  summed      {', '.join(self.summed)}")
         for title, assignments in (
             ("step", self.active), ("step while refractory", self.resting), ("reset", self.reset),
         ):  # fmt: skip

@@ -52,7 +52,7 @@ class Statement(NamedTuple):
 
     name: str
     expression: str
-    increment: str = ""  # the right-hand side, where it was written `name += increment`
+    increment: str = ""  # what is added, where it was written `name += …` or `name -= …`
 
 
 _LINE = re.compile(
@@ -60,15 +60,23 @@ _LINE = re.compile(
     r"|(?P<s>[A-Za-z]\w*)\s*=\s*(?P<se>[^:]+)"
     r"|(?P<p>[A-Za-z]\w*)\s*)"
     r":\s*(?P<unit>[\w*/.\s()-]*?[\w)])"
-    r"\s*(?:\((?P<flags>(?:unless refractory|shared|constant|,|\s)+)\))?\s*$"
+    r"\s*(?:\((?P<flags>(?:unless refractory|shared|constant|event-driven|clock-driven|summed|,|\s)"
+    r"+)\))?\s*$"
 )
+_CELL_FLAGS = ("unless refractory", "shared", "constant")
 
 
-def parse_lines(text: str, where: str) -> tuple[Line, ...]:
+def parse_lines(
+    text: str, where: str, flags_allowed: tuple[str, ...] = _CELL_FLAGS
+) -> tuple[Line, ...]:
     """Split model text into its equations, one a line; a line goes on while a bracket is open.
 
+    Args:
+        flags_allowed: What may stand in brackets after the unit.
+
     Raises:
-        EquationError: naming the line that is no equation, or a name defined twice.
+        EquationError: naming the line that is no equation, a flag that has no meaning here, or a
+            name defined twice.
     """
     lines: list[Line] = []
     for raw in _logical_lines(text):
@@ -79,6 +87,12 @@ def parse_lines(text: str, where: str) -> tuple[Line, ...]:
                 f"`x : unit`, found `{raw.strip()}`"
             )
         flags = tuple(flag.strip() for flag in (found["flags"] or "").split(",") if flag.strip())
+        for flag in flags:
+            if flag not in flags_allowed:
+                raise EquationError(
+                    f"{where}: `({flag})` means nothing here, in `{raw.strip()}`; allowed are "
+                    f"{', '.join(f'({one})' for one in flags_allowed)}"
+                )
         unit = found["unit"].strip()
         if found["d"]:
             line = Line("differential", found["d"], found["de"].strip(), unit, flags)
@@ -170,7 +184,8 @@ def parse_statements(text: str, where: str) -> tuple[Statement, ...]:
         name, operator, right = found.groups()
         parse_expression(right, where)
         whole = f"{name} {operator} ({right})" if operator else right
-        statements.append(Statement(name, whole, right if operator == "+" else ""))
+        added = {"+": right, "-": f"-({right})"}.get(operator, "")
+        statements.append(Statement(name, whole, added))
     return tuple(statements)
 
 

@@ -1,0 +1,191 @@
+"""What a name in a synapse's text means: the edge's, the target's or the source's."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from neuro.equations.compiler import numbers
+from neuro.equations.compose import WEIGHT, Composed, Port
+from neuro.equations.syntax import CONSTANTS, Line, names_in, parse_lines
+from neuro.errors import EquationError, nearest
+from neuro.units import TIME, Dimension
+
+__all__ = ["EdgeNames", "substituted"]
+
+_CLOCK = {"t": TIME, "dt": TIME}
+
+
+def substituted(expression: str, values: Mapping[str, str]) -> str:
+    """The expression with names replaced by the expressions given for them."""
+    trees = {name: ast.parse(text, mode="eval").body for name, text in values.items()}
+
+    class Replace(ast.NodeTransformer):
+        def visit_Name(self, node: ast.Name) -> ast.expr:
+            return trees.get(node.id, node)
+
+        def visit_Call(self, node: ast.Call) -> ast.expr:
+            node.args = [self.visit(argument) for argument in node.args]
+            return node
+
+    return ast.unparse(Replace().visit(ast.parse(expression, mode="eval")))
+
+
+@dataclass(frozen=True, eq=False)
+class _Cell:
+    """The names of one end, as the text writes them, and what stands for each."""
+
+    suffix: str  # "_post" or "_pre"
+    dimensions: Mapping[str, Dimension]
+    meaning: Mapping[str, str]
+
+    @classmethod
+    def of(
+        cls, suffix: str, composed: Composed, dimensions: Mapping[str, Dimension],
+        own: Mapping[str, str],
+    ) -> _Cell:  # fmt: skip
+        """`own`: names that the synapse's text uses for variables of its port."""
+        known = set(dimensions)
+        lines = {line.name: line for line in composed.lines}
+        readable = {**lines, **composed.parameters}
+        meaning = {}
+        for name in readable:
+            text = name
+            while inner := [n for n in names_in(text) if _is_subexpression(lines.get(n))]:
+                text = substituted(text, {n: numbers(lines[n].expression, known) for n in inner})
+            meaning[name] = substituted(
+                text, {n: n + suffix for n in names_in(text) if n in known and n not in _CLOCK}
+            )
+        meaning |= {short: meaning[name] for short, name in own.items()}
+        full = {name: dimensions[own.get(name, name)] for name in meaning}
+        return cls(suffix, full, meaning)
+
+
+def _is_subexpression(line: Line | None) -> bool:
+    return line is not None and line.kind == "subexpression"
+
+
+Measured: TypeAlias = tuple[Composed, Mapping[str, Dimension]]
+"""A model and the dimension of each of its names."""
+
+
+class EdgeNames:
+    """Resolves the names of one synapse model on one port.
+
+    Attributes:
+        dimensions: Of every name that statements may read, as the text writes it.
+        edge_dimensions: The same for the equations of `edges`, where a bare name is the edge's.
+        canonical_dimensions: The same in the names of an EdgeProgram.
+        ends: Of these, the names that belong to a cell.
+    """
+
+    def __init__(
+        self, port: Port, edge: Mapping[str, Dimension], target: Measured, source: Measured | None
+    ) -> None:
+        self.where = f"synapse `{port.synapse.name}`"
+        own = {
+            line.name: line.name + port.suffix
+            for line in parse_lines(port.synapse.equations, self.where)
+        }
+        self._post = _Cell.of("_post", *target, own)
+        self._pre = _Cell.of("_pre", *source, {}) if source else None
+        parameters = {name: value.dimension for name, value in port.parameters.items()}
+        self._edge = {**_CLOCK, "w": port.synapse.weight.dimension, **parameters, **edge}
+        self._inputs = set(target[0].inputs) | (set(source[0].inputs) if source else set())
+        self._states = {
+            name: self._post.meaning[name]
+            for name in self._post.meaning
+            if any(
+                line.kind == "differential" and line.name + "_post" == self._post.meaning[name]
+                for line in target[0].lines
+            )
+        }
+        for name in {*edge, *parameters}:
+            if name in own and name in edge:
+                raise EquationError(f"{self.where}: `{name}` must be defined once, found it twice")
+            if name.endswith(("_pre", "_post")):
+                raise EquationError(
+                    f"{self.where}: a name may not end in _pre or _post, which mean variables of "
+                    f"the two cells; found `{name}`"
+                )
+        cells = [self._post, *([self._pre] if self._pre else [])]
+        ends = {n + cell.suffix: dim for cell in cells for n, dim in cell.dimensions.items()}
+        self.ends = {name + "_post": dim for name, dim in target[1].items()}
+        self.ends |= {name + "_pre": dim for name, dim in source[1].items()} if source else {}
+        self.canonical_dimensions: dict[str, Dimension] = {**self.ends, **self._edge}
+        self.edge_dimensions: dict[str, Dimension] = {**ends, **self._edge}
+        self.dimensions: dict[str, Dimension] = {**self._post.dimensions, **ends, **self._edge}
+
+    def canonical(self, expression: str, *, statement: bool) -> str:
+        """The expression in the names of an EdgeProgram, its unit names numbers.
+
+        Args:
+            statement: Whether a bare name that is not the edge's may be the target's.
+
+        Raises:
+            EquationError: if a name refers to nothing that can be read here.
+        """
+        values = {}
+        for name in names_in(expression):
+            if name in self._edge:
+                continue
+            meaning = self._end(name)
+            if meaning is None and name in self._post.meaning and name not in CONSTANTS:
+                if not statement:
+                    raise EquationError(
+                        f"{self.where}: `{name}` must say whose it is in the equations of edges; "
+                        f"write `{name}_post` or `{name}_pre`"
+                    )
+                meaning = self._post.meaning[name]
+            if meaning is not None:
+                values[name] = meaning
+        return numbers(substituted(expression, values), {*self.ends, *self._edge})
+
+    def check_reads(self, expression: str) -> None:
+        """Say what is wrong with `…_pre` and `…_post`, where a plain "unknown name" would not.
+
+        Raises:
+            EquationError: if the source has no variables, or an end is asked for an input.
+        """
+        for name in names_in(expression):
+            bare = name.removesuffix("_post").removesuffix("_pre")
+            if bare in self._inputs and name not in self._edge:
+                raise EquationError(
+                    f"{self.where}: `{name}` is an input over time, which a synapse cannot read; "
+                    f"give the model a subexpression or a state that holds what is needed"
+                )
+            if name.endswith("_pre") and self._pre is None:
+                raise EquationError(
+                    f"{self.where}: `{name}` needs a population as source; spikes from outside "
+                    f"have no variables"
+                )
+
+    def written(self, name: str, variables: Mapping[str, object], where: str) -> str:
+        """What a statement assigns to, in the names of an EdgeProgram.
+
+        Raises:
+            EquationError: if it is neither a variable of the edge nor a state of the target.
+        """
+        if name == "w" or name in variables:
+            return name
+        bare = name.removesuffix("_post")
+        if name not in self._edge and bare in self._states:
+            return self._states[bare]
+        known = {"w", *variables, *self._states}
+        raise EquationError(
+            f"{where}: `{name}` is neither a variable of the edge nor a state of the target"
+            f"{nearest(name, known)}"
+        )
+
+    @staticmethod
+    def arriving(expression: str) -> str:
+        """The expression with the weight as it acts on the target."""
+        return substituted(expression, {"w": WEIGHT})
+
+    def _end(self, name: str) -> str | None:
+        for cell in (self._post, self._pre):
+            if cell and name.endswith(cell.suffix):
+                return cell.meaning.get(name.removesuffix(cell.suffix))
+        return None
