@@ -8,12 +8,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from neuro.equations import Composed, Port, StepProgram, compile_step, compose, ports_of
+from neuro.edge_binding import BoundEdge, bind_edges
+from neuro.equations import (
+    Composed,
+    EdgeProgram,
+    Port,
+    StepProgram,
+    compile_step,
+    compose,
+    ports_of,
+)
 from neuro.equations.syntax import names_in, parse_statements
 from neuro.errors import NetworkError, SignalError, nearest
 from neuro.network import (
@@ -80,7 +89,11 @@ class BuiltPopulation:
 
 @dataclass(frozen=True, eq=False)
 class BuiltProjection:
-    """A projection's edges, `(n_edges,)` each; sorted by source, delay and target."""
+    """A projection's edges, `(n_edges,)` each; sorted by source, delay and target.
+
+    `edge` is the program of synapses with a state of their own, with the values of its
+    parameters and what its variables start at; `w` starts at `weight`.
+    """
 
     projection: Projection
     port: int
@@ -88,6 +101,9 @@ class BuiltProjection:
     target: NDArray[np.int64]
     weight: NDArray[np.float64]
     delay_steps: NDArray[np.int64]
+    edge: EdgeProgram | None = None
+    edge_parameters: Mapping[str, float] = field(default_factory=dict)
+    edge_initial: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,7 +127,11 @@ class BuiltSource:
 
 @dataclass(frozen=True, eq=False)
 class Built:
-    """Everything bound; what remains is to step."""
+    """Everything bound; what remains is to step.
+
+    `edges` has the programs of projections whose synapses have a state of their own, by name;
+    it is there where the edges themselves are not drawn.
+    """
 
     network: Network
     seed: int
@@ -120,6 +140,7 @@ class Built:
     projections: tuple[BuiltProjection, ...]
     sources: tuple[BuiltSource, ...]
     backgrounds: tuple[BuiltBackground, ...] = ()
+    edges: Mapping[str, BoundEdge] = field(default_factory=dict)
 
     def features(self) -> dict[str, set[str]]:
         """What each population, with its input, needs of a back end."""
@@ -144,6 +165,7 @@ def build(network: Network, *, seed: int, dt_ms: float, wire: bool = True) -> Bu
     if not dt_ms > 0:
         raise NetworkError(f"dt must be positive, found {dt_ms} ms")
     populations = tuple(_population(network, p, seed) for p in network.populations)
+    edges = bind_edges(network, populations)
     ports = {
         name: number
         for built in populations
@@ -152,19 +174,22 @@ def build(network: Network, *, seed: int, dt_ms: float, wire: bool = True) -> Bu
     }
     sites = {item.name: item.site for item in participants(network)}
     projections = (
-        tuple(_projection(p, ports[p.name], sites, seed, dt_ms) for p in network.projections)
+        tuple(
+            _with_edge(_projection(p, ports[p.name], sites, seed, dt_ms), edges.get(p.name))
+            for p in network.projections
+        )
         if wire
         else ()
     )
     sources = tuple(_source(s, dt_ms) for s in network.sources)
     backgrounds = tuple(_background(b, ports[b.name], dt_ms) for b in network.backgrounds)
-    return Built(network, seed, dt_ms, populations, projections, sources, backgrounds)
+    return Built(network, seed, dt_ms, populations, projections, sources, backgrounds, edges)
 
 
 def _population(network: Network, population: Population, seed: int) -> BuiltPopulation:
     everything: list[Projection | Background] = [*network.projections, *network.backgrounds]
     incoming = [p for p in everything if p.target == population.name]
-    ports = ports_of(incoming)
+    ports = ports_of(incoming, {e.target for e in network.effects if e.parameter != "weight"})
     composed = compose(population.model, ports)
     program = compile_step(composed, [port.synapse.weight.dimension for port in ports])
     where = f"population `{population.name}`"
@@ -265,6 +290,14 @@ def _projection(
 def _per_edge(value: Value, n: int, where: str, seed: int) -> NDArray[np.float64]:
     bound: ArrayLike = _bind(value, n, where, seed, "edge")
     return np.broadcast_to(np.asarray(bound, np.float64), (n,)).copy()
+
+
+def _with_edge(built: BuiltProjection, edge: BoundEdge | None) -> BuiltProjection:
+    if edge is None:
+        return built
+    return replace(
+        built, edge=edge.program, edge_parameters=edge.parameters, edge_initial=edge.initial
+    )
 
 
 def _background(background: Background, port: int, dt_ms: float) -> BuiltBackground:

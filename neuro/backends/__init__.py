@@ -24,7 +24,8 @@ class Backend:
     """A way to run a built network.
 
     Attributes:
-        features: What it can do, in the words of `StepProgram.features`.
+        features: What it can do, in the words of `StepProgram.features` and
+            `EdgeProgram.features`.
         options: Settings a config may give it, with their defaults.
         summary: One line for `ember list backends`.
     """
@@ -45,6 +46,10 @@ class Backend:
         return import_module(self.module)
 
 
+_EDGES = frozenset({
+    "edge variables", "on_post", "summed variables", "clock-driven edges",
+    "state-dependent on_pre", "random numbers in synapses",
+})  # fmt: skip
 _COMMON = _INTEGRATORS | {"spikes", "white noise", "random numbers", "conditional refractoriness"}
 BACKENDS: dict[str, Backend] = {
     "numba": Backend(
@@ -57,7 +62,7 @@ BACKENDS: dict[str, Backend] = {
     "brian": Backend(
         "brian",
         "neuro.backends.brian.engine",
-        frozenset(_COMMON | {"state-dependent on_pre", "Poisson background"}),
+        frozenset(_COMMON | _EDGES | {"Poisson background"}),
         {"codegen": "numpy"},
         "Brian2, the reference the others are checked against",
     ),
@@ -90,3 +95,8 @@ def check_support(built: Built, backend: Backend) -> None:
         if missing := needed - backend.features:
             able = [b.name for b in BACKENDS.values() if needed <= b.features]
             raise BackendUnsupported(population.composed.name, backend.name, missing, able)
+    for edge in built.edges.values():
+        needed = set(edge.program.features)
+        if missing := needed - backend.features:
+            able = [b.name for b in BACKENDS.values() if needed <= b.features]
+            raise BackendUnsupported(edge.program.name, backend.name, missing, able)

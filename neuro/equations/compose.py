@@ -8,7 +8,7 @@ number of projections. The variables of port k carry the suffix `_k`.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from neuro.equations.syntax import Line, Statement, names_in, parse_lines, parse_statements
@@ -63,15 +63,22 @@ class Composed:
         return "\n".join(map(str, self.lines))
 
 
-def ports_of(projections: Sequence[Projection | Background]) -> tuple[Port, ...]:
-    """Group the projections and backgrounds of one population into shared ports, in order."""
+def ports_of(
+    projections: Sequence[Projection | Background], alone: Collection[str] = ()
+) -> tuple[Port, ...]:
+    """Group the projections and backgrounds of one population into shared ports, in order.
+
+    Args:
+        alone: Those that share no port, because a parameter of theirs alone is modulated.
+    """
     kinds: dict[tuple[object, ...], list[Projection | Background]] = {}
     for projection in projections:
         values = _parameters(projection)
         key: tuple[object, ...] = (
             id(projection.synapse), tuple(sorted((k, float(v)) for k, v in values.items())),
         )  # fmt: skip
-        if "summed" in projection.synapse.edges:  # a variable is the sum over one projection
+        # A summed variable is the sum over one projection.
+        if "summed" in projection.synapse.edges or projection.name in alone:
             key = (projection.name, *key)
         kinds.setdefault(key, []).append(projection)
     return tuple(
