@@ -7,24 +7,27 @@ seed and the part, so it depends neither on the back end nor on the rest of the 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
+from neuro._poisson_rate import check_poisson_rate
 from neuro.edge_binding import BoundEdge, bind_edges
+from neuro.edges import BuiltProjection
 from neuro.equations import (
     Composed,
-    EdgeProgram,
     Port,
     StepProgram,
     compile_step,
     compose,
     ports_of,
 )
-from neuro.equations.syntax import names_in, parse_statements
+from neuro.equations.syntax import names_in
 from neuro.errors import NetworkError, SignalError, nearest
+from neuro.models.poisson import POISSON
 from neuro.network import (
     Background,
     Drive,
@@ -88,25 +91,6 @@ class BuiltPopulation:
 
 
 @dataclass(frozen=True, eq=False)
-class BuiltProjection:
-    """A projection's edges, `(n_edges,)` each; sorted by source, delay and target.
-
-    `edge` is the program of synapses with a state of their own, with the values of its
-    parameters and what its variables start at; `w` starts at `weight`.
-    """
-
-    projection: Projection
-    port: int
-    source: NDArray[np.int64]
-    target: NDArray[np.int64]
-    weight: NDArray[np.float64]
-    delay_steps: NDArray[np.int64]
-    edge: EdgeProgram | None = None
-    edge_parameters: Mapping[str, float] = field(default_factory=dict)
-    edge_initial: Mapping[str, float] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, eq=False)
 class BuiltBackground:
     """A background on its port: each cell and step, Poisson(`arrivals`) arrivals of `weight`."""
 
@@ -165,6 +149,9 @@ def build(network: Network, *, seed: int, dt_ms: float, wire: bool = True) -> Bu
     if not dt_ms > 0:
         raise NetworkError(f"dt must be positive, found {dt_ms} ms")
     populations = tuple(_population(network, p, seed) for p in network.populations)
+    for built in populations:
+        if built.program.threshold == POISSON.threshold and "rate" in built.parameters:
+            check_poisson_rate(built.population, built.parameters["rate"], network.effects, dt_ms)
     edges = bind_edges(network, populations)
     ports = {
         name: number
@@ -175,14 +162,17 @@ def build(network: Network, *, seed: int, dt_ms: float, wire: bool = True) -> Bu
     sites = {item.name: item.site for item in participants(network)}
     projections = (
         tuple(
-            _with_edge(_projection(p, ports[p.name], sites, seed, dt_ms), edges.get(p.name))
+            _projection(p, ports[p.name], sites, seed, dt_ms, edges.get(p.name))
             for p in network.projections
         )
         if wire
         else ()
     )
     sources = tuple(_source(s, dt_ms) for s in network.sources)
-    backgrounds = tuple(_background(b, ports[b.name], dt_ms) for b in network.backgrounds)
+    composed = {built.name: built.composed for built in populations}
+    backgrounds = tuple(
+        _background(b, composed[b.target], ports[b.name], dt_ms) for b in network.backgrounds
+    )
     return Built(network, seed, dt_ms, populations, projections, sources, backgrounds, edges)
 
 
@@ -265,42 +255,26 @@ def _check_drive(drive: Drive, population: Population) -> None:
 
 
 def _projection(
-    projection: Projection, port: int, sites: Mapping[str, Site], seed: int, dt_ms: float
+    projection: Projection,
+    port: int,
+    sites: Mapping[str, Site],
+    seed: int,
+    dt_ms: float,
+    edge: BoundEdge | None,
 ) -> BuiltProjection:
     where = f"projection `{projection.name}`"
     pre, post = sites[projection.source], sites[projection.target]
-    same = projection.source == projection.target
-    edges = projection.rule.edges(pre, post, same, generator(seed, "edges", projection.name))
-    n_edges = edges.source.size
     _check_dimension(f"{where}: weight", projection.weight, projection.synapse.weight)
-    weight = _per_edge(projection.weight, n_edges, f"{where}: weight", seed)
-    delay = _per_edge(projection.delay, n_edges, f"{where}: delay", seed)
-    if n_edges and delay.min() < dt_ms * (1 - _TOLERANCE):
-        raise NetworkError(
-            f"{where}: a delay must be at least one step of {dt_ms:g} ms, "
-            f"found {delay.min():g} ms; raise the delay or lower dt"
-        )
-    steps = np.rint(delay / dt_ms).astype(np.int64)
-    order = np.lexsort((edges.target, steps, edges.source))
-    return BuiltProjection(
-        projection, port, edges.source[order], edges.target[order], weight[order], steps[order]
-    )
+    for what, value in (("weight", projection.weight), ("delay", projection.delay)):
+        if not isinstance(value, (Normal, Uniform)) and not np.isfinite(value).all():
+            raise NetworkError(f"{where}: {what} must be finite, found NaN or infinity")
+    bound = () if edge is None else (edge.program, edge.parameters, edge.initial)
+    return BuiltProjection(projection, port, pre, post, seed, dt_ms, *bound)
 
 
-def _per_edge(value: Value, n: int, where: str, seed: int) -> NDArray[np.float64]:
-    bound: ArrayLike = _bind(value, n, where, seed, "edge")
-    return np.broadcast_to(np.asarray(bound, np.float64), (n,)).copy()
-
-
-def _with_edge(built: BuiltProjection, edge: BoundEdge | None) -> BuiltProjection:
-    if edge is None:
-        return built
-    return replace(
-        built, edge=edge.program, edge_parameters=edge.parameters, edge_initial=edge.initial
-    )
-
-
-def _background(background: Background, port: int, dt_ms: float) -> BuiltBackground:
+def _background(
+    background: Background, target: Composed, port: int, dt_ms: float
+) -> BuiltBackground:
     where = f"background `{background.name}`"
     synapse = background.synapse
     _check_dimension(f"{where}: weight", background.weight, synapse.weight)
@@ -318,13 +292,15 @@ def _background(background: Background, port: int, dt_ms: float) -> BuiltBackgro
             f"{where}: synapse `{synapse.name}` has variables or events of each single synapse, "
             f"which an input without cells lacks; use a population of model `poisson` instead"
         )
-    for statement in parse_statements(synapse.on_pre, f"synapse `{synapse.name}`: on_pre"):
+    variables = {line.name for line in target.lines}
+    for statement in target.on_pre[port]:
+        added = statement.increment
         # k arrivals at once are k times one arrival only where none depends on the one before.
-        if not statement.increment or names_in(statement.increment) - {"w", *synapse.parameters}:
+        if not added or names_in(added) & variables or re.search(r"\brandn?\(", added):
             raise NetworkError(
-                f"{where}: on_pre of synapse `{synapse.name}` must add what depends on `w` and "
-                f"its parameters alone, found `{statement.name} = {statement.expression}`; use a "
-                f"population of model `poisson` instead"
+                f"{where}: synapse `{synapse.name}` must add the same for each arrival, whatever "
+                f"the cell's variables, found `{synapse.on_pre.strip()}`; use a population of "
+                f"model `poisson` instead"
             )
     arrivals = background.n * float(background.rate) * dt_ms
     return BuiltBackground(background, port, arrivals, float(background.weight))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,7 @@ from neuro.errors import NetworkError
 
 __all__ = [
     "AllToAll", "Edges", "FixedInDegree", "FixedTotal", "Listed", "NearestCF", "OneToOne",
-    "Pairwise", "Rule", "Site", "generator",
+    "Pairwise", "ROWS", "Rowwise", "Rule", "Site", "generator",
 ]  # fmt: skip
 
 
@@ -42,12 +42,50 @@ class Edges(NamedTuple):
     target: NDArray[np.int64]
 
 
+ROWS = 256
+"""Sources whose edges a `Rowwise` rule draws from one generator."""
+
+
 class Rule(Protocol):
-    """Anything with `edges(pre, post, same, rng)`; `same` is true for a recurrent projection."""
+    """A connection rule; `same` is true for a recurrent projection."""
 
     def edges(self, pre: Site, post: Site, same: bool, rng: np.random.Generator) -> Edges:
         """Draw the edges from `pre` to `post`."""
         ...
+
+    def expected(self, pre: Site, post: Site, same: bool) -> float:
+        """About how many edges `edges` will give."""
+        ...
+
+
+@runtime_checkable
+class Rowwise(Rule, Protocol):
+    """A rule that can draw the edges of some sources without those of the others."""
+
+    def begin(self, pre: Site, post: Site, rng: np.random.Generator) -> object:
+        """What all rows need to know, drawn once."""
+        ...
+
+    def row(
+        self, pre: Site, post: Site, same: bool, begun: object, first: int, last: int,
+        rng: np.random.Generator,
+    ) -> Edges:  # fmt: skip
+        """Edges of sources `first` up to `last`, sorted by source, which counts from `first`."""
+        ...
+
+
+def _all_rows(
+    rule: Rowwise, pre: Site, post: Site, same: bool, rng: np.random.Generator
+) -> Edges:
+    """All edges of a rule that draws by rows, from one generator."""
+    begun = rule.begin(pre, post, rng)
+    parts = [(first, min(first + ROWS, pre.n)) for first in range(0, pre.n, ROWS)]
+    rows = [(first, rule.row(pre, post, same, begun, first, last, rng)) for first, last in parts]
+    none = [np.zeros(0, np.int64)]
+    return Edges(
+        np.concatenate(none + [first + row.source for first, row in rows]),
+        np.concatenate(none + [row.target for _, row in rows]),
+    )
 
 
 @dataclass(frozen=True)
@@ -62,6 +100,9 @@ class OneToOne:
             )
         return Edges(np.arange(pre.n), np.arange(post.n))
 
+    def expected(self, pre: Site, post: Site, same: bool) -> float:
+        return float(pre.n)
+
 
 @dataclass(frozen=True)
 class AllToAll:
@@ -70,9 +111,21 @@ class AllToAll:
     autapses: bool = False
 
     def edges(self, pre: Site, post: Site, same: bool, rng: np.random.Generator) -> Edges:
-        source = np.repeat(np.arange(pre.n), post.n)
-        target = np.tile(np.arange(post.n), pre.n)
-        return _without_autapses(source, target, same and not self.autapses)
+        return _all_rows(self, pre, post, same, rng)
+
+    def expected(self, pre: Site, post: Site, same: bool) -> float:
+        return float(pre.n) * post.n
+
+    def begin(self, pre: Site, post: Site, rng: np.random.Generator) -> object:
+        return None
+
+    def row(
+        self, pre: Site, post: Site, same: bool, begun: object, first: int, last: int,
+        rng: np.random.Generator,
+    ) -> Edges:  # fmt: skip
+        source = np.repeat(np.arange(last - first), post.n)
+        target = np.tile(np.arange(post.n), last - first)
+        return _without_autapses(source, target, first, same and not self.autapses)
 
 
 @dataclass(frozen=True)
@@ -83,30 +136,42 @@ class Pairwise:
     autapses: bool = False
 
     def edges(self, pre: Site, post: Site, same: bool, rng: np.random.Generator) -> Edges:
+        return _all_rows(self, pre, post, same, rng)
+
+    def expected(self, pre: Site, post: Site, same: bool) -> float:
+        return float(pre.n) * post.n * self.probability
+
+    def begin(self, pre: Site, post: Site, rng: np.random.Generator) -> object:
         if not 0 <= self.probability <= 1:
             raise NetworkError(
                 f"a connection probability must lie in 0..1, found {self.probability}"
             )
-        pairs = pre.n * post.n
+        return None
+
+    def row(
+        self, pre: Site, post: Site, same: bool, begun: object, first: int, last: int,
+        rng: np.random.Generator,
+    ) -> Edges:  # fmt: skip
+        pairs = (last - first) * post.n
         # Geometric gaps between joined pairs: time and memory follow the edges, not the pairs.
         if self.probability >= 1:
             joined = np.arange(pairs)
         elif self.probability <= 0 or pairs == 0:
             joined = np.zeros(0, dtype=np.int64)
         else:
-            parts, last = [], -1
+            parts, reached = [], -1
             mean = pairs * self.probability
             block = int(mean + 6 * np.sqrt(mean) + 16)
-            while last < pairs:
+            while reached < pairs:
                 # A gap past the last pair ends the search; uncut, tiny probabilities overflow.
                 gaps = np.minimum(rng.geometric(self.probability, size=block), pairs + 1)
-                positions = last + np.cumsum(gaps)
+                positions = reached + np.cumsum(gaps)
                 parts.append(positions)
-                last = int(positions[-1])
+                reached = int(positions[-1])
             joined = np.concatenate(parts)
             joined = joined[joined < pairs]
         source, target = np.divmod(joined, max(post.n, 1))
-        return _without_autapses(source, target, same and not self.autapses)
+        return _without_autapses(source, target, first, same and not self.autapses)
 
 
 @dataclass(frozen=True)
@@ -116,6 +181,9 @@ class FixedInDegree:
     n: int
     multapses: bool = False
     autapses: bool = False
+
+    def expected(self, pre: Site, post: Site, same: bool) -> float:
+        return float(self.n) * post.n
 
     def edges(self, pre: Site, post: Site, same: bool, rng: np.random.Generator) -> Edges:
         no_self = same and not self.autapses
@@ -144,7 +212,22 @@ class FixedTotal:
     n: int
 
     def edges(self, pre: Site, post: Site, same: bool, rng: np.random.Generator) -> Edges:
-        return Edges(rng.integers(0, pre.n, size=self.n), rng.integers(0, post.n, size=self.n))
+        return _all_rows(self, pre, post, same, rng)
+
+    def expected(self, pre: Site, post: Site, same: bool) -> float:
+        return float(self.n)
+
+    def begin(self, pre: Site, post: Site, rng: np.random.Generator) -> object:
+        """`(pre.n,)` how many edges each source has."""
+        return rng.multinomial(self.n, np.full(pre.n, 1 / pre.n)) if pre.n else np.zeros(0, int)
+
+    def row(
+        self, pre: Site, post: Site, same: bool, begun: object, first: int, last: int,
+        rng: np.random.Generator,
+    ) -> Edges:  # fmt: skip
+        counts = np.asarray(begun)[first:last]
+        target = rng.integers(0, post.n, size=int(counts.sum()), dtype=np.uint32)
+        return Edges(np.repeat(np.arange(last - first), counts), target.astype(np.int64))
 
 
 @dataclass(frozen=True)
@@ -156,6 +239,9 @@ class NearestCF:
     """
 
     fan_in: int
+
+    def expected(self, pre: Site, post: Site, same: bool) -> float:
+        return float(self.fan_in) * post.n
 
     def edges(self, pre: Site, post: Site, same: bool, rng: np.random.Generator) -> Edges:
         for site in (pre, post):
@@ -185,6 +271,9 @@ class Listed:
     source: NDArray[np.int64]
     target: NDArray[np.int64]
 
+    def expected(self, pre: Site, post: Site, same: bool) -> float:
+        return float(np.size(self.source))
+
     def edges(self, pre: Site, post: Site, same: bool, rng: np.random.Generator) -> Edges:
         source, target = np.asarray(self.source, np.int64), np.asarray(self.target, np.int64)
         for name, ends, site in (("source", source, pre), ("target", target, post)):
@@ -196,8 +285,10 @@ class Listed:
         return Edges(source, target)
 
 
-def _without_autapses(source: NDArray[np.int64], target: NDArray[np.int64], drop: bool) -> Edges:
+def _without_autapses(
+    source: NDArray[np.int64], target: NDArray[np.int64], first: int, drop: bool
+) -> Edges:
     if not drop:
         return Edges(source, target)
-    keep = source != target
+    keep = source + first != target
     return Edges(source[keep], target[keep])
