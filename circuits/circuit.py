@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from neuro.model import NeuronModel, SynapseModel
 from neuro.modulation import Effect, Receptor, Transmitter
-from neuro.network import Drive, Network, Population, Projection, Source, Value
+from neuro.network import Background, Drive, Network, Population, Projection, Source, Value
 from neuro.registry import Registry
 from neuro.signal import Signal
 from neuro.units import Quantity, ms
@@ -54,6 +54,7 @@ class Circuit:
         self.name = name
         self.populations: list[Population] = []
         self.projections: list[Projection] = []
+        self.backgrounds: list[Background] = []
         self.drives: list[Drive] = []
         self.outputs: dict[str, Port] = {}
 
@@ -103,6 +104,29 @@ class Circuit:
         )
         return name
 
+    def background(
+        self,
+        post: Port,
+        *,
+        synapse: SynapseModel,
+        rate: Quantity,
+        weight: Quantity | None = None,
+        n: int = 1,
+        parameters: Mapping[str, Quantity] | None = None,
+        name: str | None = None,
+    ) -> str:
+        """Give each cell independent Poisson input as from `n` cells that fire at `rate`.
+
+        Returns the background's name, `background_to_post` unless given; `weight` defaults to
+        the synapse model's own.
+        """
+        name = name or f"background_to_{post.name}"
+        weight = synapse.weight if weight is None else weight
+        self.backgrounds.append(
+            Background(name, post.name, synapse, rate, weight, n, parameters or {})
+        )
+        return name
+
     def drive(self, port: Port, variable: str, signal: Signal) -> None:
         """Let a signal set a model's input over time."""
         self.drives.append(Drive(port.name, variable, signal.values, signal.dt_ms))
@@ -141,6 +165,7 @@ def assemble(
         populations=tuple(p for c in circuits for p in c.populations),
         sources=tuple(sources),
         projections=tuple(p for c in circuits for p in c.projections),
+        backgrounds=tuple(b for c in circuits for b in c.backgrounds),
         drives=tuple(d for c in circuits for d in c.drives),
         transmitters=tuple(transmitters),
         receptors=tuple(receptors),

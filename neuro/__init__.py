@@ -9,13 +9,24 @@ step program · `build` everything bound · `backends` that run it · `simulate`
 from __future__ import annotations
 
 from neuro.model import NeuronModel, SynapseModel
-from neuro.network import Drive, Network, Normal, Population, Projection, Record, Source, Uniform
+from neuro.network import (
+    Background,
+    Drive,
+    Network,
+    Normal,
+    Population,
+    Projection,
+    Record,
+    Source,
+    Uniform,
+)
 from neuro.recording import Recording
 from neuro.signal import Signal
 from neuro.simulate import prepare, simulate
 from neuro.spikes import Spikes
 
 __all__ = [
-    "Drive", "Network", "NeuronModel", "Normal", "Population", "Projection", "Record", "Recording",
-    "Signal", "Source", "Spikes", "SynapseModel", "Uniform", "prepare", "simulate",
+    "Background", "Drive", "Network", "NeuronModel", "Normal", "Population", "Projection",
+    "Record", "Recording", "Signal", "Source", "Spikes", "SynapseModel", "Uniform", "prepare",
+    "simulate",
 ]  # fmt: skip

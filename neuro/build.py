@@ -7,7 +7,6 @@ seed and the part, so it depends neither on the back end nor on the rest of the 
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -25,7 +24,6 @@ from neuro.equations import (
     compose,
     ports_of,
 )
-from neuro.equations.syntax import names_in
 from neuro.errors import NetworkError, SignalError, nearest
 from neuro.models.poisson import POISSON
 from neuro.network import (
@@ -169,10 +167,7 @@ def build(network: Network, *, seed: int, dt_ms: float, wire: bool = True) -> Bu
         else ()
     )
     sources = tuple(_source(s, dt_ms) for s in network.sources)
-    composed = {built.name: built.composed for built in populations}
-    backgrounds = tuple(
-        _background(b, composed[b.target], ports[b.name], dt_ms) for b in network.backgrounds
-    )
+    backgrounds = tuple(_background(b, ports[b.name], dt_ms) for b in network.backgrounds)
     return Built(network, seed, dt_ms, populations, projections, sources, backgrounds, edges)
 
 
@@ -272,12 +267,9 @@ def _projection(
     return BuiltProjection(projection, port, pre, post, seed, dt_ms, *bound)
 
 
-def _background(
-    background: Background, target: Composed, port: int, dt_ms: float
-) -> BuiltBackground:
+def _background(background: Background, port: int, dt_ms: float) -> BuiltBackground:
     where = f"background `{background.name}`"
-    synapse = background.synapse
-    _check_dimension(f"{where}: weight", background.weight, synapse.weight)
+    _check_dimension(f"{where}: weight", background.weight, background.synapse.weight)
     _check_dimension(f"{where}: rate", background.rate, Quantity(0, FREQUENCY))
     if background.n < 1:
         raise NetworkError(f"{where}: n must be at least 1, found {background.n}")
@@ -287,21 +279,6 @@ def _background(
         )
     if not math.isfinite(background.weight):
         raise NetworkError(f"{where}: weight must be finite, found {background.weight}")
-    if synapse.edges or synapse.on_post:
-        raise NetworkError(
-            f"{where}: synapse `{synapse.name}` has variables or events of each single synapse, "
-            f"which an input without cells lacks; use a population of model `poisson` instead"
-        )
-    variables = {line.name for line in target.lines}
-    for statement in target.on_pre[port]:
-        added = statement.increment
-        # k arrivals at once are k times one arrival only where none depends on the one before.
-        if not added or names_in(added) & variables or re.search(r"\brandn?\(", added):
-            raise NetworkError(
-                f"{where}: synapse `{synapse.name}` must add the same for each arrival, whatever "
-                f"the cell's variables, found `{synapse.on_pre.strip()}`; use a population of "
-                f"model `poisson` instead"
-            )
     arrivals = background.n * float(background.rate) * dt_ms
     return BuiltBackground(background, port, arrivals, float(background.weight))
 

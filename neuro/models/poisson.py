@@ -8,7 +8,7 @@ from neuro.units import Hz
 POISSON = NeuronModel(
     name="poisson",
     equations="",
-    threshold="rand() < rate*dt",  # at most one spike a step: keep rate*dt well below 1
+    threshold="rand() < rate*dt",  # at most one spike a step, so `build` refuses a large rate*dt
     parameters={"rate": Hz(10)},
     source="Dayan & Abbott 2001, Theoretical Neuroscience, ch. 1",
 )

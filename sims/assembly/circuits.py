@@ -11,7 +11,7 @@ from circuits.circuit import Circuit, Port
 from encoders.encoding import Encoding
 from neuro.errors import EmberError
 from neuro.model import SynapseModel
-from neuro.network import Projection, Source
+from neuro.network import Background, Projection, Source
 from sims.assembly.parts import Parts
 from sims.assembly.stimulus import stream_seed
 from sims.assembly.written import cells_of, join
@@ -127,6 +127,7 @@ def _take_in(parts: Parts, name: str, circuit: Circuit, prefix: str) -> None:
     own = {population.name: prefix + population.name for population in circuit.populations}
     circuit.populations = [replace(p, name=own[p.name]) for p in circuit.populations]
     circuit.projections = [_renamed(p, own, prefix) for p in circuit.projections]
+    circuit.backgrounds = [_renamed_background(b, own, prefix) for b in circuit.backgrounds]
     circuit.drives = [
         replace(d, population=own.get(d.population, d.population)) for d in circuit.drives
     ]
@@ -147,6 +148,8 @@ def _take_in(parts: Parts, name: str, circuit: Circuit, prefix: str) -> None:
         parts.places[new] = (*place, "populations", old) if written else place
     for projection in circuit.projections:
         parts.places[projection.name] = place
+    for background in circuit.backgrounds:
+        parts.places[background.name] = place
     parts.circuits.append(circuit)
     parts.outputs[name] = circuit.outputs
 
@@ -157,3 +160,10 @@ def _renamed(projection: Projection, own: Mapping[str, str], prefix: str) -> Pro
     by_its_ends = projection.name == f"{projection.source}_to_{projection.target}"
     name = f"{source}_to_{target}" if by_its_ends else prefix + projection.name
     return replace(projection, name=name, source=source, target=target)
+
+
+def _renamed_background(background: Background, own: Mapping[str, str], prefix: str) -> Background:
+    target = own.get(background.target, background.target)
+    by_its_target = background.name == f"background_to_{background.target}"
+    name = f"background_to_{target}" if by_its_target else prefix + background.name
+    return replace(background, name=name, target=target)

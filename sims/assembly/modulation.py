@@ -64,17 +64,17 @@ def build_modulation(parts: Parts) -> Modulation:
 def _effect(parts: Parts, receptor: str, spec: EffectSpec, at: KeyPath) -> Effect:
     target = spec.on
     if target != REASONER:
-        projections = {projection.name for projection in parts.projections()}
-        if target in projections:
+        inputs = [p.name for p in parts.projections()] + [b.name for b in parts.backgrounds()]
+        if target in inputs:
             known = ["weight"]
         else:
             names = {p.name: p.model for p in parts.populations()}
             if "." not in target and target not in names and target not in parts.outputs:
-                wanted = [*names, *projections, REASONER]
+                wanted = [*names, *inputs, REASONER]
                 raise parts.loaded.refusal(
                     (*at, "on"),
-                    f"expected a population or projection of this run, or `{REASONER}`, "
-                    f"found `{target}`{hint(target, wanted)}",
+                    f"expected a population, projection or background of this run, or "
+                    f"`{REASONER}`, found `{target}`{hint(target, wanted)}",
                 )
             target = parts.port(target, (*at, "on")).name
             if target not in names:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from circuits.circuit import Circuit, Port
-from neuro.network import Population, Projection, Source
+from neuro.network import Background, Population, Projection, Source
 from neuro.signal import Signal
 from sims.config import Loaded
 from sims.config.errors import KeyPath, hint
@@ -21,7 +21,7 @@ class Parts:
     Attributes:
         outputs: Per stimulus or circuit, the ports others may connect to.
         signals: Per stimulus, what varies continuously.
-        places: Name of each population and projection -> its place in the config.
+        places: Name of each population, projection and background -> its place in the config.
     """
 
     loaded: Loaded
@@ -40,6 +40,11 @@ class Parts:
         """All projections of all circuits."""
         for circuit in self.circuits:
             yield from circuit.projections
+
+    def backgrounds(self) -> Iterator[Background]:
+        """All backgrounds of all circuits."""
+        for circuit in self.circuits:
+            yield from circuit.backgrounds
 
     def port(self, name: str, at: KeyPath, own: Mapping[str, Port] | None = None) -> Port:
         """The port meant by `instance.output`, a population's name, or an instance's only output.

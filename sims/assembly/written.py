@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from circuits.circuit import Circuit
@@ -17,7 +18,13 @@ from sims.config.errors import KeyPath, hint
 from sims.config.experiment import RunConfig
 from sims.config.located import in_equations, located
 from sims.config.values import as_value
-from sims.config.written import PopulationSpec, ProjectionSpec, SynapseSpec, WrittenCircuit
+from sims.config.written import (
+    BackgroundSpec,
+    PopulationSpec,
+    ProjectionSpec,
+    SynapseSpec,
+    WrittenCircuit,
+)
 
 __all__ = ["cells_of", "check_written", "join"]
 
@@ -41,14 +48,21 @@ def check_written(loaded: Loaded) -> None:
             except EmberError as error:
                 at = in_equations(path, population.equations or "", error)
                 raise located(error, loaded, at) from None
-        for number, projection in enumerate(circuit.projections):
-            if isinstance(projection.synapse, SynapseSpec):
-                path = ("circuits", name, "projections", number, "synapse")
-                try:
-                    check_synapse(projection.synapse_model)
-                except EmberError as error:
-                    at = in_equations(path, projection.synapse.equations, error)
-                    raise located(error, loaded, at) from None
+        for kind, specs in _inputs(circuit):
+            for number, spec in enumerate(specs):
+                if isinstance(spec.synapse, SynapseSpec):
+                    path = ("circuits", name, kind, number, "synapse")
+                    try:
+                        check_synapse(spec.synapse_model)
+                    except EmberError as error:
+                        at = in_equations(path, spec.synapse.equations, error)
+                        raise located(error, loaded, at) from None
+
+
+def _inputs(
+    circuit: WrittenCircuit,
+) -> tuple[tuple[str, Sequence[ProjectionSpec | BackgroundSpec]], ...]:
+    return (("projections", circuit.projections), ("backgrounds", circuit.backgrounds))
 
 
 def cells_of(name: str, written: WrittenCircuit) -> Circuit:
@@ -72,7 +86,7 @@ def _values(spec: PopulationSpec) -> dict[str, Any]:
 
 
 def join(parts: Parts, name: str, circuit: Circuit, models: dict[str, SynapseModel]) -> None:
-    """Add a written-out circuit's projections and drives, now that all cells are there."""
+    """Add what a written-out circuit's cells receive, now that all cells are there."""
     spec = parts.loaded.config.circuits[name]
     cells = {population.name: population for population in parts.populations()}
     for number, given in enumerate(spec.projections):
@@ -81,10 +95,7 @@ def join(parts: Parts, name: str, circuit: Circuit, models: dict[str, SynapseMod
         post = parts.port(given.target, (*path, "to"), circuit.outputs)
         if post.name not in cells:
             raise parts.loaded.refusal((*path, "to"), f"`{given.target}` {_DEAF}")
-        chosen = _free(spec.prefix + (given.name or f"{pre.name}_to_{post.name}"), parts)
-        if given.name and chosen != spec.prefix + given.name:
-            raise parts.loaded.refusal((*path, "name"), f"the name `{given.name}` is taken")
-        parts.places[chosen] = path
+        chosen = _named(given, f"{pre.name}_to_{post.name}", spec.prefix, path, parts)
         circuit.connect(
             pre,
             post,
@@ -94,6 +105,20 @@ def join(parts: Parts, name: str, circuit: Circuit, models: dict[str, SynapseMod
             delay=as_value(given.delay),
             parameters=given.parameters,
             name=chosen,
+        )
+    for number, given in enumerate(spec.backgrounds):
+        path = ("circuits", name, "backgrounds", number)
+        post = parts.port(given.target, (*path, "to"), circuit.outputs)
+        if post.name not in cells:
+            raise parts.loaded.refusal((*path, "to"), f"`{given.target}` {_DEAF}")
+        circuit.background(
+            post,
+            synapse=_shared(given, models),
+            rate=given.rate,
+            weight=given.weight,
+            n=given.n,
+            parameters=given.parameters,
+            name=_named(given, f"background_to_{post.name}", spec.prefix, path, parts),
         )
     for number, drive in enumerate(spec.drives):
         path = ("circuits", name, "drives", number)
@@ -120,6 +145,17 @@ def join(parts: Parts, name: str, circuit: Circuit, models: dict[str, SynapseMod
         circuit.drives.append(Drive(post.name, drive.variable, values, signal.dt_ms))
 
 
+def _named(
+    given: ProjectionSpec | BackgroundSpec, usual: str, prefix: str, path: KeyPath, parts: Parts
+) -> str:
+    """The name it goes by, from now on known."""
+    chosen = _free(prefix + (given.name or usual), parts)
+    if given.name and chosen != prefix + given.name:
+        raise parts.loaded.refusal((*path, "name"), f"the name `{given.name}` is taken")
+    parts.places[chosen] = path
+    return chosen
+
+
 def _free(name: str, parts: Parts) -> str:
     """`name`, or with a number behind it if it is taken."""
     number, chosen = 1, name
@@ -129,7 +165,9 @@ def _free(name: str, parts: Parts) -> str:
     return chosen
 
 
-def _shared(given: ProjectionSpec, models: dict[str, SynapseModel]) -> SynapseModel:
+def _shared(
+    given: ProjectionSpec | BackgroundSpec, models: dict[str, SynapseModel]
+) -> SynapseModel:
     """The synapse model; equal invented ones are one, so that they share their variables."""
     model = given.synapse_model
     if isinstance(given.synapse, str):

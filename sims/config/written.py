@@ -1,4 +1,4 @@
-"""Circuits written out in a config: populations with their equations, projections, drives."""
+"""Circuits written out in a config: populations with their equations, and what they receive."""
 
 from __future__ import annotations
 
@@ -15,13 +15,16 @@ from neuro.errors import UnitError
 from neuro.model import NeuronModel, SynapseModel
 from neuro.models import MODELS
 from neuro.synapses import SYNAPSES
-from neuro.units import CURRENT, TIME, Dimension, Quantity, ms, parse_quantity
+from neuro.units import CURRENT, FREQUENCY, TIME, Dimension, Quantity, ms, parse_quantity
 from sims.config.base import Listing, Measure, Name, Positive, StrictModel
 from sims.config.errors import TAG, KeyProblem, hint, shown
 from sims.config.rules import RuleSpec
-from sims.config.values import AnySpread, Delay, SpreadOrName, central, check_dimension
+from sims.config.values import AnySpread, Delay, Spread, SpreadOrName, central, check_dimension
 
-__all__ = ["DriveSpec", "PopulationSpec", "ProjectionSpec", "SynapseSpec", "WrittenCircuit"]
+__all__ = [
+    "BackgroundSpec", "DriveSpec", "PopulationSpec", "ProjectionSpec", "SynapseSpec",
+    "WrittenCircuit",
+]  # fmt: skip
 
 AnyQuantity: TypeAlias = Annotated[Quantity, Measure(None)]
 Method: TypeAlias = Literal["auto", "exact", "exponential_euler", "euler", "rk2", "rk4", "heun"]
@@ -186,6 +189,47 @@ def _name_or_written(value: object) -> str:
     return TAG + ("written" if isinstance(value, (Mapping, SynapseSpec)) else "name")
 
 
+SynapseChoice: TypeAlias = Annotated[
+    Annotated[str, Tag(TAG + "name")] | Annotated[SynapseSpec, Tag(TAG + "written")],
+    Discriminator(_name_or_written),
+]
+
+
+def _synapse_model(synapse: str | SynapseSpec, weight: Spread | None) -> SynapseModel:
+    if isinstance(synapse, str):
+        return SYNAPSES[synapse]
+    return SynapseModel(
+        name="written",
+        equations=synapse.equations,
+        current=synapse.current,
+        on_pre=synapse.on_pre,
+        weight=central(weight) if weight is not None else Quantity(1.0),
+        parameters=synapse.parameters,
+    )
+
+
+def _check_synapse(spec: ProjectionSpec | BackgroundSpec) -> None:
+    """Refuse an unknown synapse, and a weight or parameters that are not its own."""
+    if isinstance(spec.synapse, str) and spec.synapse not in SYNAPSES:
+        raise KeyProblem(
+            f"unknown synapse `{spec.synapse}`{hint(spec.synapse, SYNAPSES)} "
+            f"(see `ember list synapses`)",
+            ("synapse",),
+        )
+    if not isinstance(spec.synapse, str) and spec.weight is None:
+        raise KeyProblem("the key `weight` is missing: an invented synapse has none of its own")
+    model = spec.synapse_model
+    if spec.weight is not None:
+        check_dimension(spec.weight, model.weight.dimension, ("weight",))
+    for name, value in spec.parameters.items():
+        if name not in model.parameters:
+            raise KeyProblem(
+                f"unknown parameter of synapse `{model.name}`{hint(name, model.parameters)}",
+                ("parameters", name),
+            )
+        check_dimension(value, model.parameters[name].dimension, ("parameters", name))
+
+
 class ProjectionSpec(StrictModel):
     """Synapses from one population or source to a population."""
 
@@ -193,10 +237,7 @@ class ProjectionSpec(StrictModel):
     """`stimulus.output`, `circuit.output`, or a population of this run by its name."""
     target: str = Field(alias="to")
     """A population of this run, by its name or as `circuit.output`."""
-    synapse: Annotated[
-        Annotated[str, Tag(TAG + "name")] | Annotated[SynapseSpec, Tag(TAG + "written")],
-        Discriminator(_name_or_written),
-    ]
+    synapse: SynapseChoice
     """A registered synapse model (`ember list synapses`), or one written out."""
     rule: RuleSpec
     """Who reaches whom."""
@@ -212,37 +253,40 @@ class ProjectionSpec(StrictModel):
     @cached_property
     def synapse_model(self) -> SynapseModel:
         """The synapse model, registered or invented."""
-        if isinstance(self.synapse, str):
-            return SYNAPSES[self.synapse]
-        return SynapseModel(
-            name="written",
-            equations=self.synapse.equations,
-            current=self.synapse.current,
-            on_pre=self.synapse.on_pre,
-            weight=central(self.weight) if self.weight is not None else Quantity(1.0),
-            parameters=self.synapse.parameters,
-        )
+        return _synapse_model(self.synapse, self.weight)
 
     @model_validator(mode="after")
     def _fits_its_synapse(self) -> ProjectionSpec:
-        if isinstance(self.synapse, str) and self.synapse not in SYNAPSES:
-            raise KeyProblem(
-                f"unknown synapse `{self.synapse}`{hint(self.synapse, SYNAPSES)} "
-                f"(see `ember list synapses`)",
-                ("synapse",),
-            )
-        if not isinstance(self.synapse, str) and self.weight is None:
-            raise KeyProblem("the key `weight` is missing: an invented synapse has none of its own")
-        model = self.synapse_model
-        if self.weight is not None:
-            check_dimension(self.weight, model.weight.dimension, ("weight",))
-        for name, value in self.parameters.items():
-            if name not in model.parameters:
-                raise KeyProblem(
-                    f"unknown parameter of synapse `{model.name}`{hint(name, model.parameters)}",
-                    ("parameters", name),
-                )
-            check_dimension(value, model.parameters[name].dimension, ("parameters", name))
+        _check_synapse(self)
+        return self
+
+
+class BackgroundSpec(StrictModel):
+    """Independent Poisson input to each cell of a population; no cell of it is simulated."""
+
+    target: str = Field(alias="to")
+    """A population of this run, by its name or as `circuit.output`."""
+    synapse: SynapseChoice
+    """A registered synapse model (`ember list synapses`), or one written out."""
+    rate: Annotated[Quantity, Measure(FREQUENCY, ge=0.0)]
+    """Of each input cell."""
+    n: Positive = 1
+    """How many input cells each cell hears."""
+    weight: AnyQuantity | None = None
+    """What `w` is for each arrival; the synapse model's own if left out."""
+    parameters: dict[Name, AnyQuantity] = Field(default_factory=dict)
+    """Parameters of the synapse model that differ from its own."""
+    name: Name | None = None
+    """Name of the background; `background_to_` and its target if left out."""
+
+    @cached_property
+    def synapse_model(self) -> SynapseModel:
+        """The synapse model, registered or invented."""
+        return _synapse_model(self.synapse, self.weight)
+
+    @model_validator(mode="after")
+    def _fits_its_synapse(self) -> BackgroundSpec:
+        _check_synapse(self)
         return self
 
 
@@ -261,11 +305,13 @@ class WrittenCircuit(StrictModel):
     """A circuit written out in place; each population is one of its outputs."""
 
     prefix: str = Field(default="", pattern=r"^([A-Za-z_][A-Za-z0-9_]*)?$")
-    """Put before the name of each population and projection."""
+    """Put before the name of each population, projection and background."""
     populations: dict[Name, PopulationSpec] = Field(default_factory=dict)
     """The cells, by name."""
     projections: Listing[ProjectionSpec] = ()
     """The synapses; they may join any populations of the run, so that loops can be closed."""
+    backgrounds: Listing[BackgroundSpec] = ()
+    """Poisson input from cells that are not simulated."""
     drives: Listing[DriveSpec] = ()
     """The continuous stimuli."""
 

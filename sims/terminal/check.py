@@ -29,6 +29,7 @@ def check_config(loaded: Loaded, progress: Progress) -> str:
         "population": len(network.populations),
         "cell": sum(population.n for population in network.populations),
         "projection": len(network.projections),
+        "background": len(network.backgrounds),
         "transmitter": len(network.transmitters),
     }
     if loaded.kind == "sweep":
