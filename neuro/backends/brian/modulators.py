@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from neuro.backends.brian.edges import FACTOR, set_parameter
 from neuro.backends.brian.parts import Parts
 from neuro.build import Built, steps_of
+from neuro.edge_binding import Scaled, scaled_by
 from neuro.modulation import effect_factor
 from neuro.raw_run import Courses
 from neuro.units import coherent_factor
@@ -32,6 +34,7 @@ class Modulators:
         self._concentration = {t.name: float(t.baseline_at(0.0)) for t in network.transmitters}
         self._keys = list(dict.fromkeys(f"{e.target}.{e.parameter}" for e in network.effects))
         self._factors = dict.fromkeys(self._keys, 1.0)
+        self._places = scaled_by(built)
         self._counts: dict[str, deque[int]] = {}
         for t in network.transmitters:
             delay = max(1, steps_of(float(t.delay), dt_ms, f"delay of `{t.name}`"))
@@ -73,15 +76,25 @@ class Modulators:
             target, parameter = key.rsplit(".", 1)
             effects = [e for e in network.effects if (e.target, e.parameter) == (target, parameter)]
             factor = self._factors[key] = float(effect_factor(effects, occupancy))
-            if target in self._parts.groups:
-                built = next(p for p in self._built.populations if p.name == target)
-                scale = coherent_factor(built.composed.parameters[parameter].dimension)
-                value = np.asarray(built.parameters[parameter]) * factor / scale
-                self._parts.groups[target].variables[parameter].set_value(value)
-            elif target in self._parts.synapses:
-                self._parts.synapses[target].variables["factor_syn"].set_value(factor)
-            elif target in self._parts.backgrounds:
-                self._parts.backgrounds[target].set_value(factor)
+            for place in self._places[key]:
+                self._scale(place, factor)
+
+    def _scale(self, place: Scaled, factor: float) -> None:
+        parts, built = self._parts, self._built
+        if place.kind == "cells":
+            cells = next(p for p in built.populations if p.name == place.owner)
+            scale = coherent_factor(cells.composed.parameters[place.parameter].dimension)
+            value = np.asarray(cells.parameters[place.parameter]) * factor / scale
+            parts.groups[place.owner].variables[place.parameter].set_value(value)
+        elif place.kind == "edges":
+            projection = next(p for p in built.projections if p.projection.name == place.owner)
+            target = next(p for p in built.populations if p.name == projection.projection.target)
+            port, bound = target.ports[projection.port], projection.edge_parameters[place.parameter]
+            set_parameter(parts.synapses[place.owner], port, place.parameter, bound * factor)
+        elif place.kind == "weight" and place.owner in parts.synapses:
+            parts.synapses[place.owner].variables[FACTOR].set_value(factor)
+        elif place.kind == "weight":
+            parts.backgrounds[place.owner].set_value(factor)
 
     def courses(self) -> Courses:
         """What was sampled, one value a frame."""

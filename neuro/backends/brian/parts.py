@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from neuro.backends.brian.edges import FACTOR, edge_synapses
 from neuro.build import Built, BuiltBackground, BuiltPopulation, BuiltProjection
+from neuro.edge_binding import scaled_by
 from neuro.equations.brian_compiler import brian_dimension, brian_unit, unit_dimension
 from neuro.equations.compose import WEIGHT
 from neuro.network import Drive
@@ -30,7 +32,7 @@ class Parts:
     def __init__(self, b2: Any, built: Built) -> None:
         self._b2, self._built = b2, built
         self.dt = built.dt_ms * b2.ms
-        self._modulated = {(e.target, e.parameter) for e in built.network.effects}
+        self._modulated = {place[1:] for places in scaled_by(built).values() for place in places}
         self.namespace: dict[str, Any] = {}
         self.groups: dict[str, Any] = {p.name: self._group(p) for p in built.populations}
         self.sources = {
@@ -102,23 +104,25 @@ class Parts:
     def _synapses(self, built: BuiltProjection) -> Any:
         projection = built.projection
         target = next(p for p in self._built.populations if p.name == projection.target)
-        names = {WEIGHT: "w_syn*factor_syn"}
+        ends = (
+            self.groups.get(projection.source) or self.sources[projection.source],
+            self.groups[projection.target],
+        )
+        if built.edge is not None:
+            return edge_synapses(self._b2, built, target, ends, self.dt)
+        names = {WEIGHT: f"w_syn*{FACTOR}"}
         names |= {n: n + "_post" for n in {*target.program.states, *target.composed.parameters}}
 
         def post(text: str) -> str:
             return re.sub(r"\b[A-Za-z]\w*\b", lambda m: names.get(m[0], m[0]), text)
 
         on_pre = "\n".join(
-            f"{s.name}_post += {post(s.increment)}"
-            if s.increment
-            else f"{s.name}_post = {post(s.expression)}"
-            for s in target.composed.on_pre[built.port]
+            f"{s.name}_post += {post(s.increment)}" for s in target.composed.on_pre[built.port]
         )
         dimension = projection.synapse.weight.dimension
         synapses = self._b2.Synapses(
-            self.groups.get(projection.source) or self.sources[projection.source],
-            self.groups[projection.target],
-            model=f"w_syn : {brian_unit(dimension)} (constant)\nfactor_syn : 1 (shared)",
+            *ends,
+            model=f"w_syn : {brian_unit(dimension)} (constant)\n{FACTOR} : 1 (shared)",
             on_pre=on_pre,
             namespace={},
             dt=self.dt,
@@ -129,7 +133,7 @@ class Parts:
             synapses.delay = built.delay_steps * self.dt
         else:
             synapses.connect(condition="False")
-        synapses.variables["factor_syn"].set_value(1.0)
+        synapses.variables[FACTOR].set_value(1.0)
         return synapses
 
     def _background(self, built: BuiltBackground) -> Any:

@@ -1,0 +1,147 @@
+"""Synapses with a state of their own: the model's own text, as a Brian2 Synapses object.
+
+Nothing here reads the derived EdgeProgram but for the names of what is stored, so that what
+other back ends make of the program is checked against Brian2's reading of the text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from neuro.build import BuiltPopulation, BuiltProjection
+from neuro.equations import Port
+from neuro.equations._edge_names import substituted
+from neuro.equations.brian_compiler import brian_unit, unit_dimension
+from neuro.equations.edges import edge_lines
+from neuro.equations.syntax import Line, Statement, names_in, parse_lines, parse_statements
+from neuro.units import coherent_factor
+
+__all__ = ["FACTOR", "edge_synapses", "set_parameter"]
+
+FACTOR = "factor_syn"  # what effects make of the projection's weight
+
+
+def edge_synapses(
+    b2: Any, built: BuiltProjection, target: BuiltPopulation, ends: tuple[Any, Any], dt: Any
+) -> Any:
+    """The Synapses of a projection that has an EdgeProgram, with its edges and start values.
+
+    Args:
+        ends: Brian2's objects of the source and the target.
+    """
+    port, program = target.ports[built.port], built.edge
+    if program is None:
+        raise ValueError(f"projection {built.projection.name} has no edge program")
+    text = _Text(port, edge_lines(port), target)
+    weight = port.synapse.weight.dimension
+    dimensions = {line.name: unit_dimension(line.unit, "edges") for line in text.lines}
+    model = [f"{FACTOR} : 1 (shared)"]
+    if "w" not in dimensions:
+        model.append(f"w : {brian_unit(weight)}")
+    for name in program.parameters:
+        model.append(f"{name} : {brian_unit(port.parameters[name].dimension)} (shared)")
+    for line in text.lines:
+        expression = line.expression and text.equation(line)
+        unit = brian_unit(dimensions[line.name])
+        model.append(str(line._replace(name=text.own(line), expression=expression, unit=unit)))
+    on_pre, on_post = (
+        "\n".join(text.statement(s) for s in parse_statements(code, "synapse"))
+        for code in (port.synapse.on_pre, port.synapse.on_post)
+    )
+    # Modulators, which set parameters, come before; what is summed is read before it changes.
+    synapses = b2.Synapses(
+        *ends,
+        model="\n".join(model),
+        on_pre=on_pre or None,
+        on_post=on_post or None,
+        method=program.method or "exact",
+        namespace={},
+        dt=dt,
+    )
+    if synapses.state_updater is not None:
+        synapses.state_updater.order = -1
+    for updater in synapses.summed_updaters.values():
+        updater.order = -2
+    if built.source.size:
+        synapses.connect(i=built.source, j=built.target)
+        synapses.variables["w"].set_value(built.weight / coherent_factor(weight))
+        if on_pre:
+            synapses.delay = built.delay_steps * dt
+        for name, value in built.edge_initial.items():
+            factor = coherent_factor(dimensions[name])
+            synapses.variables[name].set_value(np.full(built.source.size, value / factor))
+    else:
+        synapses.connect(condition="False")
+    synapses.variables[FACTOR].set_value(1.0)
+    for name in program.parameters:
+        set_parameter(synapses, port, name, built.edge_parameters[name])
+    return synapses
+
+
+def set_parameter(synapses: Any, port: Port, name: str, value: float) -> None:
+    """Set a parameter of all edges, given in coherent units."""
+    factor = coherent_factor(port.parameters[name].dimension)
+    synapses.variables[name].set_value(value / factor)
+
+
+class _Text:
+    """A synapse's text in the names of a Brian2 Synapses object.
+
+    The variables that the synapse has on its target carry the port's suffix there. What acts on
+    the target takes the weight times its factor.
+    """
+
+    def __init__(self, port: Port, lines: tuple[Line, ...], target: BuiltPopulation) -> None:
+        self.lines = lines
+        self._suffix = port.suffix
+        self._edge = {line.name for line in lines} | {"w", *port.parameters}
+        self._ports = {line.name for line in parse_lines(port.synapse.equations, "synapse")}
+        self._cells = {line.name for line in target.composed.lines} | {*target.composed.parameters}
+        self._written_out = {
+            line.name: line.expression
+            for line in lines
+            if line.kind == "subexpression" and "summed" not in line.flags
+        }
+
+    def own(self, line: Line) -> str:
+        """What an equation defines: a variable of the edge, or the target's that it sums into."""
+        return self._end(line.name) if "summed" in line.flags else line.name
+
+    def equation(self, line: Line) -> str:
+        """The right-hand side of an equation."""
+        right = self._acting if "summed" in line.flags else self._here
+        return right(line.expression)
+
+    def statement(self, statement: Statement) -> str:
+        """A statement of `on_pre` or `on_post`."""
+        if statement.name in self._edge:
+            left, right = statement.name, self._here
+        else:
+            left, right = self._end(statement.name), self._acting
+        if statement.increment:
+            return f"{left} += {right(statement.increment)}"
+        return f"{left} = {right(statement.expression)}"
+
+    def _here(self, expression: str) -> str:
+        return substituted(expression, {name: self._end(name) for name in names_in(expression)})
+
+    def _acting(self, expression: str) -> str:
+        while inner := self._defined(expression):
+            expression = substituted(expression, inner)
+        return substituted(self._here(expression), {"w": f"(w*{FACTOR})"})
+
+    def _defined(self, expression: str) -> Mapping[str, str]:
+        return {n: self._written_out[n] for n in names_in(expression) & self._written_out.keys()}
+
+    def _end(self, name: str) -> str:
+        if name in self._edge and not name.endswith(("_post", "_pre")):
+            return name
+        bare = name.removesuffix("_post")
+        if name.endswith("_pre"):
+            return name
+        if bare in self._ports:
+            return f"{bare}{self._suffix}_post"
+        return f"{bare}_post" if bare in self._cells else name
