@@ -142,7 +142,12 @@ class Drive:
 
 @dataclass(frozen=True)
 class Record:
-    """Traces to keep: `variable` of `cells` (all if empty), every `every_ms`."""
+    """Traces to keep: `variable` of `cells` (all if empty), every `every_ms`.
+
+    Where no population but a projection has the name, `cells` are its edges, counted in the order
+    of source, delay and target, and `variable` is one that its synapses have for themselves. An
+    event-driven variable reads as the last spike left it.
+    """
 
     population: str
     variable: str

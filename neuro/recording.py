@@ -24,7 +24,8 @@ class Trace:
     """One variable of some cells over time.
 
     `data` is `(n_frames, n_cells)` in coherent units; frame k was taken at `k * every_ms`,
-    before the step that starts there.
+    before the step that starts there. With `of_edges`, `population` is a projection and `cells`
+    are its edges, in the order of source, delay and target.
     """
 
     population: str
@@ -33,6 +34,7 @@ class Trace:
     cells: NDArray[np.int64]
     every_ms: float
     data: NDArray[np.float64]
+    of_edges: bool = False
 
     @property
     def times_ms(self) -> NDArray[np.float64]:

@@ -12,6 +12,7 @@ from neuro.backends import backend_named, check_support
 from neuro.build import Built, build, steps_of
 from neuro.errors import ConfigError, NetworkError, nearest
 from neuro.network import Network, Record
+from neuro.recorded import recorded_at
 from neuro.recording import Course, Recording, Trace
 from neuro.spikes import Spikes
 
@@ -45,7 +46,7 @@ def simulate(
         backend: `numba` or `brian`.
         threads: For the `numba` back end.
         options: Further settings of the back end (`codegen` for `brian`).
-        record: Traces to keep. Spikes of all populations are always kept.
+        record: Traces to keep, of cells or of edges. Spikes of all populations are always kept.
         every_ms: Interval between samples of concentrations and factors.
         progress: Called with the simulated time in ms, now and then.
 
@@ -80,16 +81,18 @@ def simulate(
         name: Spikes(steps * dt_ms, units, n_units=populations[name].n, t_stop_ms=duration_ms)
         for name, (steps, units) in raw.spikes.items()
     }
+    recorded = [recorded_at(built, r) for r in record]
     traces = {
         f"{r.population}.{r.variable}": Trace(
             r.population,
             r.variable,
-            populations[r.population].program.units[r.variable],
-            np.array(r.cells or range(populations[r.population].n), dtype=np.int64),
+            place.units[r.variable],
+            np.array(r.cells or range(place.size(built)), dtype=np.int64),
             r.every_ms,
             data,
+            of_edges=place.edges,
         )
-        for r, data in zip(record, raw.traces, strict=True)
+        for r, place, data in zip(record, recorded, raw.traces, strict=True)
     }
     return Recording(
         duration_ms=duration_ms,
@@ -133,18 +136,18 @@ def prepare(
     built = build(network, seed=seed, dt_ms=dt_ms, wire=wire)
     check_support(built, backend_named(backend))
     for r in record:
-        population = network.population(r.population)
-        program = next(p.program for p in built.populations if p.name == r.population)
-        known = [*program.states, *(name for name, _ in program.subexpressions)]
-        if r.variable not in known:
+        place = recorded_at(built, r)
+        if r.variable not in place.known:
             raise NetworkError(
                 f"record: `{r.population}` has no variable `{r.variable}`"
-                f"{nearest(r.variable, known)} (known: {', '.join(known) or 'none'})"
+                f"{nearest(r.variable, place.known)} (known: {', '.join(place.known) or 'none'})"
             )
-        if any(not 0 <= cell < population.n for cell in r.cells):
-            raise NetworkError(
-                f"record: cells of `{r.population}` must lie in 0..{population.n - 1}, "
-                f"found {max(r.cells)}"
-            )
+        if r.cells and (wire or not place.edges):  # undrawn edges cannot be counted
+            n = place.size(built)
+            if odd := [cell for cell in r.cells if not 0 <= cell < n]:
+                raise NetworkError(
+                    f"record: {'edges' if place.edges else 'cells'} of `{r.population}` must lie "
+                    f"in 0..{n - 1}, found {odd[0]}"
+                )
         steps_of(r.every_ms, dt_ms, f"record: every of `{r.population}.{r.variable}`")
     return built

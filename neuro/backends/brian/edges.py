@@ -17,9 +17,9 @@ from neuro.equations._edge_names import substituted
 from neuro.equations.brian_compiler import brian_unit, unit_dimension
 from neuro.equations.edges import edge_lines
 from neuro.equations.syntax import Line, Statement, names_in, parse_lines, parse_statements
-from neuro.units import coherent_factor
+from neuro.units import Dimension, coherent_factor
 
-__all__ = ["FACTOR", "edge_synapses", "set_parameter"]
+__all__ = ["FACTOR", "edge_dimensions", "edge_synapses", "set_parameter"]
 
 FACTOR = "factor_syn"  # what effects make of the projection's weight
 
@@ -37,9 +37,9 @@ def edge_synapses(
         raise ValueError(f"projection {built.projection.name} has no edge program")
     text = _Text(port, edge_lines(port), target)
     weight = port.synapse.weight.dimension
-    dimensions = {line.name: unit_dimension(line.unit, "edges") for line in text.lines}
+    dimensions = edge_dimensions(port)
     model = [f"{FACTOR} : 1 (shared)"]
-    if "w" not in dimensions:
+    if "w" not in {line.name for line in text.lines}:
         model.append(f"w : {brian_unit(weight)}")
     for name in program.parameters:
         model.append(f"{name} : {brian_unit(port.parameters[name].dimension)} (shared)")
@@ -79,6 +79,12 @@ def edge_synapses(
     for name in program.parameters:
         set_parameter(synapses, port, name, built.edge_parameters[name])
     return synapses
+
+
+def edge_dimensions(port: Port) -> dict[str, Dimension]:
+    """The dimension of `w` and of each name that the equations of the edges define."""
+    lines = {line.name: unit_dimension(line.unit, "edges") for line in edge_lines(port)}
+    return {"w": port.synapse.weight.dimension} | lines
 
 
 def set_parameter(synapses: Any, port: Port, name: str, value: float) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from neuro.backends.brian.edges import edge_dimensions
 from neuro.backends.brian.modulators import Modulators
 from neuro.backends.brian.parts import Parts
 from neuro.brian2_import import brian2
@@ -22,6 +23,7 @@ from neuro.equations.brian_compiler import unit_dimension
 from neuro.errors import ConfigError, SimulationError
 from neuro.network import Record
 from neuro.raw_run import RawRun
+from neuro.recorded import recorded_at
 from neuro.units import coherent_factor
 
 __all__ = ["run"]
@@ -55,16 +57,17 @@ def run(
     with _settings(b2, codegen, built.seed):
         parts = Parts(b2, built)
         modulators = Modulators(b2, parts, built, n_steps, every_ms)
+        places = [recorded_at(built, r) for r in records]
         monitors = [
             b2.StateMonitor(
-                parts.groups[r.population],
+                (parts.synapses if place.edges else parts.groups)[r.population],
                 r.variable,
                 record=list(r.cells) or True,
                 dt=r.every_ms * b2.ms,
                 when="start",
                 order=1,  # after the modulators of this step
             )
-            for r in records
+            for r, place in zip(records, places, strict=True)
         ]
         network = b2.Network(*parts.everything, modulators.operation, *monitors)
         prepared = time.perf_counter()
@@ -86,7 +89,9 @@ def run(
             for name, monitor in parts.monitors.items()
         },
         traces=[
-            np.asarray(monitor.variables[r.variable].get_value()).reshape(-1, len(monitor.record))
+            np.asarray(monitor.variables[r.variable].get_value()).reshape(
+                len(monitor.t), len(monitor.record)
+            )
             * _coherent(built, r)
             for r, monitor in zip(records, monitors, strict=True)
         ],
@@ -112,6 +117,11 @@ def _settings(b2: Any, codegen: str, seed: int) -> Iterator[None]:
 
 def _coherent(built: Built, record: Record) -> float:
     """What turns Brian2's SI value of a recorded variable into Ember's unit."""
+    place = recorded_at(built, record)
+    if place.edges:
+        projection = built.projections[place.at]
+        target = next(p for p in built.populations if p.name == projection.projection.target)
+        return coherent_factor(edge_dimensions(target.ports[projection.port])[record.variable])
     population = next(p for p in built.populations if p.name == record.population)
     line = next(ln for ln in population.composed.lines if ln.name == record.variable)
     return coherent_factor(unit_dimension(line.unit, f"unit `{line.unit}`"))
@@ -126,5 +136,17 @@ def _check_finite(built: Built, parts: Parts, step: int) -> None:
                 raise SimulationError(
                     f"population `{population.name}`: `{state}` of cell {cell} became "
                     f"{values[cell]} before {step * built.dt_ms:g} ms; lower dt or check the "
+                    f"parameters"
+                )
+    for projection in built.projections:
+        name = projection.projection.name
+        for variable in projection.edge.variables if projection.edge else ():
+            values = np.asarray(parts.synapses[name].variables[variable].get_value())
+            if not np.isfinite(values).all():
+                edge = int(np.flatnonzero(~np.isfinite(values))[0])
+                raise SimulationError(
+                    f"projection `{name}`: `{variable}` of edge {edge}, from cell "
+                    f"{projection.source[edge]} to {projection.target[edge]}, became "
+                    f"{values[edge]} before {step * built.dt_ms:g} ms; lower dt or check the "
                     f"parameters"
                 )

@@ -1,0 +1,67 @@
+"""What a Record refers to: a population's cells, or a projection's edges."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from neuro.errors import NetworkError, nearest
+from neuro.network import Record
+
+if TYPE_CHECKING:
+    from neuro.build import Built
+
+__all__ = ["Recorded", "recorded_at"]
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """Where traces come from.
+
+    Attributes:
+        edges: Whether `at` counts the built network's projections, not its populations.
+        known: Variables that can be recorded there.
+        units: Unit of each.
+    """
+
+    edges: bool
+    at: int
+    known: tuple[str, ...]
+    units: Mapping[str, str]
+
+    def size(self, built: Built) -> int:
+        """How many cells or edges there are; edges are drawn to count them."""
+        if self.edges:
+            return int(built.projections[self.at].source.size)
+        return built.populations[self.at].n
+
+
+def recorded_at(built: Built, record: Record) -> Recorded:
+    """The population of a record's name, or else the projection.
+
+    Raises:
+        NetworkError: if there is neither, or the projection's synapses have no variables.
+    """
+    name = record.population
+    for at, population in enumerate(built.populations):
+        if population.name == name:
+            program = population.program
+            known = (*program.states, *(each for each, _ in program.subexpressions))
+            return Recorded(False, at, known, program.units)
+    names = [p.name for p in built.network.projections]
+    if name not in names:
+        every = [*(p.name for p in built.populations), *names]
+        raise NetworkError(
+            f"record: no population or projection `{name}`{nearest(name, every)} "
+            f"(known: {', '.join(every) or 'none'})"
+        )
+    if name not in built.edges:
+        synapse = built.network.projections[names.index(name)].synapse.name
+        raise NetworkError(
+            f"record: synapses `{synapse}` of projection `{name}` have no variables of their own; "
+            f"record the population they end on"
+        )
+    edge = built.edges[name].program
+    known = (*edge.variables, *(each for each, _ in edge.subexpressions))
+    return Recorded(True, names.index(name), known, edge.units)
