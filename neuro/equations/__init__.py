@@ -1,8 +1,8 @@
 """Text -> checked equations -> StepProgram; Brian2 parses, checks and integrates.
 
 `syntax` closed language · `compose` neuron + synapses · `dimensions` which term is wrong ·
-`compiler` StepProgram by way of Brian2 · `edges` EdgeProgram, for synapses with a state ·
-`hoist` what need not be computed every step
+`schemes` steps in the model's own words · `compiler` StepProgram by way of both and of Brian2 ·
+`edges` EdgeProgram, for synapses with a state · `hoist` what need not be computed every step
 """
 
 from neuro.equations.compiler import cache_folder, compile_step

@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from neuro.brian2_import import brian2
+from neuro.equations._fold import folded
+from neuro.equations.schemes import derive
 from neuro.equations.syntax import CONSTANTS, Line, names_in, parse_expression
 from neuro.errors import EquationError, nearest
 from neuro.units import Dimension, coherent_factor, dimension_from_si
@@ -126,7 +128,7 @@ def step_code(
     """Brian2's integration step as assignments, and the method it took.
 
     The results are named `<state>__new`; helpers end in `__k1` and the like. Unit names are
-    numbers in coherent units.
+    numbers in coherent units. Schemes that `derive` knows are not left to Brian2.
 
     Raises:
         EquationError: if the method cannot integrate these equations.
@@ -140,11 +142,16 @@ def step_code(
             f"{where}: method must be auto, {', '.join(METHODS)}; found `{unknown.pop()}`"
         )
     units: dict[str, Dimension] = {}
+    variables = {*parameters, *(line.name for line in lines)}
+
+    def number(name: str) -> float | None:
+        known = name in variables or name in CONSTANTS or "__" in name
+        unit = None if known else unit_number(name)
+        return unit[0] if unit else None
 
     def symbolic(text: str) -> str:
         for name in names_in(text) if text else ():
-            defined = name in parameters or name in {line.name for line in lines}
-            if not defined and name not in CONSTANTS and (unit := unit_number(name)):
+            if name not in variables and name not in CONSTANTS and (unit := unit_number(name)):
                 units[_UNIT + name] = unit[1]
                 text = re.sub(rf"\b{name}\b", _UNIT + name, text)
         return text
@@ -157,6 +164,8 @@ def step_code(
         text.append(f"{name} : {brian_unit(dimension)} (constant)")
     reason = ""
     for choice in methods:
+        if (own := derive(lines, choice)) is not None:
+            return [(name, folded(text, number)) for name, text in own], choice
         code, reason = _abstract_code("\n".join(text), choice)
         if not reason:
             return _renamed(code, [ln.name for ln in lines if ln.kind == "differential"]), choice
