@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 from neuro.equations.compiler import numbers
 from neuro.equations.compose import WEIGHT, Composed, Port
-from neuro.equations.syntax import CONSTANTS, Line, names_in, parse_lines
+from neuro.equations.syntax import Line, names_in, parse_lines
 from neuro.errors import EquationError, nearest
 from neuro.units import TIME, Dimension
 
@@ -123,35 +123,35 @@ class EdgeNames:
 
         Args:
             statement: Whether a bare name that is not the edge's may be the target's.
-
-        Raises:
-            EquationError: if a name refers to nothing that can be read here.
         """
         values = {}
-        for name in names_in(expression):
-            if name in self._edge:
-                continue
+        for name in names_in(expression) - self._edge.keys():
             meaning = self._end(name)
-            if meaning is None and name in self._post.meaning and name not in CONSTANTS:
-                if not statement:
-                    raise EquationError(
-                        f"{self.where}: `{name}` must say whose it is in the equations of edges; "
-                        f"write `{name}_post` or `{name}_pre`"
-                    )
-                meaning = self._post.meaning[name]
+            if meaning is None and statement:
+                meaning = self._post.meaning.get(name)
             if meaning is not None:
                 values[name] = meaning
         return numbers(substituted(expression, values), {*self.ends, *self._edge})
 
-    def check_reads(self, expression: str) -> None:
-        """Say what is wrong with `…_pre` and `…_post`, where a plain "unknown name" would not.
+    def check_reads(self, expression: str, *, statement: bool) -> None:
+        """Say what is wrong with a name, where a plain "unknown name" would not.
 
         Raises:
-            EquationError: if the source has no variables, or an end is asked for an input.
+            EquationError: if the source has no variables, an end is asked for an input, a
+                cell's variable does not say whose it is, or there is white noise.
         """
-        for name in names_in(expression):
+        for name in sorted(names_in(expression) - self._edge.keys()):
+            if name in self._post.meaning and not statement:
+                raise EquationError(
+                    f"{self.where}: `{name}` must say whose it is in the equations of edges; "
+                    f"write `{name}_post` or `{name}_pre`"
+                )
+            if name.startswith("xi"):
+                raise EquationError(
+                    f"{self.where}: edges have no white noise `{name}`; use randn() in on_pre"
+                )
             bare = name.removesuffix("_post").removesuffix("_pre")
-            if bare in self._inputs and name not in self._edge:
+            if bare in self._inputs:
                 raise EquationError(
                     f"{self.where}: `{name}` is an input over time, which a synapse cannot read; "
                     f"give the model a subexpression or a state that holds what is needed"

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping
 
 from neuro.equations import brian_compiler
-from neuro.equations.compose import WEIGHT, Composed, Port, compose
+from neuro.equations.compose import WEIGHT, Composed, Port, compose, has_edges
 from neuro.equations.syntax import CONSTANTS, is_condition, names_in, parse_expression
 from neuro.errors import EquationError, nearest
 from neuro.model import NeuronModel, SynapseModel
@@ -29,19 +29,22 @@ def check_model(model: NeuronModel) -> None:
 
 
 def check_synapse(synapse: SynapseModel) -> None:
-    """Check a synapse model against a membrane `v` in volt.
+    """Check a synapse model between cells that have nothing but a membrane `v` in volt.
 
     Raises:
         EquationError: naming the equation and the term that is wrong.
     """
+    from neuro.equations.edges import compile_edge
+
     membrane = NeuronModel(
         name="membrane", equations="dv/dt = I*probe : volt",
         parameters={"probe": Quantity(1, _PER_FARAD)}, initial={"v": mV(0)},
     )  # fmt: skip
-    check_dimensions(
-        compose(membrane, [Port("", synapse, dict(synapse.parameters), ())]),
-        weights=[synapse.weight.dimension],
-    )
+    port = Port("", synapse, dict(synapse.parameters), ())
+    composed = compose(membrane, [port])
+    check_dimensions(composed, weights=[synapse.weight.dimension])
+    if has_edges(membrane, synapse):
+        compile_edge(port, composed, compose(membrane))
 
 
 def check_dimensions(

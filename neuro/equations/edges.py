@@ -119,7 +119,7 @@ def _derive(port: Port, target: Composed, source: Composed | None) -> EdgeProgra
 
     for line in own:
         if line.expression:
-            names.check_reads(line.expression)
+            names.check_reads(line.expression, statement=False)
             left, wanted = line.name, edge[line.name]
             if line.kind == "differential":
                 left, wanted = f"d{line.name}/dt", wanted._replace(time=wanted.time - 1)
@@ -143,7 +143,7 @@ def _derive(port: Port, target: Composed, source: Composed | None) -> EdgeProgra
         for statement in parse_statements(text, f"{where}: {when}"):
             at = f"{where}: {when}"
             left = names.written(statement.name, dict.fromkeys(stored), at)
-            names.check_reads(statement.expression)
+            names.check_reads(statement.expression, statement=True)
             check_expression(
                 statement.expression, names.dimensions[statement.name], names.dimensions,
                 f"{at}: {statement.name}",
@@ -238,7 +238,7 @@ def _summed(
         wanted = names.dimensions[line.name]
         if unit_dimension(line.unit, where) != wanted:
             raise EquationError(f"{where} must have the unit of `{name}`, {wanted.unit}")
-        names.check_reads(line.expression)
+        names.check_reads(line.expression, statement=False)
         check_expression(line.expression, wanted, names.edge_dimensions, where)
         text = substituted(names.canonical(line.expression, statement=False), inner)
         found.append((name, names.arriving(text)))
@@ -261,10 +261,6 @@ def _integrated(
         # A group of cells, which Brian2 integrates here, may not have names in _pre and _post.
         text = re.sub(r"\b\w+(_pre|_post)\b", rf"\g<0>{_END}", text)
         read |= (found := names_in(text) - CONSTANTS.keys())
-        if noise := sorted(name for name in found if name.startswith("xi")):
-            raise EquationError(
-                f"{where}: d{line.name}/dt has white noise `{noise[0]}`; use randn()"
-            )
         if odd := sorted({name.removesuffix(_END) for name in found} - own - readable):
             raise EquationError(f"{where}: d{line.name}/dt reads `{odd[0]}`, but {rule}")
         written_out.append(line._replace(expression=text, flags=()))
@@ -274,7 +270,15 @@ def _integrated(
         name: names.canonical_dimensions[name.removesuffix(_END)]
         for name in sorted(read - own - {"t", "dt"})
     }
-    code, method = step_code(written_out, given, method, where)
+    try:
+        code, method = step_code(written_out, given, method, where)
+    except EquationError as error:
+        if method != "exact":
+            raise
+        raise EquationError(
+            f"{where}: event-driven equations must be linear with constant coefficients, which "
+            f"those of {', '.join(sorted(own))} are not; make them (clock-driven)"
+        ) from error
     return [(name, text.replace(_END, "")) for name, text in code], method
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from neuro.model import SynapseModel
 from neuro.synapses.exponential import EXPONENTIAL_CONDUCTANCE
 from neuro.units import Hz, Quantity, ms, mV, nS
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from neuro.model import SynapseModel
 from neuro.synapses.exponential import EXPONENTIAL_CONDUCTANCE
 from neuro.units import Quantity, ms, mV, nS
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from neuro.model import SynapseModel
 from neuro.synapses.exponential import EXPONENTIAL_CONDUCTANCE
 from neuro.synapses.stdp import TRACES
 from neuro.units import Hz, Quantity, ms, mV, nS
