@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from neuro.recording import Recording
 from difflib import get_close_matches
 
 
@@ -35,7 +39,14 @@ class StoreError(EmberError, OSError):
 
 
 class SimulationError(EmberError, RuntimeError):
-    """A run could not be finished, for instance because a variable became NaN."""
+    """A run could not be finished, for instance because a variable became NaN.
+
+    `recording` holds what was recorded until then, or is None.
+    """
+
+    def __init__(self, message: str, recording: Recording | None = None) -> None:
+        super().__init__(message)
+        self.recording = recording
 
 
 class BackendUnsupported(EmberError, ValueError):

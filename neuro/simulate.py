@@ -8,15 +8,17 @@ from typing import Any
 
 import numpy as np
 
-from neuro.backends import backend_named, check_support
+from neuro.backends import BACKENDS, backend_named, check_support
 from neuro.build import Built, build, steps_of
-from neuro.errors import ConfigError, NetworkError, nearest
+from neuro.errors import ConfigError, NetworkError, SimulationError, nearest
 from neuro.network import Network, Record
+from neuro.raw_run import RawRun
 from neuro.recorded import recorded_at
 from neuro.recording import Course, Recording, Trace
+from neuro.sink import MemorySink, Sink
 from neuro.spikes import Spikes
 
-__all__ = ["prepare", "simulate"]
+__all__ = ["prepare", "run_built", "simulate"]
 
 
 def simulate(
@@ -45,16 +47,60 @@ def simulate(
         seed: Decides edges, drawn parameters and noise.
         backend: `numba` or `brian`.
         threads: For the `numba` back end.
-        options: Further settings of the back end (`codegen` for `brian`).
+        options: Further settings of the back end: `precision` (`float32`, the default, or
+            `float64`) for `numba`, `codegen` for `brian`.
         record: Traces to keep, of cells or of edges. Spikes of all populations are always kept.
         every_ms: Interval between samples of concentrations and factors.
         progress: Called with the simulated time in ms, now and then.
 
     Raises:
         EquationError, NetworkError, BackendUnsupported: before anything compiles.
-        SimulationError: if a state variable stops being finite.
+        SimulationError: if a state variable stops being finite; its `recording` holds what was
+            recorded until then.
     """
     started = time.perf_counter()
+    built = prepare(network, seed=seed, dt_ms=dt_ms, backend=backend, record=record)
+    bound_s = time.perf_counter() - started
+    sink = MemorySink([p.name for p in built.populations], len(record))
+    raw = run_built(
+        built, sink, duration_ms=duration_ms, backend=backend, threads=threads, options=options,
+        record=record, every_ms=every_ms, progress=progress,
+    )  # fmt: skip
+    raw = raw._replace(prepare_s=bound_s + raw.prepare_s)
+    recording = _recording(built, sink, raw, backend, record, max(every_ms, dt_ms))
+    if raw.failure:
+        raise SimulationError(raw.failure, recording)
+    return recording
+
+
+def run_built(
+    built: Built,
+    sink: Sink,
+    *,
+    duration_ms: float,
+    backend: str = "numba",
+    threads: int = 1,
+    options: Mapping[str, Any] | None = None,
+    record: Sequence[Record] = (),
+    every_ms: float = 1.0,
+    progress: Callable[[float], None] | None = None,
+    resume: Mapping[str, Any] | None = None,
+    checkpoint: Callable[[Callable[[], dict[str, Any]]], None] | None = None,
+) -> RawRun:
+    """Run what `prepare` built, and hand what is recorded to `sink` as it comes.
+
+    Memory does not grow with the length of the run, unless the sink's does.
+
+    Args:
+        resume: A state that `checkpoint` was given; the run goes on from there, to the same
+            spikes, with any number of threads.
+        checkpoint: Called now and then with a function that gives the state: a flat dict of
+            numbers and arrays. What was handed to the sink until then ends where the state does.
+
+    Raises:
+        ConfigError: if the back end lacks an option, or cannot be resumed.
+        SimulationError: if a constant cannot be computed, or memory will not suffice.
+    """
     chosen = backend_named(backend)
     for name in options or {}:
         if name not in chosen.options:
@@ -63,56 +109,67 @@ def simulate(
             )
     if threads < 1:
         raise ConfigError(f"threads must be at least 1, found {threads}")
-    n_steps = steps_of(duration_ms, dt_ms, "duration")
-    every_ms = max(every_ms, dt_ms)
-    built = prepare(network, seed=seed, dt_ms=dt_ms, backend=backend, record=record)
-    bound = time.perf_counter()
-    raw = chosen.load().run(
+    settings = {**chosen.options, **(options or {})}
+    settings.pop("threads", None)
+    stops: dict[str, Any] = {}
+    if resume is not None or checkpoint is not None:
+        able = [b.name for b in BACKENDS.values() if b.resumes]
+        if chosen.name not in able:
+            raise ConfigError(
+                f"back end `{backend}` cannot be resumed; use {' or '.join(able)}, or run without "
+                f"checkpoints"
+            )
+        stops = {"resume": resume, "checkpoint": checkpoint}
+    raw: RawRun = chosen.load().run(
         built,
-        n_steps=n_steps,
+        n_steps=steps_of(duration_ms, built.dt_ms, "duration"),
         threads=threads,
         records=record,
-        every_ms=every_ms,
+        every_ms=max(every_ms, built.dt_ms),
+        sink=sink,
         progress=progress or (lambda done_ms: None),
-        **(options or {}),
+        **stops,
+        **settings,
     )
-    populations = {p.name: p for p in built.populations}
-    spikes = {s.source.name: s.source.spikes.between(0.0, duration_ms) for s in built.sources} | {
-        name: Spikes(steps * dt_ms, units, n_units=populations[name].n, t_stop_ms=duration_ms)
-        for name, (steps, units) in raw.spikes.items()
-    }
-    recorded = [recorded_at(built, r) for r in record]
-    traces = {
-        f"{r.population}.{r.variable}": Trace(
-            r.population,
-            r.variable,
-            place.units[r.variable],
-            np.array(r.cells or range(place.size(built)), dtype=np.int64),
-            r.every_ms,
-            data,
-            of_edges=place.edges,
-        )
-        for r, place, data in zip(record, recorded, raw.traces, strict=True)
-    }
+    return raw
+
+
+def _recording(
+    built: Built, sink: MemorySink, raw: RawRun, backend: str, record: Sequence[Record],
+    every_ms: float,
+) -> Recording:  # fmt: skip
+    duration_ms = raw.reached_steps * built.dt_ms
+    spikes = {s.source.name: s.source.spikes.between(0.0, duration_ms) for s in built.sources}
+    for population in built.populations:
+        if population.program.threshold:
+            steps, units = sink.spikes_of(population.name)
+            spikes[population.name] = Spikes(
+                steps * built.dt_ms, units, n_units=population.n, t_stop_ms=duration_ms
+            )
+    traces = {}
+    for number, r in enumerate(record):
+        place = recorded_at(built, r)
+        cells = np.array(r.cells or range(place.size(built)), dtype=np.int64)
+        traces[f"{r.population}.{r.variable}"] = Trace(
+            r.population, r.variable, place.units[r.variable], cells, r.every_ms,
+            sink.trace_of(number, cells.size), of_edges=place.edges,
+        )  # fmt: skip
+    network = built.network
+    keys = list(dict.fromkeys(f"{e.target}.{e.parameter}" for e in network.effects))
+    concentrations, factors = sink.courses_of(len(network.transmitters), len(keys))
     return Recording(
         duration_ms=duration_ms,
-        dt_ms=dt_ms,
-        seed=seed,
+        dt_ms=built.dt_ms,
+        seed=built.seed,
         backend=backend,
         spikes=spikes,
         traces=traces,
         modulators={
-            name: Course(name, "nM", every_ms, values)
-            for name, values in raw.courses.concentrations.items()
+            t.name: Course(t.name, "nM", every_ms, concentrations[:, k])
+            for k, t in enumerate(network.transmitters)
         },
-        factors={
-            key: Course(key, "1", every_ms, values) for key, values in raw.courses.factors.items()
-        },
-        timings={
-            "build": bound - started + raw.prepare_s,
-            "compile": raw.compile_s,
-            "simulate": raw.simulate_s,
-        },
+        factors={key: Course(key, "1", every_ms, factors[:, k]) for k, key in enumerate(keys)},
+        timings={"build": raw.prepare_s, "compile": raw.compile_s, "simulate": raw.simulate_s},
     )
 
 

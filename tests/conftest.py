@@ -14,7 +14,9 @@ os.environ.setdefault("MPLBACKEND", "agg")
 import pytest
 from hypothesis import HealthCheck, settings
 
-BACKENDS = ("numba", "brian")  # promised; a missing one is a failure, never a skip
+from neuro.backends import BACKENDS
+
+PROMISED = ("numba", "brian")  # promised; a missing one is a failure, never a skip
 NEEDED_BY_TRAINING = ("torch", "norse", "safetensors")
 IN_CI = os.environ.get("CI", "").lower() in {"1", "true", "yes"}
 RECORDINGS = {
@@ -45,9 +47,15 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         pytest.exit(f"CI must have {', '.join(missing)}: pip install -e '.[all]'", returncode=1)
 
 
-@pytest.fixture(params=BACKENDS)
-def backend(request: pytest.FixtureRequest) -> str:
-    """Each promised back end's name in turn."""
+@pytest.fixture
+def exact(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`numba` in double precision, for what is compared with the truth or with `brian`."""
+    monkeypatch.setitem(BACKENDS["numba"].options, "precision", "float64")
+
+
+@pytest.fixture(params=PROMISED)
+def backend(request: pytest.FixtureRequest, exact: None) -> str:
+    """Each promised back end's name in turn, in double precision."""
     return str(request.param)
 
 

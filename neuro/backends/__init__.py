@@ -28,6 +28,7 @@ class Backend:
             `EdgeProgram.features`.
         options: Settings a config may give it, with their defaults.
         summary: One line for `ember list backends`.
+        resumes: Whether a run can be checkpointed and go on from there.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Backend:
     features: frozenset[str]
     options: dict[str, Any]
     summary: str
+    resumes: bool = False
 
     @property
     def source(self) -> str:
@@ -55,9 +57,10 @@ BACKENDS: dict[str, Backend] = {
     "numba": Backend(
         "numba",
         "neuro.backends.numba.engine",
-        frozenset(_COMMON),
-        {"threads": 1},
+        frozenset(_COMMON | {"Poisson background"}),
+        {"threads": 1, "precision": "float32"},
         "generated kernel on the CPU; the default",
+        resumes=True,
     ),
     "brian": Backend(
         "brian",

@@ -37,7 +37,7 @@ def disagreement(a: Recording, b: Recording) -> list[str]:
 
 
 @pytest.mark.parametrize("name", networks.DETERMINISTIC)
-def test_deterministic_networks_agree_spike_for_spike(name: str) -> None:
+def test_deterministic_networks_agree_spike_for_spike(name: str, exact: None) -> None:
     network = networks.DETERMINISTIC[name]()
     runs = [
         simulate(network, duration_ms=300, seed=3, backend=b, record=RECORDS[name])

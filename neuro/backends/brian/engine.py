@@ -20,10 +20,11 @@ from neuro.backends.brian.parts import Parts
 from neuro.brian2_import import brian2
 from neuro.build import Built
 from neuro.equations.brian_compiler import unit_dimension
-from neuro.errors import ConfigError, SimulationError
+from neuro.errors import ConfigError
 from neuro.network import Record
 from neuro.raw_run import RawRun
 from neuro.recorded import recorded_at
+from neuro.sink import Sink
 from neuro.units import coherent_factor
 
 __all__ = ["run"]
@@ -38,6 +39,7 @@ def run(
     threads: int,
     records: Sequence[Record],
     every_ms: float,
+    sink: Sink,
     progress: Callable[[float], None],
     codegen: str = "numpy",
 ) -> RawRun:
@@ -48,7 +50,6 @@ def run(
 
     Raises:
         ConfigError: if `codegen` is neither.
-        SimulationError: if a state stops being finite.
     """
     if codegen not in ("numpy", "cython"):
         raise ConfigError(f"backend codegen must be numpy or cython, found `{codegen}`")
@@ -73,32 +74,28 @@ def run(
         prepared = time.perf_counter()
         network.run(0 * b2.ms, namespace={})  # generates the code
         compiled = time.perf_counter()
+        failure = ""
         step, chunk = 0, max(1, round(_CHUNK_MS / built.dt_ms))
-        while step < n_steps:
+        while step < n_steps and not failure:
             todo = min(chunk, n_steps - step)
             network.run(todo * parts.dt, namespace=parts.namespace)
             step += todo
-            _check_finite(built, parts, step)
+            failure = _failure(built, parts, step)
             progress(step * built.dt_ms)
+    for name, monitor in parts.monitors.items():
+        steps = np.rint(np.asarray(monitor.t / parts.dt)).astype(np.int64)
+        sink.spikes(name, steps, np.asarray(monitor.i, dtype=np.int32))
+    for number, (r, monitor) in enumerate(zip(records, monitors, strict=True)):
+        values = np.asarray(monitor.variables[r.variable].get_value())
+        frames = values.reshape(len(monitor.t), len(monitor.record))
+        sink.trace(number, frames * _coherent(built, r))
+    sink.courses(*modulators.courses())
     return RawRun(
-        spikes={
-            name: (
-                np.rint(np.asarray(monitor.t / parts.dt)).astype(np.int64),
-                np.asarray(monitor.i, dtype=np.int64),
-            )
-            for name, monitor in parts.monitors.items()
-        },
-        traces=[
-            np.asarray(monitor.variables[r.variable].get_value()).reshape(
-                len(monitor.t), len(monitor.record)
-            )
-            * _coherent(built, r)
-            for r, monitor in zip(records, monitors, strict=True)
-        ],
-        courses=modulators.courses(),
+        reached_steps=step,
         prepare_s=prepared - started,
         compile_s=compiled - prepared,
         simulate_s=time.perf_counter() - compiled,
+        failure=failure,
     )
 
 
@@ -127,26 +124,16 @@ def _coherent(built: Built, record: Record) -> float:
     return coherent_factor(unit_dimension(line.unit, f"unit `{line.unit}`"))
 
 
-def _check_finite(built: Built, parts: Parts, step: int) -> None:
+def _failure(built: Built, parts: Parts, step: int) -> str:
+    """Which state is not finite, if one is."""
     for population in built.populations:
         for state in population.program.states:
             values = np.asarray(parts.groups[population.name].variables[state].get_value())
             if not np.isfinite(values).all():
                 cell = int(np.flatnonzero(~np.isfinite(values))[0])
-                raise SimulationError(
+                return (
                     f"population `{population.name}`: `{state}` of cell {cell} became "
                     f"{values[cell]} before {step * built.dt_ms:g} ms; lower dt or check the "
                     f"parameters"
                 )
-    for projection in built.projections:
-        name = projection.projection.name
-        for variable in projection.edge.variables if projection.edge else ():
-            values = np.asarray(parts.synapses[name].variables[variable].get_value())
-            if not np.isfinite(values).all():
-                edge = int(np.flatnonzero(~np.isfinite(values))[0])
-                raise SimulationError(
-                    f"projection `{name}`: `{variable}` of edge {edge}, from cell "
-                    f"{projection.source[edge]} to {projection.target[edge]}, became "
-                    f"{values[edge]} before {step * built.dt_ms:g} ms; lower dt or check the "
-                    f"parameters"
-                )
+    return ""

@@ -14,7 +14,6 @@ from neuro.backends.brian.parts import Parts
 from neuro.build import Built, steps_of
 from neuro.edge_binding import Scaled, scaled_by
 from neuro.modulation import effect_factor
-from neuro.raw_run import Courses
 from neuro.units import coherent_factor
 
 __all__ = ["Modulators"]
@@ -96,11 +95,11 @@ class Modulators:
         elif place.kind == "weight":
             parts.backgrounds[place.owner].set_value(factor)
 
-    def courses(self) -> Courses:
-        """What was sampled, one value a frame."""
-
-        def columns(names: Sequence[str], which: int) -> dict[str, NDArray[np.float64]]:
-            rows = np.array([kept[which] for kept in self._kept]).reshape(len(self._kept), -1)
-            return {name: rows[:, k] for k, name in enumerate(names)}
-
-        return Courses(columns(list(self._concentration), 0), columns(self._keys, 1))
+    def courses(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """What was sampled, one row a frame: concentrations, factors."""
+        n = len(self._kept)
+        widths = len(self._concentration), len(self._keys)
+        return (
+            np.array([kept[0] for kept in self._kept]).reshape(n, widths[0]),
+            np.array([kept[1] for kept in self._kept]).reshape(n, widths[1]),
+        )

@@ -1,45 +1,58 @@
-"""Print one population's update, reset and observation as Python that Numba compiles."""
+"""Print one population's update, reset and observation as Python that Numba compiles.
+
+The loop over cells holds no branch and one precision, so that LLVM turns it into vector
+instructions. Names that end in `__` are the kernel's own; model text cannot hold them.
+"""
 
 from __future__ import annotations
 
-import ast
+import re
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from neuro.backends.numba.wording import in_double, in_kernel
 from neuro.build import BuiltPopulation
 from neuro.equations.hoist import CELL, CONSTANT, TIME, Hoister, evaluate
 from neuro.equations.program import Assignment
-from neuro.equations.syntax import CONSTANTS, names_in
+from neuro.equations.syntax import is_condition, names_in
 from neuro.errors import SimulationError
 
 __all__ = ["CellPrinter"]
 
-_REFRACTORY = "refractory__"
+_HEADER = 7  # columns of `where` before the rows of S; see layout.HEADER
 
 
 class CellPrinter:
-    """The code of one population, and the arrays that the code reads.
+    """The code of one population, and the values that the code reads.
 
     Attributes:
         shared: `(n_shared,)` values equal for all cells: parameters, then hoisted constants.
         cells: `(n_varied, n)` values that differ between cells.
         inputs: Names of the driven inputs, in the order of the functions' last arguments.
+        rows: Names of the population's rows of `S`.
+
+    `acted_on` are the states that spikes change from outside.
     """
 
-    def __init__(self, built: BuiltPopulation, dt_ms: float, factors: Mapping[str, int]) -> None:
+    def __init__(
+        self, built: BuiltPopulation, dt_ms: float, factors: Mapping[str, int],
+        acted_on: Sequence[str],
+    ) -> None:  # fmt: skip
         self.built = built
+        self._guarded = [name for name in built.program.held if name in acted_on]
         self.program = built.program
         self.factors = factors
         self.inputs = tuple(built.program.inputs)
+        self.rows = (*built.program.states, *built.program.summed)
         varies = {"t": TIME, "dt": CONSTANT, "N": CONSTANT, "i": CELL}
         for name, value in built.parameters.items():
             varies[name] = (CELL if np.ndim(value) else 0) | (TIME if name in factors else 0)
         for name in self.inputs:
             wide = np.ndim(built.drives[name].values) == 2
             varies[name] = TIME | (CELL if wide else 0)
-        varies |= dict.fromkeys(self.program.states, TIME | CELL)
+        varies |= dict.fromkeys(self.rows, TIME | CELL)
         self._given = dict(varies)
         self._hoister = Hoister(varies)
         self._draws = 0
@@ -49,8 +62,13 @@ class CellPrinter:
         self._resting = self._hoister.assignments(program.resting)
         self._threshold_uses = self._needed(names_in(program.threshold or "0"))
         self._threshold = self._hoister.expression(program.threshold)
+        self.conditional = bool(program.refractory) and is_condition(program.refractory)
+        self._refractory_uses: list[Assignment] = []
         self._refractory = ""
-        if program.refractory:
+        if self.conditional:
+            self._refractory_uses = self._needed(names_in(program.refractory))
+            self._refractory = self._hoister.expression(program.refractory)
+        elif program.refractory:
             # Brian2's `timestep`, so that both back ends hold a cell for the same steps.
             steps = f"floor(({program.refractory})/dt + 0.001)"
             self._refractory = self._hoister.expression(steps)
@@ -82,152 +100,173 @@ class CellPrinter:
                     f"these parameters; where two time constants coincide, change one a little "
                     f"or give the model `method: exponential_euler`"
                 )
-        kept = [*self.built.parameters, *(name for name, _ in self._hoister.bound)]
+        kept = [*self.built.parameters, *(name for name, _ in self._hoister.bound), "dt", "N"]
         self._shared = [name for name in kept if np.ndim(values[name]) == 0]
         self._varied = [name for name in kept if np.ndim(values[name]) == 1]
         self.shared = np.array([float(values[name]) for name in self._shared])
         self.cells = np.array([values[name] for name in self._varied]).reshape(-1, n)
 
-    def _signature(self, first: str) -> str:
+    @property
+    def arguments(self) -> str:
+        """Parameters that the three functions share, after their first ones."""
         drives = "".join(f", {name}__in, {name}__at" for name in self.inputs)
         return (
-            f"{first}, step, dt, key, stream, S, shared, cells, factors, last, free, hits{drives}"
+            f"step, dt, key, where, S, shared, cells, factors, last, fired, free, hits{drives}"
         )
 
     def update(self) -> str:
-        """`update(lo, hi, …)`: step the cells of a block; the number that spiked."""
-        names = {n for _, text in [*self._active, *self._resting, *self._threshold_uses]
-                 for n in names_in(text)} | names_in(self._threshold or "0")  # fmt: skip
-        names |= names_in(self._refractory or "0")
-        names |= {name for name, _ in self._hoister.per_step}
-        body = self._prologue(names)
-        body.append("    found = 0")
-        body.append("    for i in range(lo, hi):")
-        body += self._loads(names, "        ")
-        indent = "        "
-        if self._refractory:
-            body.append(f"        awake = step - last[i] >= {self._text(self._refractory)}")
-            body.append("        free[i] = awake")
-        if self._refractory and self._resting:
-            body.append("        if awake:")
-            body += self._step(self._active, "            ")
-            body.append("        else:")
-            body += self._step(self._resting, "            ")
-        else:
-            body += self._step(self._active, indent)
+        """`update(…)`: step all cells; whether a state stopped being finite."""
+        texts = [*self._active, *self._resting, *self._threshold_uses, *self._refractory_uses]
+        names = {n for _, text in texts for n in names_in(text)}
+        names |= names_in(self._threshold or "0") | names_in(self._refractory or "0")
+        written = [name[: -len("__new")] for name, _ in self._active if name.endswith("__new")]
+        body = self._prologue(names | set(written))
+        timed = bool(self._refractory)
         if self._threshold:
-            body += [f"{indent}{n} = {self._text(e)}" for n, e in self._threshold_uses]
+            body.append("    fired__row = fired[at__ : at__ + n__]")
+        if timed:
+            body.append("    last__row = last[at__ : at__ + n__]")
+            body.append("    now__ = int32(step)")
+        body += [f"    {name}__free = free[{self._address(name)}]" for name in self._guarded]
+        body += ["    odd__ = False", "    for i__ in range(n__):"]
+        loop = self._loads(names | set(written))
+        if self.conditional:
+            loop += [f"{name} = {self._text(text)}" for name, text in self._refractory_uses]
+            loop.append(f"awake__ = (last__row[i__] <= 0) | (not ({self._text(self._refractory)}))")
+        elif timed:
+            loop.append(f"awake__ = F(step - last__row[i__]) >= {self._text(self._refractory)}")
+        loop += self._stepping(written)
+        if self._threshold:
+            loop += [f"{name} = {self._text(text)}" for name, text in self._threshold_uses]
             condition = self._text(self._threshold)
-            body.append(f"        if {'awake and ' if self._refractory else ''}({condition}):")
-            body.append("            hits[lo + found] = i")
-            body.append("            found += 1")
-            if self._refractory:
-                body.append("            last[i] = step")
-                body.append("            free[i] = False")
-        if body[-1].endswith("hi):"):
-            body.append("        pass")
-        body.append("    return found")
-        return "\n".join([f"def update({self._signature('lo, hi')}):", *body])
+            loop.append(f"spikes__ = {'awake__ & ' if timed else ''}({condition})")
+            loop.append("fired__row[i__] = spikes__")
+        if self.conditional:
+            loop.append("last__row[i__] = select(spikes__ | (not awake__), int32(1), int32(0))")
+        elif timed:
+            loop.append("last__row[i__] = select(spikes__, now__, last__row[i__])")
+        loop += [f"{name}__free[i__] = awake__ & (not spikes__)" for name in self._guarded]
+        for name in written:
+            loop.append(f"{name}__row[i__] = {name}")
+            loop.append(f"odd__ = odd__ | (({name} - {name}) != F(0.0))")
+        body += [f"        {line}" for line in loop or ["pass"]]
+        body.append("    return odd__")
+        return "\n".join([f"def update({self.arguments}):", *body])
 
-    def _step(self, assignments: Sequence[Assignment], indent: str) -> list[str]:
-        lines = [f"{indent}{name} = {self._text(text)}" for name, text in assignments]
-        written = [name[: -len("__new")] for name, _ in assignments if name.endswith("__new")]
-        lines += [f"{indent}{name} = {name}__new" for name in written]
-        lines += [f"{indent}{name}__row[i] = {name}" for name in written]
+    def _stepping(self, written: Sequence[str]) -> list[str]:
+        """The step; where a refractory cell steps otherwise, both are computed and one is taken."""
+        lines = [f"{name} = {self._text(text)}" for name, text in self._active]
+        if not self._resting:
+            return lines + [f"{name} = {name}__new" for name in written]
+        active, other = dict(self._active), dict[str, str]()
+        for name, text in self._resting:
+            for old, new in other.items():
+                text = _renamed(text, old, new)
+            if active.get(name) != text:
+                other[name] = f"{name}__rest"
+                lines.append(f"{name}__rest = {self._text(text)}")
+        for name in written:
+            result = f"{name}__new"
+            if result in other:
+                lines.append(f"{name} = select(awake__, {result}, {other[result]})")
+            else:
+                lines.append(f"{name} = {result}")
         return lines
 
     def reset(self) -> str:
-        """`reset(lo, found, …)`: apply the reset to the cells of a block that spiked."""
+        """`reset(found, …)`: apply the reset to the cells of a block that spiked."""
         names = {name for _, text in self.program.reset for name in names_in(text)}
         uses = self._needed(names)
         names |= {n for _, text in uses for n in names_in(text)}
         written = list(dict.fromkeys(name for name, _ in self.program.reset))
         body = self._prologue(names | set(written), per_step=False)
-        body += ["    for j in range(found):", "        i = hits[lo + j]"]
-        body += self._loads(names, "        ")
-        body += [f"        {n} = {self._text(e)}" for n, e in [*uses, *self.program.reset]]
-        body += [f"        {name}__row[i] = {name}" for name in written]
+        body += ["    for j__ in range(found):", "        i__ = hits[at__ + j__]"]
+        loop = self._loads(names | set(written))
+        loop += [f"{n} = {self._text(e)}" for n, e in [*uses, *self.program.reset]]
+        loop += [f"{name}__row[i__] = {name}" for name in written]
+        body += [f"        {line}" for line in loop]
         body.append("    return found")
-        return "\n".join([f"def reset({self._signature('lo, found')}):", *body])
+        return "\n".join([f"def reset(found, {self.arguments}):", *body])
 
     def observe(self, variable: str) -> str:
-        """`observe(out, chosen, …)`: write a variable of the chosen cells to a row of `out`."""
+        """`observe(out, chosen, …)`: write a variable of a block's chosen cells to a row."""
         names = {variable}
         uses = self._needed(names)
         names |= {n for _, text in uses for n in names_in(text)}
         body = self._prologue(names, per_step=False)
-        body += ["    for j in range(chosen.size):", "        i = chosen[j]"]
-        body += self._loads(names, "        ")
-        body += [f"        {n} = {self._text(e)}" for n, e in uses]
-        body.append(f"        out[j] = {variable}")
+        body += ["    for j__ in range(chosen.shape[0]):", "        i__ = chosen[j__, 1]"]
+        loop = self._loads(names)
+        loop += [f"{n} = {self._text(e)}" for n, e in uses]
+        loop.append(f"out[chosen[j__, 0]] = {variable}")
+        body += [f"        {line}" for line in loop]
         body.append("    return 0")
-        return "\n".join([f"def observe({self._signature('out, chosen')}):", *body])
+        return "\n".join([f"def observe(out, chosen, {self.arguments}):", *body])
+
+    def _address(self, row: str) -> str:
+        column = _HEADER + self.rows.index(row)
+        return f"where[{column}] : where[{column}] + n__"
 
     def _prologue(self, names: set[str], *, per_step: bool = True) -> list[str]:
         """Everything that is read or computed once a call: rows, shared values, the clock."""
-        lines = ["    t = step * dt"] if "t" in names else []
+        early: set[str] = set()  # read in double precision, by what is computed once a step
+        late = set(names)
         if per_step:
-            reads = {n for _, text in self._hoister.per_step for n in names_in(text)}
-            if "t" in reads and "t" not in names:
-                lines.append("    t = step * dt")
-            names = names | reads
-        lines += [f"    {name}__row = S[{k}]" for k, name in enumerate(self.program.states)]
-        for k, name in enumerate(self._shared):
-            if name in names:
-                factor = f" * factors[{self.factors[name]}]" if name in self.factors else ""
-                lines.append(f"    {name} = shared[{k}]{factor}")
-        for name in self.inputs:
-            if name in names and not self._given[name] & CELL:
-                lines.append(f"    {name} = {name}__in[{name}__at, 0]")
-        if "N" in names:
-            lines.append(f"    N = {float(self.built.n)}")
-        if per_step:
-            lines += [f"    {n} = {self._text(text)}" for n, text in self._hoister.per_step]
-        return lines
-
-    def _loads(self, names: set[str], indent: str) -> list[str]:
-        """Everything that is read once a cell."""
-        lines = [
-            f"{indent}{name} = {name}__row[i]"
-            for name in self.program.states
-            if name in names or name + "__new" in {n for n, _ in self._active}
-        ]
+            for _, text in self._hoister.per_step:
+                early |= names_in(text)
+        lines = ["    n__, first__, at__, stream__ = where[0], where[1], where[2], where[5]"]
+        lines += [f"    {n}__row = S[{self._address(n)}]" for n in self.rows if n in names]
         for k, name in enumerate(self._varied):
             if name in names:
+                begin = f"where[3] + {k} * where[6]"
+                lines.append(f"    {name}__row = cells[{begin} : {begin} + n__]")
+                if name in self.factors:
+                    lines.append(f"    {name}__factor = F(factors[{self.factors[name]}])")
+        doubles: list[tuple[str, str]] = []
+        if "t" in early | late:
+            doubles.append(("t", "step * dt"))
+        for k, name in enumerate(self._shared):
+            if name in early | late:
                 factor = f" * factors[{self.factors[name]}]" if name in self.factors else ""
-                lines.append(f"{indent}{name} = cells[{k}, i]{factor}")
-        lines += [
-            f"{indent}{name} = {name}__in[{name}__at, i]"
-            for name in self.inputs
-            if name in names and self._given[name] & CELL
-        ]
+                doubles.append((name, f"shared[where[4] + {k}]{factor}"))
+        for name in self.inputs:
+            if not self._given[name] & CELL:
+                if name in early | late:
+                    doubles.append((name, f"{name}__in[{name}__at, 0]"))
+            elif name in late:
+                lines.append(f"    {name}__row = {name}__in[{name}__at, first__ : first__ + n__]")
+        if per_step:
+            doubles += [(name, in_double(text)) for name, text in self._hoister.per_step]
+        for name, text in doubles:
+            lines.append(f"    {name}__64 = {text}")
+            if name in late:
+                lines.append(f"    {name} = F({name}__64)")
+        return lines
+
+    def _loads(self, names: set[str]) -> list[str]:
+        """Everything that is read once a cell."""
+        lines = [f"{name} = {name}__row[i__]" for name in self.rows if name in names]
+        for name in self._varied:
+            if name in names:
+                factor = f" * {name}__factor" if name in self.factors else ""
+                lines.append(f"{name} = {name}__row[i__]{factor}")
+        for name in self.inputs:
+            if name in names and self._given[name] & CELL:
+                lines.append(f"{name} = {name}__row[i__]")
+        if "i" in names:
+            lines.append("i = F(first__ + i__)")
         return lines
 
     def _text(self, expression: str) -> str:
         """An expression in the kernel's words: draws get a stream of their own."""
-        tree = ast.parse(expression, mode="eval").body
-        return ast.unparse(_Draws(self).visit(tree))
 
-    def next_draw(self) -> int:
-        """A number for each place in the text that draws; at most 256 a population."""
-        self._draws += 1
-        return self._draws - 1
-
-
-class _Draws(ast.NodeTransformer):
-    def __init__(self, printer: CellPrinter) -> None:
-        self._printer = printer
-
-    def visit_Call(self, node: ast.Call) -> ast.expr:
-        self.generic_visit(node)
-        name = node.func.id if isinstance(node.func, ast.Name) else ""
-        if name in ("rand", "randn"):
+        def draw(name: str) -> str:
+            self._draws += 1  # at most 256 a population
             function = "uniform" if name == "rand" else "normal"
-            place = self._printer.next_draw()
-            return ast.parse(f"{function}(key, stream + {place}, i, step)", mode="eval").body
-        return node
+            return f"{function}(key, stream__ + {self._draws - 1}, first__ + i__, step)"
 
-    def visit_Name(self, node: ast.Name) -> ast.expr:
-        if node.id in CONSTANTS and node.id not in self._printer._hoister.varies:
-            return ast.Constant(CONSTANTS[node.id])
-        return node
+        return in_kernel(expression, draw)
+
+
+def _renamed(text: str, old: str, new: str) -> str:
+    return re.sub(rf"\b{old}\b", new, text)
+

@@ -1,113 +1,269 @@
-"""The parts of a kernel that are the same for every network; printed code calls these."""
+"""A network's compiled kernel with all its arrays: built once, advanced in chunks of steps."""
 
 from __future__ import annotations
 
-import math
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
-import numba
+import numpy as np
+from numpy.typing import NDArray
 
-# Called from printed code alone, never from Python: without wrappers they compile faster.
-_inner = numba.njit(no_cpython_wrapper=True, no_cfunc_wrapper=True)  # type: ignore[call-overload]
+from neuro.backends.numba.cache import load_kernel
+from neuro.backends.numba.cells import CellPrinter
+from neuro.backends.numba.layout import acted_on, lay_out
+from neuro.backends.numba.plan import background_plans, build_tables, table_plans
+from neuro.backends.numba.printer import Plan, print_kernel
+from neuro.backends.numba.random import TILE, seed_key, stream_of
+from neuro.build import Built, steps_of
+from neuro.network import Record
+from neuro.sink import Sink
 
-__all__ = ["clip", "deliver", "deliver_free", "exprel", "factors_of", "gather", "sample", "sign"]
+__all__ = ["Kernel"]
+
+_CHUNK_STEPS = 1000
+_CHUNK_SPIKES = 1 << 28  # room for spikes that a block may reserve; only what is used is touched
 
 
-@_inner
-def deliver(  # type: ignore[no-untyped-def]
-    block, step, ring, ring_n, row, factor, n_sources, pointer, target, weight, delays
-):
-    """Add the weights of all spikes that arrive in this block at this step to `row`.
+class Kernel:
+    """Compiled code, one set of arrays a block, and how far the run has come.
 
-    Spikes, not future inputs, are kept: `ring[step % depth]` lists the cells that spiked, and
-    the edges of each, sorted by (block, source, delay, target), are walked when they fall due.
-    So every target sums in one fixed order, whatever the number of threads.
+    Attributes:
+        step: The next step.
+        chunk_steps: How many steps `advance` can take at most.
     """
-    depth = ring.shape[0]
-    n_delays = delays.size
-    for k in range(n_delays):
-        at = step - delays[k]
-        if at < 0:
-            continue
-        slot = at % depth
-        for j in range(ring_n[slot]):
-            start = (block * n_sources + ring[slot, j]) * n_delays + k
-            for e in range(pointer[start], pointer[start + 1]):
-                row[target[e]] += weight[e] * factor
+
+    def __init__(
+        self, built: Built, n_blocks: int, records: Sequence[Record], every_ms: float,
+        real: type[np.floating],
+    ) -> None:  # fmt: skip
+        self.step = 0
+        self._built, self._records, self._n_blocks = built, records, n_blocks
+        network, dt_ms = built.network, built.dt_ms
+        keys = dict.fromkeys(f"{e.target}.{e.parameter}" for e in network.effects)
+        self._factors = {key: k for k, key in enumerate(keys)}
+        self._printers = [
+            CellPrinter(p, dt_ms, self._of(p.name), acted_on(built, p)) for p in built.populations
+        ]
+        self._layout = layout = lay_out(built, self._printers, n_blocks, real)
+        tables = table_plans(built, self._factors)
+        backgrounds = background_plans(built, self._factors)
+        index = {p.name: k for k, p in enumerate(built.populations)}
+        observed = tuple((index[r.population], r.variable) for r in records)
+        plan = Plan(tables, (), backgrounds, observed)
+        self._module = load_kernel(print_kernel(built, layout, self._printers, plan))
+        self._names = _argument_names(self._module)
+        self._tables = build_tables(built, layout, tables, n_blocks)
+        self.chunk_steps = self._chunk_steps()
+        self._every = steps_of(every_ms, dt_ms, "every")
+        self._trace_every = [steps_of(r.every_ms, dt_ms, f"every of `{r.variable}`") for r in records]
+        self._common = self._shared_arguments(real, backgrounds)
+        self._own = [self._block_arguments(b, real) for b in range(n_blocks)]
+
+    def _of(self, target: str) -> dict[str, int]:
+        """The factors on a target's parameters, by the parameter's name."""
+        prefix = target + "."
+        return {k[len(prefix) :]: n for k, n in self._factors.items() if k.startswith(prefix)}
+
+    def _chunk_steps(self) -> int:
+        largest = max((b.last.size for b in self._layout.blocks), default=1)
+        return max(1, min(_CHUNK_STEPS, _CHUNK_SPIKES // max(1, largest)))
+
+    def _batch(self) -> int:
+        """Steps that the blocks take between two meetings: the shortest delay."""
+        if self._built.network.transmitters:
+            return 1
+        shortest = [int(s[s[:, 1] > 0, 1].min()) for t in self._tables for s in t.segment
+                    if (s[:, 1] > 0).any()]  # fmt: skip
+        return min([*shortest, self.chunk_steps])
+
+    def _shared_arguments(self, real: type[np.floating], backgrounds: Any) -> dict[str, Any]:
+        built, layout, network = self._built, self._layout, self._built.network
+        modulators, steps = layout.modulators, self.chunk_steps
+        n_populations = len(built.populations)
+        shared: dict[str, Any] = {
+            "n_blocks": self._n_blocks,
+            "batch": self._batch(),
+            "dt": built.dt_ms,
+            "key": seed_key(built.seed),
+            "signals": np.zeros(1 + self._n_blocks, np.int64),
+            "shared": np.concatenate([np.zeros(0), *(p.shared for p in self._printers)]),
+            "units": np.empty(
+                (self._n_blocks, steps * max((b.last.size for b in layout.blocks), default=0) + 1),
+                np.int32,
+            ),
+            "ends": np.zeros((self._n_blocks, steps + 1, n_populations + 1), np.int64),
+            "decay": modulators.decay,
+            "per_spike": modulators.per_spike,
+            "release": modulators.release_steps,
+            "receptors": modulators.receptors,
+            "effects": modulators.effects,
+            "course_every": self._every,
+        }
+        shared |= self._source_spikes()
+        for k, drive in enumerate(network.drives):
+            values = drive.values.reshape(drive.values.shape[0], -1)
+            shared[f"drive_{k}"] = np.ascontiguousarray(values, real)
+            what = f"dt of the drive of `{drive.variable}`"
+            shared[f"drive_every_{k}"] = steps_of(drive.dt_ms, built.dt_ms, what)
+        for k, table in enumerate(self._tables):
+            shared |= {f"target_{k}": table.target, f"weight_{k}": table.weight,
+                       f"sender_{k}": table.first_sender}  # fmt: skip
+        for k, background in enumerate(backgrounds):
+            shared |= {
+                f"lowest_{k}": background.lowest, f"ladder_{k}": background.ladder,
+                f"arriving_{k}": real(background.weight), f"stream_{k}": background.stream,
+            }  # fmt: skip
+        return shared
+
+    def _source_spikes(self) -> dict[str, NDArray[Any]]:
+        sources = self._built.sources
+        first = [self._layout.senders[s.source.name] for s in sources]
+        steps = np.concatenate([np.zeros(0, np.int64), *(s.steps for s in sources)])
+        units = np.concatenate([np.zeros(0, np.int64),
+                                *(s.units + n for s, n in zip(sources, first, strict=True))])
+        order = np.lexsort((units, steps))
+        self._source_steps = steps[order]
+        return {"source_units": units[order].astype(np.int32)}  # fmt: skip
+
+    def _block_arguments(self, b: int, real: type[np.floating]) -> dict[str, Any]:
+        block, network = self._layout.blocks[b], self._built.network
+        release = self._layout.modulators.release_steps
+        own: dict[str, Any] = {
+            "block": b,
+            "where": block.where, "S": block.S, "cells": block.cells, "last": block.last,
+            "fired": block.fired, "fired_words": block.fired.view(np.uint64), "free": block.free,
+            "hits": block.hits, "found": np.zeros(len(self._printers), np.int64),
+            "factors": np.ones(len(self._factors)),
+            "concentration": np.array([float(t.baseline_at(0.0)) for t in network.transmitters]),
+            "released": np.zeros((release.size, int(release.max(initial=1))), np.int64),
+            "words": np.empty(TILE, np.uint32), "count": np.empty(TILE, real),
+        }  # fmt: skip
+        for k, table in enumerate(self._tables):
+            own |= {f"pointer_{k}": table.pointer[b], f"segment_{k}": table.segment[b],
+                    f"queue_{k}": table.queue()}  # fmt: skip
+        for k, record in enumerate(self._records):
+            bounds = self._layout.bounds[record.population]
+            n = self._built.network.population(record.population).n
+            cells = np.array(record.cells or range(n), dtype=np.int64)
+            here = np.flatnonzero((cells >= bounds[b]) & (cells < bounds[b + 1]))
+            own[f"chosen_{k}"] = np.stack([here, cells[here] - bounds[b]], axis=1)
+        return own
+
+    def compile(self) -> None:
+        """Compile the kernel, or load its machine code, by a call that takes no step."""
+        self._prepare(0)
+        self._run_block(0)
+
+    def advance(self, stop: int, pool: ThreadPoolExecutor, sink: Sink) -> str:
+        """Go on to step `stop` and hand over what was recorded; why it stopped short, if it did."""
+        first = self.step
+        self._prepare(stop)
+        signals = self._common["signals"]
+        others = [pool.submit(self._run_block, b) for b in range(1, self._n_blocks)]
+        try:
+            self.step = self._run_block(0)
+        finally:
+            signals[0] = 1 << 62  # if this block did not run, let the others through
+            for other in others:
+                other.result()
+        self._hand_over(first, sink)
+        return self._failure() if signals[1:].any() else ""
+
+    def _prepare(self, stop: int) -> None:
+        """Set what changes from chunk to chunk."""
+        first, dt_ms, network = self.step, self._built.dt_ms, self._built.network
+        at_ms = (first + np.arange(stop - first)) * dt_ms
+        frame, frames = _frames(first, stop, self._every)
+        self._common |= {
+            "first": first,
+            "stop": stop,
+            "baseline": np.array([t.baseline_at(at_ms) for t in network.transmitters]).reshape(
+                len(network.transmitters), stop - first
+            ),
+            "source_ends": np.searchsorted(self._source_steps, np.arange(first, stop + 1)),
+            "courses": np.empty((frames, len(network.transmitters))),
+            "factor_courses": np.empty((frames, len(self._factors))),
+            "course_frame": frame,
+        }
+        self._common["signals"][:] = 0
+        for k, (record, every) in enumerate(zip(self._records, self._trace_every, strict=True)):
+            n = len(record.cells) or self._built.network.population(record.population).n
+            frame, frames = _frames(first, stop, every)
+            self._common |= {f"trace_{k}": np.empty((frames, n), self._layout.real),
+                             f"every_{k}": every, f"frame_{k}": frame}  # fmt: skip
+
+    def _run_block(self, block: int) -> int:
+        values = self._common | self._own[block]
+        stop, *queues = self._module.run(*(values[name] for name in self._names))
+        self._own[block] |= {f"queue_{k}": queue for k, queue in enumerate(queues)}
+        return int(stop)
+
+    def _hand_over(self, first: int, sink: Sink) -> None:
+        n_steps, n_populations = self.step - first, len(self._printers)
+        if n_steps == 0:
+            return
+        ends = self._common["ends"][:, :n_steps]
+        counts = np.diff(ends, axis=2)
+        for k, population in enumerate(self._built.populations):
+            if not population.program.threshold:
+                continue
+            steps, units = [], []
+            for b in range(self._n_blocks):
+                number = counts[b, :, k]
+                if number.any():
+                    steps.append(first + np.repeat(np.arange(n_steps), number))
+                    units.append(_runs(self._common["units"][b], ends[b, :, k], number))
+            if steps:
+                step = np.concatenate(steps)
+                order = np.argsort(step, kind="stable")  # blocks are in the order of their cells
+                unit = np.concatenate(units)[order] - self._layout.senders[population.name]
+                sink.spikes(population.name, step[order], unit.astype(np.int32))
+        for k, every in enumerate(self._trace_every):
+            _, frames = _frames(first, self.step, every)
+            sink.trace(k, self._common[f"trace_{k}"][:frames])
+        _, frames = _frames(first, self.step, self._every)
+        sink.courses(self._common["courses"][:frames], self._common["factor_courses"][:frames])
+
+    def _failure(self) -> str:
+        """Which state is not finite, of the first cell in which one is."""
+        dt_ms = self._built.dt_ms
+        for population in self._built.populations:
+            for row in population.program.states:
+                values = self.values(population.name, row)
+                wrong = np.flatnonzero(~np.isfinite(values))
+                if wrong.size:
+                    return (
+                        f"population `{population.name}`: `{row}` of cell {wrong[0]} became "
+                        f"{values[wrong[0]]} at {self.step * dt_ms:g} ms; lower dt or check the "
+                        f"parameters"
+                    )
+        return f"a state stopped being finite before {self.step * dt_ms:g} ms; lower dt"
+
+    def values(self, population: str, row: str) -> NDArray[np.floating]:
+        """`(n,)` a state of all cells of a population."""
+        number = [p.name for p in self._built.populations].index(population)
+        address = self._layout.address(number, population, row)
+        sizes = np.diff(self._layout.bounds[population])
+        return np.concatenate([
+            block.S[at : at + n]
+            for block, at, n in zip(self._layout.blocks, address, sizes, strict=True)
+        ])  # fmt: skip
 
 
-@_inner
-def deliver_free(  # type: ignore[no-untyped-def]
-    block, step, ring, ring_n, row, factor, n_sources, pointer, target, weight, delays, free
-):
-    """`deliver`, but a refractory cell, whose variable is held, takes nothing."""
-    depth = ring.shape[0]
-    n_delays = delays.size
-    for k in range(n_delays):
-        at = step - delays[k]
-        if at < 0:
-            continue
-        slot = at % depth
-        for j in range(ring_n[slot]):
-            start = (block * n_sources + ring[slot, j]) * n_delays + k
-            for e in range(pointer[start], pointer[start + 1]):
-                if free[target[e]]:
-                    row[target[e]] += weight[e] * factor
+def _argument_names(module: Any) -> tuple[str, ...]:
+    code = module.run.py_func.__code__
+    return tuple(code.co_varnames[: code.co_argcount])
 
 
-@_inner
-def gather(step, hits, bounds, found, ring, ring_n, out_unit, out_step, at):  # type: ignore[no-untyped-def]
-    """Join the blocks' spikes, in order of cells, into the ring and the output; its new end."""
-    slot = step % ring.shape[0]
-    n = 0
-    for block in range(found.size):
-        for j in range(found[block]):
-            cell = hits[bounds[block] + j]
-            ring[slot, n] = cell
-            out_unit[at + n] = cell
-            out_step[at + n] = step
-            n += 1
-    ring_n[slot] = n
-    return at + n
+def _frames(first: int, stop: int, every: int) -> tuple[int, int]:
+    """The number of the first frame taken in these steps, and how many there are."""
+    frame = -(-first // every)
+    return frame, max(0, -(-stop // every) - frame)
 
 
-@_inner
-def factors_of(concentration, receptors, effects, factors):  # type: ignore[no-untyped-def]
-    """Write the factor of each modulated parameter at these concentrations.
-
-    `receptors` rows: transmitter, EC50, Hill exponent. `effects` rows: factor, receptor,
-    at_saturation - 1.
-    """
-    for k in range(factors.size):  # a slice assignment takes Numba a second to compile
-        factors[k] = 1.0
-    for k in range(effects.shape[0]):
-        receptor = int(effects[k, 1])
-        powered = max(concentration[int(receptors[receptor, 0])], 0.0) ** receptors[receptor, 2]
-        occupancy = powered / (receptors[receptor, 1] ** receptors[receptor, 2] + powered)
-        factors[int(effects[k, 0])] += effects[k, 2] * occupancy
-    for k in range(factors.size):
-        factors[k] = max(0.0, factors[k])
-
-
-@_inner
-def sample(frame, values, courses):  # type: ignore[no-untyped-def]
-    """Copy `values` to a row of `courses`."""
-    for k in range(values.size):
-        courses[frame, k] = values[k]
-
-
-@_inner
-def clip(x, low, high):  # type: ignore[no-untyped-def]
-    """`x`, held within `low` and `high`."""
-    return min(max(x, low), high)
-
-
-@_inner
-def exprel(x):  # type: ignore[no-untyped-def]
-    """`(exp(x) - 1) / x`, 1 at 0."""
-    return 1.0 if x == 0.0 else math.expm1(x) / x
-
-
-@_inner
-def sign(x):  # type: ignore[no-untyped-def]
-    """-1, 0 or 1."""
-    return float(x > 0.0) - float(x < 0.0)
+def _runs(values: NDArray[np.int32], starts: NDArray[Any], lengths: NDArray[Any]) -> NDArray[Any]:
+    """`values[s : s + n]` of all runs, joined."""
+    before = np.cumsum(lengths) - lengths
+    return values[np.repeat(starts - before, lengths) + np.arange(int(lengths.sum()))]

@@ -1,33 +1,33 @@
-"""Lay a built network out in the flat arrays that the printed kernel walks."""
+"""Where everything lies: each block of cells has its own flat arrays, which one thread owns.
+
+A block holds a run of cells of every population. Its state `S` is one array: first the rows
+that spikes act on, so that their addresses are small numbers, then all others; a row is padded to
+whole tiles. `where[k]` tells the printed code where population k lies in each array.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from neuro.build import Built, BuiltProjection, steps_of
+from neuro.backends.numba.cells import CellPrinter
+from neuro.backends.numba.random import TILE, stream_of
+from neuro.build import Built, BuiltPopulation, steps_of
 from neuro.modulation import Transmitter
 from neuro.network import participants
 
-__all__ = ["Edges", "Layout", "Modulators", "lay_out"]
+__all__ = ["HEADER", "Block", "Layout", "Modulators", "acted_on", "lay_out", "release_steps"]
 
-
-@dataclass(frozen=True, eq=False)
-class Edges:
-    """One projection's edges, sorted by (block, source, delay, target)."""
-
-    pointer: NDArray[np.int64]
-    target: NDArray[np.int32]
-    weight: NDArray[np.float64]
-    delays: NDArray[np.int64]
+HEADER = ("n", "first", "at", "cells_at", "shared_at", "stream", "words")
+"""What the first columns of `where` mean; the addresses of the rows of `S` follow."""
 
 
 @dataclass(frozen=True, eq=False)
 class Modulators:
-    """Transmitters, receptors and effects as numbers; see `kernel.factors_of`."""
+    """Transmitters, receptors and effects as numbers; see `delivery.factors_of`."""
 
     decay: NDArray[np.float64]
     per_spike: NDArray[np.float64]  # rise of the concentration for one spike of one cell
@@ -38,56 +38,142 @@ class Modulators:
 
 
 @dataclass(frozen=True, eq=False)
-class Layout:
-    """What does not depend on the programs: blocks, edges, rings, modulators."""
+class Block:
+    """One block's own arrays.
 
-    n_blocks: int
+    `where` is `(n_populations, …)`; `cells` are the values that differ between cells; `last` is
+    the step of each cell's last spike, `fired` and `hits` the cells that spike in this step.
+    `free` runs beside the first part of `S` and is 0 where a refractory cell takes no input.
+    """
+
+    where: NDArray[np.int64]
+    S: NDArray[np.floating]
+    cells: NDArray[np.floating]
+    last: NDArray[np.int32]
+    fired: NDArray[np.uint8]
+    free: NDArray[np.uint8]
+    hits: NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Layout:
+    """All blocks, and what they share.
+
+    `bounds[name]` is `(n_blocks + 1,)`, the first cell of each block; `senders[name]` the number
+    of a participant's first cell among all senders; `delivered` the length of the first part of
+    the longest block's `S`.
+    """
+
+    real: type[np.floating]
+    blocks: tuple[Block, ...]
     bounds: Mapping[str, NDArray[np.int64]]
-    edges: tuple[Edges, ...]
-    depth: Mapping[str, int]
+    senders: Mapping[str, int]
+    n_senders: int
+    rows: Mapping[str, tuple[str, ...]]
+    delivered: int
+    shared: NDArray[np.floating]
     modulators: Modulators
 
+    @property
+    def n_blocks(self) -> int:
+        """How many blocks there are: one a thread."""
+        return len(self.blocks)
 
-def lay_out(built: Built, n_blocks: int) -> Layout:
-    """Split every population into `n_blocks` blocks of cells, and its incoming edges with it."""
-    network = built.network
-    bounds = {
-        p.name: np.linspace(0, p.n, n_blocks + 1).round().astype(np.int64)
-        for p in built.populations
-    }
-    depth = {item.name: 1 for item in participants(network)}
+    def address(self, population: int, name: str, row: str) -> NDArray[np.int64]:
+        """`(n_blocks,)` where a population's row begins in each block's `S`."""
+        column = len(HEADER) + self.rows[name].index(row)
+        return np.array([block.where[population, column] for block in self.blocks])
+
+
+def lay_out(
+    built: Built, printers: Sequence[CellPrinter], n_blocks: int, real: type[np.floating]
+) -> Layout:
+    """Split every population into `n_blocks` runs of whole tiles of cells."""
+    senders, total = {}, 0
+    for item in participants(built.network):
+        senders[item.name] = total
+        total += item.n
+    bounds = {p.name: _bounds(p.n, n_blocks, k) for k, p in enumerate(built.populations)}
+    rows = {p.name: (*p.program.states, *p.program.summed) for p in built.populations}
+    targets = [acted_on(built, p) for p in built.populations]
+    blocks = [
+        _block(built, printers, bounds, rows, targets, number, real) for number in range(n_blocks)
+    ]
+    shared = [printer.shared for printer in printers]
+    return Layout(
+        real=real,
+        blocks=tuple(block for block, _ in blocks),
+        bounds=bounds,
+        senders=senders,
+        n_senders=total,
+        rows=rows,
+        delivered=max((size for _, size in blocks), default=0),
+        shared=np.concatenate([np.zeros(0), *shared]).astype(real),
+        modulators=_modulators(built),
+    )
+
+
+def _bounds(n: int, n_blocks: int, turn: int) -> NDArray[np.int64]:
+    """Whole tiles to each block; where there are few, populations take turns over the blocks."""
+    tiles = -(-n // TILE)
+    cuts = (tiles * np.arange(n_blocks + 1) + turn % n_blocks) // n_blocks
+    cuts[0], cuts[-1] = 0, tiles
+    return np.asarray(np.minimum(cuts * TILE, n), np.int64)
+
+
+def acted_on(built: Built, population: BuiltPopulation) -> list[str]:
+    """The states of a population that spikes change from outside, in the program's order."""
+    changed = {state for delivery in population.program.deliveries for state, _ in delivery}
     for projection in built.projections:
-        longest = int(projection.delay_steps.max(initial=0))
-        name = projection.projection.source
-        depth[name] = max(depth[name], longest + 1)
-    modulators = _modulators(built)
-    for transmitter, steps in zip(network.transmitters, modulators.release_steps, strict=True):
-        if transmitter.released_by:
-            name = transmitter.released_by
-            depth[name] = max(depth[name], int(steps) + 1)
-    sizes = {item.name: item.n for item in participants(network)}
-    edges = tuple(
-        _edges(p, sizes[p.projection.source], bounds[p.projection.target])
-        for p in built.projections
-    )
-    return Layout(n_blocks, bounds, edges, depth, modulators)
+        if projection.edge is not None and projection.post.name == population.name:
+            changed |= set(projection.edge.writes_post)
+    return [state for state in population.program.states if state in changed]
 
 
-def _edges(projection: BuiltProjection, n_sources: int, bounds: NDArray[np.int64]) -> Edges:
-    delays, which = np.unique(projection.delay_steps, return_inverse=True)
-    block = np.searchsorted(bounds, projection.target, side="right") - 1
-    n_blocks = bounds.size - 1
-    bucket = (block * n_sources + projection.source) * max(delays.size, 1) + which
-    order = np.argsort(bucket, kind="stable")  # edges come sorted by target within a bucket
-    counts = np.bincount(bucket, minlength=n_blocks * n_sources * max(delays.size, 1))
-    pointer = np.zeros(counts.size + 1, dtype=np.int64)
-    np.cumsum(counts, out=pointer[1:])
-    return Edges(
-        pointer,
-        projection.target[order].astype(np.int32),
-        projection.weight[order],
-        delays.astype(np.int64),
-    )
+def _block(
+    built: Built, printers: Sequence[CellPrinter], bounds: Mapping[str, NDArray[np.int64]],
+    rows: Mapping[str, tuple[str, ...]], targets: Sequence[Sequence[str]], number: int,
+    real: type[np.floating],
+) -> tuple[Block, int]:  # fmt: skip
+    n_rows = max((len(r) for r in rows.values()), default=0)
+    where = np.zeros((len(built.populations), len(HEADER) + n_rows), np.int64)
+    spans = [bounds[p.name][number : number + 2] for p in built.populations]
+    padded = [-(-int(high - low) // TILE) * TILE for low, high in spans]
+    at = np.concatenate([[0], np.cumsum(padded)])
+    address, delivered = 0, 0
+    for acted_on in (True, False):
+        for k, population in enumerate(built.populations):
+            for r, row in enumerate(rows[population.name]):
+                if (row in targets[k]) is acted_on:
+                    where[k, len(HEADER) + r] = address
+                    address += padded[k]
+        if acted_on:
+            delivered = address
+    S = np.zeros(address, real)
+    cells, cells_at, shared_at = [np.zeros(0, real)], 0, 0
+    for k, (population, printer) in enumerate(zip(built.populations, printers, strict=True)):
+        low, high = spans[k]
+        stream = stream_of(population.name)
+        where[k, : len(HEADER)] = [high - low, low, at[k], cells_at, shared_at, stream, padded[k]]
+        for r, row in enumerate(rows[population.name]):
+            begin = where[k, len(HEADER) + r]
+            if row in population.initial:
+                S[begin : begin + high - low] = population.initial[row][low:high]
+        own = np.zeros((printer.cells.shape[0], padded[k]), real)
+        own[:, : high - low] = printer.cells[:, low:high]
+        cells.append(own.ravel())
+        cells_at += own.size
+        shared_at += printer.shared.size
+    n = int(at[-1])
+    return Block(
+        where=where,
+        S=S,
+        cells=np.concatenate(cells),
+        last=np.full(n, -(2**30), np.int32),
+        fired=np.zeros(n, np.uint8),
+        free=np.ones(delivered, np.uint8),
+        hits=np.zeros(n, np.int64),
+    ), delivered
 
 
 def _modulators(built: Built) -> Modulators:

@@ -172,6 +172,14 @@ def _family(real, exp, expm1, log):
     one, two, half, zero = real(1.0), real(2.0), real(0.5), real(0.0)
 
     @_inline
+    def square(x):
+        return x * x
+
+    @_inline
+    def cube(x):
+        return x * x * x
+
+    @_inline
     def exprel(x):
         return select(x == zero, one, expm1(x) / select(x == zero, one, x))
 
@@ -216,6 +224,7 @@ def _family(real, exp, expm1, log):
     return {
         "exp": exp, "expm1": expm1, "log": log, "exprel": exprel, "tanh": tanh, "sinh": sinh,
         "cosh": cosh, "log10": log10, "whole": whole, "floor": floor, "ceil": ceil, "sign": sign,
+        "square": square, "cube": cube,
     }  # fmt: skip
 
 

@@ -1,51 +1,67 @@
 """Print the kernel of one network: a loop over steps that calls its populations' functions.
 
-In each step every block of cells, by itself, (1) updates and finds its spikes, (2) takes
-delivery of what is due, (3) resets. Delays are at least a step, so nothing in a step depends on
-another block; the blocks then meet once, to join their spikes in order of cells. This is the
-order of Brian2's schedule (groups, thresholds, synapses, resets).
+Every block of cells runs the loop by itself, on a thread of its own. In each step it (1) updates
+its cells and finds those that spike, (2) takes delivery of what is due, (3) resets. This is the
+order of Brian2's schedule (groups, thresholds, synapses, resets). No spike arrives sooner than
+the shortest delay, so the blocks meet only that often, to enter each other's spikes in their
+queues: by step, then by sender, so that the order does not depend on how many blocks there are.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from neuro.backends.numba.cells import CellPrinter
+from neuro.backends.numba.edge_cells import EdgePrinter
 from neuro.backends.numba.layout import Layout
-from neuro.backends.numba.random import stream_of
+from neuro.backends.numba.plan import BackgroundPlan, TablePlan
 from neuro.build import Built
 
-__all__ = ["print_kernel"]
+__all__ = ["Plan", "print_kernel"]
 
 _HEADER = '''"""{title}: generated from its equations; every number is an argument."""
 
-from math import acos as arccos, asin as arcsin, atan as arctan, ceil, cos, cosh, exp, floor
-from math import log, log10, sin, sinh, sqrt, tan, tanh
+from math import acos as arccos, asin as arcsin, atan as arctan, cos, sin, sqrt, tan
+from math import {doubles}
 
-from numba import njit, prange
+from numba import njit
+from numpy import {real} as F
+from numpy import int32, uint64
 
-from neuro.backends.numba.kernel import clip, deliver, deliver_free, exprel, factors_of, gather
-from neuro.backends.numba.kernel import sample, sign
-from neuro.backends.numba.random import normal, uniform
+from neuro.backends.numba.delivery import (
+    collect, deliver, deliver_awake, factors_of, push, sample,
+)
+from neuro.backends.numba.intrinsics import await_all, select
+from neuro.backends.numba.mathematics import {family}, clip
+from neuro.backends.numba.random import normal{bits} as normal, uniform{bits} as uniform
+from neuro.backends.numba.random import poisson_input
 '''
+_DOUBLES = (
+    "acos", "asin", "atan", "ceil", "cos", "cosh", "exp", "floor", "log", "log10", "sin", "sinh",
+    "sqrt", "tan", "tanh",
+)  # fmt: skip
+_IN_TEXT = {"acos": "arccos", "asin": "arcsin", "atan": "arctan"}
+_FAMILY = (
+    "exp", "log", "exprel", "tanh", "sinh", "cosh", "log10", "whole", "floor", "ceil", "sign",
+    "square", "cube",
+)  # fmt: skip
 
-_INNER = "@njit(error_model='numpy', no_cpython_wrapper=True, no_cfunc_wrapper=True)\n"
+
+@dataclass(frozen=True)
+class Plan:
+    """What the loop does besides stepping cells; numbers are those of populations and tables."""
+
+    tables: tuple[TablePlan, ...]
+    edges: tuple[EdgePrinter, ...]
+    backgrounds: tuple[BackgroundPlan, ...]
+    records: tuple[tuple[int, str], ...]
 
 
 def print_kernel(
-    built: Built,
-    layout: Layout,
-    printers: Sequence[CellPrinter],
-    records: Sequence[tuple[int, str]],
-    *,
-    parallel: bool,
+    built: Built, layout: Layout, printers: Sequence[CellPrinter], plan: Plan
 ) -> str:
-    """The source of a module with one function `run`.
-
-    Args:
-        records: (population, variable) of each trace that is kept.
-        parallel: Spread blocks over threads.
-    """
+    """The source of a module with one function `run`, of whose arguments each block has its own."""
     functions: dict[str, str] = {}
 
     def named(kind: str, source: str) -> str:
@@ -54,55 +70,87 @@ def print_kernel(
             functions[source] = f"{kind}_{len(functions)}"
         return functions[source]
 
-    calls = _Calls(built, layout, printers)
-    per_block: list[str] = []
-    updates = [named("update", printer.update()) for printer in printers]
-    resets = [named("reset", p.reset()) if p.program.reset else "" for p in printers]
-    for k, name in enumerate(updates):
-        low, high = f"bounds[{k}][b]", f"bounds[{k}][b + 1]"
-        per_block.append(f"found[{k}][b] = {name}({low}, {high}, {calls.arguments(k)})")
-    per_block += calls.deliveries()
-    for k, name in enumerate(resets):
-        if name:
-            per_block.append(f"{name}(bounds[{k}][b], found[{k}][b], {calls.arguments(k)})")
+    calls = _Calls(built, layout, printers, plan)
+    n = len(printers)
+    parameters = calls.parameters()
     observations = []
-    for number, (k, variable) in enumerate(records):
+    for number, (k, variable) in enumerate(plan.records):
         name = named("observe", printers[k].observe(variable))
         observations += [
-            f"if step % every[{number}] == 0:",
-            f"    {name}(traces[{number}][step // every[{number}]], chosen[{number}], "
-            f"{calls.arguments(k)})",
+            f"if step % every_{number} == 0:",
+            f"    {name}(trace_{number}[step // every_{number} - frame_{number}], "
+            f"chosen_{number}, {calls.arguments(k)})",
         ]
-    space = " and ".join(
-        f"out_n[{k}] + {p.built.n} <= out_unit[{k}].size" for k, p in enumerate(printers)
-    )
+    modulators = []
+    if built.network.transmitters or layout.modulators.factor_keys:
+        modulators = [
+            "factors_of(concentration, receptors, effects, factors)",
+            "if block == 0 and step % course_every == 0:",
+            "    sample(step // course_every - course_frame, concentration, courses)",
+            "    sample(step // course_every - course_frame, factors, factor_courses)",
+        ]
+    updates, resets = [], []
+    for k, printer in enumerate(printers):
+        update = named("update", printer.update())
+        updates += [
+            f"if where[{k}, 0]:",
+            f"    if {update}({calls.arguments(k)}):",
+            f"        odd = {k} + 1",
+        ]
+        if printer.program.threshold:
+            updates.append(
+                f"    found[{k}] = collect(where[{k}, 0], where[{k}, 2], fired, fired_words, hits)"
+            )
+        if printer.program.reset:
+            reset = named("reset", printer.reset())
+            resets += [f"if found[{k}]:", f"    {reset}(found[{k}], {calls.arguments(k)})"]
     body = [
-        f"if not ({space or 'True'}):",
-        "    return step",
-        "factors_of(concentration, receptors, effects, factors)",
-        "if step % course_every == 0:",
-        "    sample(step // course_every, concentration, courses)",
-        "    sample(step // course_every, factors, factor_courses)",
+        *modulators,
         *observations,
-        f"for b in {'prange' if parallel else 'range'}({layout.n_blocks}):",
-        *(f"    {line}" for line in per_block or ["pass"]),
-        *calls.gathers(),
-        *calls.releases(),
+        *calls.edge_steps(named),
+        *updates,
+        *calls.publish_middle(),
+        *calls.deliveries(),
+        *calls.edge_events(named),
+        *calls.backgrounds(),
+        *calls.post_events(named),
+        *resets,
+        *calls.posts(),
+        *calls.publish_start(),
     ]
     run = [
-        f"@njit(error_model='numpy', cache=True, parallel={parallel})",
+        "@njit(error_model='numpy', cache=True, nogil=True)",
         "def run(",
-        "    first, stop, dt, key, S, shared, cells, last, free, hits, bounds, found, rings,",
-        "    ring_n, pointer, target, weight, delays, source_step, source_unit, source_at, drives,",
-        "    drive_every, concentration, baseline, decay, per_spike, release, receptors, effects,",
-        "    factors, courses, factor_courses, course_every, traces, chosen, every, out_unit,",
-        "    out_step, out_n,",
+        *(f"    {line}," for line in _wrapped(parameters)),
         "):",
-        "    for step in range(first, stop):",
-        *(f"        {line}" for line in body),
-        "    return stop",
+        "    odd = 0",
+        "    met = 0",
+        "    posted = 0",
+        "    begin = first",
+        "    while begin < stop:",
+        "        end = min(begin + batch, stop)",
+        "        for step in range(begin, end):",
+        *(f"            {line}" for line in body),
+        "        if odd and signals[1 + block] == 0:",
+        "            signals[1 + block] = end * 65536 + odd",
+        "        met += n_blocks",
+        "        await_all(signals, met)",
+        "        for step in range(begin, end):",
+        *(f"            {line}" for line in (calls.pushes() + calls.releases() or ["pass"])),
+        "        for other in range(n_blocks):",
+        # Another block may be a batch ahead already: what it met there is not for now.
+        "            if signals[1 + other] != 0 and signals[1 + other] // 65536 <= end:",
+        "                stop = end",
+        "        begin = end",
+        f"    return ({', '.join(['stop', *(f'queue_{k}' for k in range(len(plan.tables)))])},)",
     ]
-    parts = [_HEADER.format(title=f"Kernel of {len(printers)} populations")]
+    bits = "32" if layout.real.__name__ == "float32" else "64"
+    doubles = ", ".join(f"{d} as {_IN_TEXT.get(d, d)}__64" for d in _DOUBLES)
+    header = _HEADER.format(
+        title=f"Kernel of {n} population{'' if n == 1 else 's'}", doubles=doubles,
+        real=layout.real.__name__, family=f"FLOAT{bits}", bits=bits,
+    )  # fmt: skip
+    parts = [header, "\n".join(f'{name} = FLOAT{bits}["{name}"]' for name in _FAMILY)]
     for source, name in functions.items():
         kind = name.rsplit("_", 1)[0]
         parts.append(
@@ -113,77 +161,120 @@ def print_kernel(
     return "\n\n".join(parts) + "\n"
 
 
-class _Calls:
-    """The lines of `run` that name its arrays; array k belongs to population or sender k."""
+def _wrapped(names: Sequence[str]) -> list[str]:
+    return [", ".join(names[k : k + 8]) for k in range(0, len(names), 8)]
 
-    def __init__(self, built: Built, layout: Layout, printers: Sequence[CellPrinter]) -> None:
+
+class _Calls:
+    """The lines of `run` that name its arrays; array k belongs to population or table k."""
+
+    def __init__(
+        self, built: Built, layout: Layout, printers: Sequence[CellPrinter], plan: Plan
+    ) -> None:
         self.built = built
         self.layout = layout
         self.printers = printers
+        self.plan = plan
         self.populations = {p.built.name: k for k, p in enumerate(printers)}
-        self.senders = {
-            name: k
-            for k, name in enumerate([*self.populations, *(s.source.name for s in built.sources)])
-        }
         self.drives: Mapping[tuple[str, str], int] = {
             (d.population, d.variable): k for k, d in enumerate(built.network.drives)
         }
-        self.factors = {key: k for k, key in enumerate(layout.modulators.factor_keys)}
+
+    def parameters(self) -> list[str]:
+        """The arguments of `run`, in order."""
+        names = [
+            "block", "n_blocks", "first", "stop", "batch", "dt", "key", "signals", "where", "S",
+            "shared", "cells", "last", "fired", "fired_words", "free", "hits", "found", "units",
+            "ends", "source_units", "source_ends", "factors",
+        ]  # fmt: skip
+        if self.built.network.transmitters or self.layout.modulators.factor_keys:
+            names += [
+                "concentration", "baseline", "decay", "per_spike", "release", "released",
+                "receptors", "effects", "courses", "factor_courses", "course_every",
+                "course_frame",
+            ]  # fmt: skip
+        for k in range(len(self.built.network.drives)):
+            names += [f"drive_{k}", f"drive_every_{k}"]
+        for k in range(len(self.plan.tables)):
+            names += [f"{part}_{k}" for part in ("pointer", "segment", "target", "weight", "queue")]
+            names.append(f"sender_{k}")
+        for k in range(len(self.plan.records)):
+            names += [f"{part}_{k}" for part in ("trace", "chosen", "every", "frame")]
+        for k in range(len(self.plan.backgrounds)):
+            names += [f"{part}_{k}" for part in ("lowest", "ladder", "arriving", "stream")]
+        if self.plan.backgrounds:
+            names += ["words", "count"]
+        for edge in self.plan.edges:
+            names += edge.parameters
+        return names
 
     def arguments(self, k: int) -> str:
-        printer = self.printers[k]
-        stream = stream_of(printer.built.name)
+        """What the functions of population k are called with."""
         parts = [
-            f"step, dt, key, {stream}, S[{k}], shared[{k}], cells[{k}], factors, last[{k}], "
-            f"free[{k}], hits[{k}]"
+            f"step, dt, key, where[{k}], S, shared, cells, factors, last, fired, free, hits"
         ]
-        for name in printer.inputs:
-            d = self.drives[printer.built.name, name]
-            parts.append(f"drives[{d}], min(step // drive_every[{d}], drives[{d}].shape[0] - 1)")
+        for name in self.printers[k].inputs:
+            d = self.drives[self.printers[k].built.name, name]
+            parts.append(f"drive_{d}, min(step // drive_every_{d}, drive_{d}.shape[0] - 1)")
         return ", ".join(parts)
 
     def deliveries(self) -> list[str]:
         lines = []
-        for k, projection in enumerate(self.built.projections):
-            data = projection.projection
-            post = self.populations[data.target]
-            pre = self.senders[data.source]
-            program = self.printers[post].program
-            key = f"{data.name}.weight"
-            factor = f"factors[{self.factors[key]}]" if key in self.factors else "1.0"
-            n = self._size(data.source)
-            for state, _ in program.deliveries[projection.port]:
-                row = program.states.index(state)
-                held = state in program.held
-                lines.append(
-                    f"deliver{'_free' if held else ''}(b, step, rings[{pre}], ring_n[{pre}], "
-                    f"S[{post}][{row}], {factor}, {n}, pointer[{k}], target[{k}], weight[{k}], "
-                    f"delays[{k}]{f', free[{post}]' if held else ''})"
-                )
+        for k, table in enumerate(self.plan.tables):
+            factor = f"F(factors[{table.factor}])" if table.factor >= 0 else "F(1.0)"
+            called = "deliver_awake" if table.awake else "deliver"
+            free = ", free" if table.awake else ""
+            lines.append(f"{called}(step, queue_{k}, target_{k}, weight_{k}, {factor}, S{free})")
         return lines
 
-    def _size(self, name: str) -> int:
-        if name in self.populations:
-            return self.printers[self.populations[name]].built.n
-        return next(s.source.n for s in self.built.sources if s.source.name == name)
+    def backgrounds(self) -> list[str]:
+        lines = []
+        for k, background in enumerate(self.plan.backgrounds):
+            population, state, factor = background[:3]
+            scale = f" * F(factors[{factor}])" if factor >= 0 else ""
+            column = f"where[{population}, {7 + self.printers[population].rows.index(state)}]"
+            held = state in self.printers[population].program.held
+            row = f"S[{column} : {column} + where[{population}, 6]]"
+            lines.append(
+                f"poisson_input({row}, where[{population}, 1], step, key, stream_{k}, lowest_{k}, "
+                f"ladder_{k}, arriving_{k}{scale}, words, count"
+                + (f", free[{column} : {column} + where[{population}, 6]])" if held else ", free[:0])")
+            )
+        return lines
 
-    def gathers(self) -> list[str]:
-        lines = [
-            f"out_n[{k}] = gather(step, hits[{k}], bounds[{k}], found[{k}], rings[{k}], "
-            f"ring_n[{k}], out_unit[{k}], out_step[{k}], out_n[{k}])"
-            for k in range(len(self.printers))
-        ]
-        for s, source in enumerate(self.built.sources):
-            k = self.senders[source.source.name]
-            lines += [
-                "n = 0",
-                f"while source_at[{s}] < source_step[{s}].size and "
-                f"source_step[{s}][source_at[{s}]] == step:",
-                f"    rings[{k}][step % rings[{k}].shape[0], n] = source_unit[{s}][source_at[{s}]]",
-                "    n += 1",
-                f"    source_at[{s}] += 1",
-                f"ring_n[{k}][step % rings[{k}].shape[0]] = n",
-            ]  # fmt: skip
+    def posts(self) -> list[str]:
+        """Write down this block's spikes of the step, population by population."""
+        lines = []
+        for k, printer in enumerate(self.printers):
+            if printer.program.threshold:
+                number = f"where[{k}, 1] + {self.layout.senders[printer.built.name]}"
+                lines += [
+                    f"for j in range(found[{k}]):",
+                    f"    units[block, posted] = hits[where[{k}, 2] + j] + {number}",
+                    "    posted += 1",
+                ]
+            lines.append(f"ends[block, step - first, {k + 1}] = posted")
+        lines.append(f"ends[block, step - first + 1, 0] = posted")
+        return lines
+
+    def pushes(self) -> list[str]:
+        lines = []
+        for k, table in enumerate(self.plan.tables):
+            call = f"sender_{k}, pointer_{k}, segment_{k}, queue_{k})"
+            for p in table.populations:
+                if self.printers[p].program.threshold:
+                    lines += [
+                        "for other in range(n_blocks):",
+                        f"    queue_{k} = push(step, units[other], ends[other, step - first, {p}], "
+                        f"ends[other, step - first, {p + 1}], {call}",
+                    ]
+            if table.sources:
+                lines.append(
+                    f"queue_{k} = push(step, source_units, source_ends[step - first], "
+                    f"source_ends[step - first + 1], {call}"
+                )
+        for edge in self.plan.edges:
+            lines += edge.pushes(self.populations)
         return lines
 
     def releases(self) -> list[str]:
@@ -196,8 +287,27 @@ class _Calls:
             if transmitter.released_by:
                 p = self.populations[transmitter.released_by]
                 lines += [
-                    f"if step + 1 >= release[{k}]:",
-                    f"    concentration[{k}] += per_spike[{k}] * "
-                    f"ring_n[{p}][(step + 1 - release[{k}]) % ring_n[{p}].size]",
+                    "number = 0",
+                    "for other in range(n_blocks):",
+                    f"    number += ends[other, step - first, {p + 1}] - "
+                    f"ends[other, step - first, {p}]",
+                    f"released[{k}, step % released.shape[1]] = number",
+                    f"concentration[{k}] += per_spike[{k}] * "
+                    f"released[{k}, (step + 1 - release[{k}]) % released.shape[1]]",
                 ]
         return lines
+
+    def edge_steps(self, named: object) -> list[str]:
+        return []
+
+    def edge_events(self, named: object) -> list[str]:
+        return []
+
+    def post_events(self, named: object) -> list[str]:
+        return []
+
+    def publish_middle(self) -> list[str]:
+        return []
+
+    def publish_start(self) -> list[str]:
+        return []

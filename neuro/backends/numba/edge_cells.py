@@ -1,0 +1,5 @@
+"""Edges."""
+from __future__ import annotations
+
+class EdgePrinter:
+    parameters: list[str]
