@@ -8,7 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuro import (
-    Network, NeuronModel, Population, Projection, Record, Recording, Source, Spikes, simulate,
+    Network,
+    NeuronModel,
+    Population,
+    Projection,
+    Record,
+    Recording,
+    Source,
+    Spikes,
+    simulate,
 )  # fmt: skip
 from neuro.model import SynapseModel
 from neuro.synapses import DELTA
@@ -61,8 +69,10 @@ def pairs(
     )  # fmt: skip
 
 
-def run(network: Network, backend: str, *, dt_ms: float = 1.0, after_ms: float = 5.0,
-        variables: Sequence[str] = ("w",), every_ms: float = 0.0, name: str = "p") -> Recording:  # fmt: skip
+def run(
+    network: Network, backend: str, *, dt_ms: float = 1.0, after_ms: float = 5.0,
+    variables: Sequence[str] = ("w",), every_ms: float = 0.0, name: str = "p",
+) -> Recording:  # fmt: skip
     """Simulate until `after_ms` past the last spike, keeping variables of the synapses."""
     last = max(source.spikes.times_ms.max() for source in network.sources)
     every_ms = every_ms or dt_ms
