@@ -71,17 +71,29 @@ def run(
             for r, place in zip(records, places, strict=True)
         ]
         network = b2.Network(*parts.everything, modulators.operation, *monitors)
+        chunk = max(1, round(_CHUNK_MS / built.dt_ms))
+        reached = 0
+
+        # One run a chunk would do for this too, but Brian2 takes long to prepare each.
+        def look() -> None:
+            nonlocal reached
+            if reached:
+                progress(reached * built.dt_ms)
+                if found := _failure(built, parts, reached):
+                    raise _NotFinite(found)
+            reached = min(reached + chunk, n_steps)
+
+        # Before anything else in the first step of a chunk, at what the chunk before has left.
+        network.add(b2.NetworkOperation(look, dt=chunk * parts.dt, when="start", order=-1))
         prepared = time.perf_counter()
         network.run(0 * b2.ms, namespace={})  # generates the code
         compiled = time.perf_counter()
-        failure = ""
-        step, chunk = 0, max(1, round(_CHUNK_MS / built.dt_ms))
-        while step < n_steps and not failure:
-            todo = min(chunk, n_steps - step)
-            network.run(todo * parts.dt, namespace=parts.namespace)
-            step += todo
-            failure = _failure(built, parts, step)
-            progress(step * built.dt_ms)
+        try:
+            network.run(n_steps * parts.dt, namespace=parts.namespace)
+            failure = _failure(built, parts, n_steps)
+            progress(n_steps * built.dt_ms)
+        except _NotFinite as error:
+            failure = str(error)
     for name, monitor in parts.monitors.items():
         steps = np.rint(np.asarray(monitor.t / parts.dt)).astype(np.int64)
         sink.spikes(name, steps, np.asarray(monitor.i, dtype=np.int32))
@@ -91,12 +103,16 @@ def run(
         sink.trace(number, frames * _coherent(built, r))
     sink.courses(*modulators.courses())
     return RawRun(
-        reached_steps=step,
+        reached_steps=reached,
         prepare_s=prepared - started,
         compile_s=compiled - prepared,
         simulate_s=time.perf_counter() - compiled,
         failure=failure,
     )
+
+
+class _NotFinite(Exception):
+    """Ends a run before the next step; its text is the failure."""
 
 
 @contextmanager
@@ -125,7 +141,7 @@ def _coherent(built: Built, record: Record) -> float:
 
 
 def _failure(built: Built, parts: Parts, step: int) -> str:
-    """Which state is not finite, if one is."""
+    """Which state of a cell or an edge is not finite, if one is."""
     for population in built.populations:
         for state in population.program.states:
             values = np.asarray(parts.groups[population.name].variables[state].get_value())
@@ -134,6 +150,18 @@ def _failure(built: Built, parts: Parts, step: int) -> str:
                 return (
                     f"population `{population.name}`: `{state}` of cell {cell} became "
                     f"{values[cell]} before {step * built.dt_ms:g} ms; lower dt or check the "
+                    f"parameters"
+                )
+    for projection in built.projections:
+        name = projection.projection.name
+        for variable in projection.edge.variables if projection.edge else ():
+            values = np.asarray(parts.synapses[name].variables[variable].get_value())
+            if not np.isfinite(values).all():
+                edge = int(np.flatnonzero(~np.isfinite(values))[0])
+                return (
+                    f"projection `{name}`: `{variable}` of edge {edge}, from cell "
+                    f"{projection.source[edge]} to {projection.target[edge]}, became "
+                    f"{values[edge]} before {step * built.dt_ms:g} ms; lower dt or check the "
                     f"parameters"
                 )
     return ""
