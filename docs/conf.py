@@ -14,6 +14,7 @@ sys.path[:0] = [str(HERE.parent), str(HERE)]
 os.environ.setdefault("MPLBACKEND", "agg")
 
 from _generated import write_keys, write_reference
+from _speed import write_speed
 
 QUANTITIES = (
     "Capacitance", "Concentration", "Conductance", "Current", "Frequency", "Length", "Level",
@@ -125,3 +126,4 @@ def setup(app) -> None:
 
 write_reference(HERE / "api", HERE.parent)
 write_keys(HERE / "api")
+write_speed(HERE)
