@@ -7,9 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from neuro.equations import Port, compile_step, compose
+from neuro.equations import Port, compile_edge, compile_step, compose
+from neuro.model import SynapseModel
 from neuro.models import ADEX, LIF, POISSON
-from neuro.synapses import DELTA, EXPONENTIAL_CONDUCTANCE, EXPONENTIAL_CURRENT
+from neuro.synapses import (
+    DELTA, DEPRESSING_CURRENT, EXPONENTIAL_CONDUCTANCE, EXPONENTIAL_CURRENT, GAP_JUNCTION,
+    STDP_REWARD,
+)  # fmt: skip
 
 FOLDER = Path(__file__).with_name("programs")
 CASES = {
@@ -33,4 +37,17 @@ def test_the_program_reads_as_it_did(name: str) -> None:
     if os.environ.get("EMBER_FREEZE"):
         path.write_text(f"{program}\n")
     assert f"{program}\n" == path.read_text()
+    assert type(program).from_json(program.to_json()) == program
+
+
+@pytest.mark.parametrize("synapse", [DEPRESSING_CURRENT, STDP_REWARD, GAP_JUNCTION])
+def test_the_program_of_a_synapse_reads_as_it_did(synapse: SynapseModel) -> None:
+    port = Port("_1", synapse, dict(synapse.parameters), ())
+    target = compose(LIF, [port])
+    program = compile_edge(port, target, target)
+    text = f"{program}\n\nits target:\n{compile_step(target, [synapse.weight.dimension])}\n"
+    path = FOLDER / f"edge_{synapse.name}.txt"
+    if os.environ.get("EMBER_FREEZE"):
+        path.write_text(text)
+    assert text == path.read_text()
     assert type(program).from_json(program.to_json()) == program

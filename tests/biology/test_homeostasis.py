@@ -1,0 +1,100 @@
+"""Homeostatic synapses bring cells to their target rate, from below and from above."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neuro import Network, Population, Projection, Recording, Source, Spikes, simulate
+from neuro.models import LIF
+from neuro.synapses import EXPONENTIAL_CONDUCTANCE, INHIBITORY_PLASTICITY, SYNAPTIC_SCALING
+from neuro.units import Hz, Quantity, ms, mV, nS
+from neuro.wiring import Listed
+
+N_CELLS, N_INPUTS, FAN_IN, DT_MS = 8, 80, 40, 1.0
+SECONDS = 12.0
+
+
+def _poisson(rate_hz: float, seed: int) -> Spikes:
+    """Independent spikes of `N_INPUTS` units, at most one a step."""
+    rng = np.random.default_rng(seed)
+    steps, units = np.nonzero(rng.random((int(SECONDS * 1000), N_INPUTS)) < rate_hz / 1000)
+    return Spikes(steps * DT_MS, units, n_units=N_INPUTS, t_stop_ms=SECONDS * 1000)
+
+
+def _fan_in(seed: int) -> Listed:
+    """Each cell hears inputs of its own choice, so that the cells are several samples."""
+    rng = np.random.default_rng(seed)
+    source = np.concatenate([rng.choice(N_INPUTS, FAN_IN, replace=False) for _ in range(N_CELLS)])
+    return Listed(source, np.repeat(np.arange(N_CELLS), FAN_IN))
+
+
+def _rates(recording: Recording) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Of each cell in the first half second, before much has changed, and in the last 5 s."""
+    counts = [
+        recording.spikes["cells"].between(start * 1000, stop * 1000).counts() / (stop - start)
+        for start, stop in ((0.0, 0.5), (SECONDS - 5, SECONDS))
+    ]
+    return counts[0], counts[1]
+
+
+def test_scaling_finds_the_target_rate_from_both_sides(backend: str) -> None:
+    """Weights of quiet cells grow, those of busy cells shrink (Turrigiano et al. 1998).
+
+    The paper's days are made seconds: activity over 0.5 s and `beta` a thousand times larger.
+    """
+    weights = np.repeat(np.linspace(0.6, 1.7, N_CELLS), FAN_IN)
+
+    def rates(beta: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        values = {"beta": Quantity(beta), "tau_activity": ms(500), "target_rate": Hz(20)}
+        network = Network(
+            "scaling",
+            populations=(Population("cells", LIF, N_CELLS, {}, {"v": mV(-60)}),),
+            sources=(Source("inputs", _poisson(25.0, seed=1)),),
+            projections=(
+                Projection(
+                    "p", "inputs", "cells", SYNAPTIC_SCALING, _fan_in(1), weights, ms(1), values
+                ),
+            ),
+        )  # fmt: skip
+        return _rates(simulate(network, duration_ms=SECONDS * 1000, dt_ms=DT_MS, backend=backend))
+
+    first, last = rates(0.04)
+    assert first.min() < 10 < 40 < first.max()  # cells start on both sides
+    assert np.abs(last - 20).max() < 2
+    _, unscaled = rates(0.0)
+    assert unscaled.min() < 10 < 40 < unscaled.max()
+
+
+def test_inhibition_learns_to_balance_excitation(backend: str) -> None:
+    """Cells with different drive end at one rate, the target (Vogels et al. 2011, figure 1).
+
+    Where inhibition and the target's spikes were independent, the weight would rest exactly at
+    the target rate; a spike is a little more likely when inhibition is absent, so it rests
+    somewhat above.
+    """
+    excitation = np.repeat(np.linspace(1.6, 2.2, N_CELLS), FAN_IN)
+
+    def rates(eta: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        values = {"eta": nS(eta), "target_rate": Hz(10)}
+        network = Network(
+            "balance",
+            populations=(Population("cells", LIF, N_CELLS, {}, {"v": mV(-60)}),),
+            sources=(Source("e", _poisson(25.0, seed=2)), Source("i", _poisson(25.0, seed=3))),
+            projections=(
+                Projection(
+                    "excite", "e", "cells", EXPONENTIAL_CONDUCTANCE, _fan_in(2), excitation, ms(1)
+                ),
+                Projection(
+                    "inhibit", "i", "cells", INHIBITORY_PLASTICITY, _fan_in(3), nS(0.1), ms(1),
+                    values,
+                ),
+            ),
+        )  # fmt: skip
+        return _rates(simulate(network, duration_ms=SECONDS * 1000, dt_ms=DT_MS, backend=backend))
+
+    _, unlearned = rates(0.0)
+    assert unlearned.min() > 20  # what is to be balanced is there
+    assert np.ptp(unlearned) > 10  # and differs between cells
+    _, learned = rates(0.05)
+    assert np.abs(learned - 10).max() < 1.5
