@@ -11,7 +11,11 @@ from neuro.equations import Port, compile_edge, compile_step, compose
 from neuro.model import SynapseModel
 from neuro.models import ADEX, LIF, POISSON
 from neuro.synapses import (
-    DELTA, DEPRESSING_CURRENT, EXPONENTIAL_CONDUCTANCE, EXPONENTIAL_CURRENT, GAP_JUNCTION,
+    DELTA,
+    DEPRESSING_CURRENT,
+    EXPONENTIAL_CONDUCTANCE,
+    EXPONENTIAL_CURRENT,
+    GAP_JUNCTION,
     STDP_REWARD,
 )  # fmt: skip
 
