@@ -133,7 +133,7 @@ def test_poisson_rate_and_irregularity(backend: str) -> None:
 
 
 @pytest.mark.parametrize(("method", "order"), [("euler", 1), ("rk2", 2), ("rk4", 4)])
-def test_integrators_converge_at_their_order(method: str, order: int) -> None:
+def test_integrators_converge_at_their_order(method: str, order: int, exact: None) -> None:
     """dv/dt = -k v^2 has v(t) = v0/(1 + k v0 t); the error falls as dt^order (slope +-0.2)."""
     decay = NeuronModel(
         "quadratic", "dv/dt = -k*v**2 : volt",
