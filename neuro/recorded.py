@@ -63,5 +63,4 @@ def recorded_at(built: Built, record: Record) -> Recorded:
             f"record the population they end on"
         )
     edge = built.edges[name].program
-    known = (*edge.variables, *(each for each, _ in edge.subexpressions))
-    return Recorded(True, names.index(name), known, edge.units)
+    return Recorded(True, names.index(name), edge.variables, edge.units)

@@ -42,7 +42,7 @@ class EdgeProgram:
         writes_post: States of the target that `on_pre` or `on_post` change; like any delivery,
             this leaves a state alone while the target's program holds it.
         units: Unit of each variable, subexpression and parameter, and of `w`.
-        subexpressions: For recording, in order of dependence.
+        subexpressions: In order of dependence; only for reading, as they are written out below.
         advance: Event-driven variables after `elapsed` ms: helpers, then `<variable>__new`; all
             of them read old values.
         step: The same for clock-driven variables over one step.

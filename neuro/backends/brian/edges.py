@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from neuro.backends.brian.integrator import advance_exactly, integrator
 from neuro.build import BuiltPopulation, BuiltProjection
 from neuro.equations import Port
 from neuro.equations._edge_names import substituted
@@ -19,7 +20,7 @@ from neuro.equations.edges import edge_lines
 from neuro.equations.syntax import Line, Statement, names_in, parse_lines, parse_statements
 from neuro.units import Dimension, coherent_factor
 
-__all__ = ["FACTOR", "edge_dimensions", "edge_synapses", "set_parameter"]
+__all__ = ["FACTOR", "edge_dimensions", "edge_name", "edge_synapses", "set_parameter"]
 
 FACTOR = "factor_syn"  # what effects make of the projection's weight
 
@@ -40,9 +41,10 @@ def edge_synapses(
     dimensions = edge_dimensions(port)
     model = [f"{FACTOR} : 1 (shared)"]
     if "w" not in {line.name for line in text.lines}:
-        model.append(f"w : {brian_unit(weight)}")
+        model.append(f"{edge_name('w')} : {brian_unit(weight)}")
     for name in program.parameters:
-        model.append(f"{name} : {brian_unit(port.parameters[name].dimension)} (shared)")
+        unit = brian_unit(port.parameters[name].dimension)
+        model.append(f"{edge_name(name)} : {unit} (shared)")
     for line in text.lines:
         expression = line.expression and text.equation(line)
         unit = brian_unit(dimensions[line.name])
@@ -57,28 +59,35 @@ def edge_synapses(
         model="\n".join(model),
         on_pre=on_pre or None,
         on_post=on_post or None,
-        method=program.method or "exact",
+        method=integrator(program.method or "exact"),
         namespace={},
         dt=dt,
     )
+    advance_exactly(synapses)
     if synapses.state_updater is not None:
         synapses.state_updater.order = -1
     for updater in synapses.summed_updaters.values():
         updater.order = -2
     if built.source.size:
         synapses.connect(i=built.source, j=built.target)
-        synapses.variables["w"].set_value(built.weight / coherent_factor(weight))
+        synapses.variables[edge_name("w")].set_value(built.weight / coherent_factor(weight))
         if on_pre:
             synapses.delay = built.delay_steps * dt
         for name, value in built.edge_initial.items():
             factor = coherent_factor(dimensions[name])
-            synapses.variables[name].set_value(np.full(built.source.size, value / factor))
+            values = np.full(built.source.size, value / factor)
+            synapses.variables[edge_name(name)].set_value(values)
     else:
         synapses.connect(condition="False")
     synapses.variables[FACTOR].set_value(1.0)
     for name in program.parameters:
         set_parameter(synapses, port, name, built.edge_parameters[name])
     return synapses
+
+
+def edge_name(name: str) -> str:
+    """What a variable or parameter of the edges is called; a cell may have one of that name."""
+    return f"{name}_of_edge"
 
 
 def edge_dimensions(port: Port) -> dict[str, Dimension]:
@@ -90,7 +99,7 @@ def edge_dimensions(port: Port) -> dict[str, Dimension]:
 def set_parameter(synapses: Any, port: Port, name: str, value: float) -> None:
     """Set a parameter of all edges, given in coherent units."""
     factor = coherent_factor(port.parameters[name].dimension)
-    synapses.variables[name].set_value(value / factor)
+    synapses.variables[edge_name(name)].set_value(value / factor)
 
 
 class _Text:
@@ -103,7 +112,8 @@ class _Text:
     def __init__(self, port: Port, lines: tuple[Line, ...], target: BuiltPopulation) -> None:
         self.lines = lines
         self._suffix = port.suffix
-        self._edge = {line.name for line in lines} | {"w", *port.parameters}
+        self._edge = {line.name for line in lines if "summed" not in line.flags}
+        self._edge |= {"w", *port.parameters}
         self._ports = {line.name for line in parse_lines(port.synapse.equations, "synapse")}
         self._cells = {line.name for line in target.composed.lines} | {*target.composed.parameters}
         self._written_out = {
@@ -114,7 +124,7 @@ class _Text:
 
     def own(self, line: Line) -> str:
         """What an equation defines: a variable of the edge, or the target's that it sums into."""
-        return self._end(line.name) if "summed" in line.flags else line.name
+        return self._end(line.name) if "summed" in line.flags else edge_name(line.name)
 
     def equation(self, line: Line) -> str:
         """The right-hand side of an equation."""
@@ -124,7 +134,7 @@ class _Text:
     def statement(self, statement: Statement) -> str:
         """A statement of `on_pre` or `on_post`."""
         if statement.name in self._edge:
-            left, right = statement.name, self._here
+            left, right = edge_name(statement.name), self._here
         else:
             left, right = self._end(statement.name), self._acting
         if statement.increment:
@@ -137,14 +147,15 @@ class _Text:
     def _acting(self, expression: str) -> str:
         while inner := self._defined(expression):
             expression = substituted(expression, inner)
-        return substituted(self._here(expression), {"w": f"(w*{FACTOR})"})
+        weight = edge_name("w")
+        return substituted(self._here(expression), {weight: f"({weight}*{FACTOR})"})
 
     def _defined(self, expression: str) -> Mapping[str, str]:
         return {n: self._written_out[n] for n in names_in(expression) & self._written_out.keys()}
 
     def _end(self, name: str) -> str:
-        if name in self._edge and not name.endswith(("_post", "_pre")):
-            return name
+        if name in self._edge:
+            return edge_name(name)
         bare = name.removesuffix("_post")
         if name.endswith("_pre"):
             return name

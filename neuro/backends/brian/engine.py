@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from neuro.backends.brian.edges import edge_dimensions
+from neuro.backends.brian.edges import edge_dimensions, edge_name
 from neuro.backends.brian.modulators import Modulators
 from neuro.backends.brian.parts import Parts
 from neuro.brian2_import import brian2
@@ -62,7 +62,7 @@ def run(
         monitors = [
             b2.StateMonitor(
                 (parts.synapses if place.edges else parts.groups)[r.population],
-                r.variable,
+                edge_name(r.variable) if place.edges else r.variable,
                 record=list(r.cells) or True,
                 dt=r.every_ms * b2.ms,
                 when="start",
@@ -98,7 +98,7 @@ def run(
         steps = np.rint(np.asarray(monitor.t / parts.dt)).astype(np.int64)
         sink.spikes(name, steps, np.asarray(monitor.i, dtype=np.int32))
     for number, (r, monitor) in enumerate(zip(records, monitors, strict=True)):
-        values = np.asarray(monitor.variables[r.variable].get_value())
+        values = np.asarray(monitor.variables[monitor.record_variables[0]].get_value())
         frames = values.reshape(len(monitor.t), len(monitor.record))
         sink.trace(number, frames * _coherent(built, r))
     sink.courses(*modulators.courses())
@@ -155,7 +155,7 @@ def _failure(built: Built, parts: Parts, step: int) -> str:
     for projection in built.projections:
         name = projection.projection.name
         for variable in projection.edge.variables if projection.edge else ():
-            values = np.asarray(parts.synapses[name].variables[variable].get_value())
+            values = np.asarray(parts.synapses[name].variables[edge_name(variable)].get_value())
             if not np.isfinite(values).all():
                 edge = int(np.flatnonzero(~np.isfinite(values))[0])
                 return (

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from neuro.backends.brian.edges import FACTOR, edge_synapses
+from neuro.backends.brian.integrator import integrator
 from neuro.build import Built, BuiltBackground, BuiltPopulation, BuiltProjection
 from neuro.edge_binding import scaled_by
 from neuro.equations.brian_compiler import brian_dimension, brian_unit, unit_dimension
@@ -80,7 +81,7 @@ class Parts:
             threshold=composed.threshold or None,
             reset="; ".join(f"{s.name} = {s.expression}" for s in composed.reset) or None,
             refractory=composed.refractory or False,
-            method=built.program.method if built.program.states else "euler",
+            method=integrator(built.program.method) if built.program.states else "euler",
             namespace=self.namespace,
             dt=self.dt,
             name=f"ember_{_NAME.sub('_', built.name)}*",
