@@ -33,7 +33,7 @@ from neuro.backends.numba.delivery import (
     collect, deliver, deliver_awake, factors_of, push, sample,
 )
 from neuro.backends.numba.intrinsics import await_all, select
-from neuro.backends.numba.mathematics import {family}, clip
+from neuro.backends.numba.mathematics import FLOAT32, FLOAT64, clip
 from neuro.backends.numba.random import normal{bits} as normal, uniform{bits} as uniform
 from neuro.backends.numba.random import poisson_input
 '''
@@ -148,9 +148,12 @@ def print_kernel(
     doubles = ", ".join(f"{d} as {_IN_TEXT.get(d, d)}__64" for d in _DOUBLES)
     header = _HEADER.format(
         title=f"Kernel of {n} population{'' if n == 1 else 's'}", doubles=doubles,
-        real=layout.real.__name__, family=f"FLOAT{bits}", bits=bits,
+        real=layout.real.__name__, bits=bits,
     )  # fmt: skip
-    parts = [header, "\n".join(f'{name} = FLOAT{bits}["{name}"]' for name in _FAMILY)]
+    words = [f'{name} = FLOAT{bits}["{name}"]' for name in _FAMILY]
+    words += [f'{name}__64 = FLOAT64["{name}"]' for name in ("exprel", "sign")]
+    words += [f"{name}__64 = {name}" for name in ("abs", "clip")]
+    parts = [header, "\n".join(words)]
     for source, name in functions.items():
         kind = name.rsplit("_", 1)[0]
         parts.append(
