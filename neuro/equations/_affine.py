@@ -21,11 +21,17 @@ class Affine(NamedTuple):
     rest: str
     decay: str
     over: str
+    growth: str  # the same as -decay
 
     @property
     def rate(self) -> str:
         """How fast x nears `rest/decay`."""
         return _quotient(_product(self.scale, self.decay), self.over)
+
+    @property
+    def gain(self) -> str:
+        """The whole coefficient of x."""
+        return _quotient(_product(self.scale, self.growth), self.over)
 
 
 def affine(text: str, x: str, subexpressions: Mapping[str, str]) -> Affine | None:
@@ -39,12 +45,12 @@ def affine(text: str, x: str, subexpressions: Mapping[str, str]) -> Affine | Non
         form = reader.read(ast.parse(text, mode="eval").body)
     except _Unclear:
         return None
-    if not form.decay:
+    if not form.growth:
         if reader.hides(ast.parse(text, mode="eval").body):
             return None
-        return Affine("", text, "", "")
-    decay = _sum([(not positive, term) for positive, term in form.decay])
-    return Affine(form.scale, _sum(form.rest), decay, form.over)
+        return Affine("", text, "", "", "")
+    decay = [(not added, term) for added, term in form.growth]
+    return Affine(form.scale, _sum(form.rest), _sum(decay), form.over, _sum(form.growth))
 
 
 class _Unclear(Exception):
@@ -55,10 +61,10 @@ _Terms = list[tuple[bool, str]]  # (is it added?, term)
 
 
 class _Form(NamedTuple):
-    """`scale * (rest + decay*x) / over` in the making."""
+    """`scale * (rest + growth*x) / over` in the making."""
 
     rest: _Terms
-    decay: _Terms
+    growth: _Terms
     scale: str = ""
     over: str = ""
 
@@ -68,12 +74,12 @@ class _Form(NamedTuple):
         def scaled(terms: _Terms) -> _Terms:
             return [(sign, _quotient(_product(self.scale, t), self.over)) for sign, t in terms]
 
-        return _Form(scaled(self.rest), scaled(self.decay))
+        return _Form(scaled(self.rest), scaled(self.growth))
 
     def negative(self) -> _Form:
         return self._replace(
             rest=[(not sign, term) for sign, term in self.rest],
-            decay=[(not sign, term) for sign, term in self.decay],
+            growth=[(not sign, term) for sign, term in self.growth],
         )
 
 
@@ -98,7 +104,7 @@ class _Reader:
                 if name not in self._forms:
                     self._forms[name] = _Form([(True, name)], [])  # ends a circle
                     inside = self.read(ast.parse(self._subexpressions[name], mode="eval").body)
-                    if inside.decay:
+                    if inside.growth:
                         self._forms[name] = inside
                 return self._forms[name]
             case ast.UnaryOp(op=ast.USub(), operand=operand):
@@ -109,20 +115,20 @@ class _Reader:
                 first, second = self.read(left), self.read(right)
                 if isinstance(op, ast.Sub):
                     second = second.negative()
-                if first.decay or second.decay:
+                if first.growth or second.growth:
                     first, second = first.flat(), second.flat()
-                    return _Form(first.rest + second.rest, first.decay + second.decay)
+                    return _Form(first.rest + second.rest, first.growth + second.growth)
             case ast.BinOp(left=left, op=ast.Mult(), right=right):
                 first, second = self.read(left), self.read(right)
-                if first.decay and second.decay:
+                if first.growth and second.growth:
                     raise _Unclear
-                if first.decay:
+                if first.growth:
                     return first._replace(scale=_product(first.scale, ast.unparse(right)))
-                if second.decay:
+                if second.growth:
                     return second._replace(scale=_product(ast.unparse(left), second.scale))
             case ast.BinOp(left=left, op=ast.Div(), right=right):
                 form = self.read(left)
-                if form.decay:
+                if form.growth:
                     return form._replace(over=_product(form.over, ast.unparse(right)))
             case ast.Call(func=ast.Name(id=function)):
                 if function not in _FROZEN and self.hides(tree):
@@ -134,7 +140,7 @@ class _Reader:
 
     def _only_in_functions(self, tree: ast.expr) -> None:
         for child in ast.iter_child_nodes(tree):
-            if isinstance(child, ast.expr) and self.read(child).decay:
+            if isinstance(child, ast.expr) and self.read(child).growth:
                 raise _Unclear
 
 

@@ -1,4 +1,4 @@
-"""Unit names as numbers, and arithmetic on numbers done at once, so that a step stays readable."""
+"""Put values for names and do the arithmetic that can be done at once, so that text stays short."""
 
 from __future__ import annotations
 
@@ -11,23 +11,30 @@ __all__ = ["folded"]
 _ARITHMETIC: dict[type, Callable[[float, float], float]] = {
     ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv,
 }  # fmt: skip
+_KEEP_LEFT = {(1, ast.Mult), (1, ast.Div), (0, ast.Add), (0, ast.Sub)}
+_KEEP_RIGHT = {(1, ast.Mult), (0, ast.Add)}
+_NOTHING = {(0, ast.Mult), (0, ast.Div)}
 
 
-def folded(text: str, number: Callable[[str], float | None]) -> str:
-    """The expression with each name that `number` knows as its value.
+def folded(text: str, value: Callable[[str], float | str | None]) -> str:
+    """The expression with each name replaced for which there is a `value`, a number or text.
 
     >>> folded("-(v + 40*mV)/(10*mV)*1/ms", {"mV": 1.0, "ms": 1.0}.get)
     '-(v + 40.0) / 10.0'
+    >>> folded("g*(E - v) + I", {"v": 0.0, "I": "a + b*v"}.get)
+    'g * E + (a + b * v)'
     """
-    return ast.unparse(_Folder(number).visit(ast.parse(text, mode="eval").body))
+    return ast.unparse(_Folder(value).visit(ast.parse(text, mode="eval").body))
 
 
 class _Folder(ast.NodeTransformer):
-    def __init__(self, number: Callable[[str], float | None]) -> None:
-        self._number = number
+    def __init__(self, value: Callable[[str], float | str | None]) -> None:
+        self._value = value
 
     def visit_Name(self, node: ast.Name) -> ast.expr:
-        value = self._number(node.id)
+        value = self._value(node.id)
+        if isinstance(value, str):
+            return ast.parse(value, mode="eval").body
         return node if value is None else ast.Constant(value)
 
     def visit_Call(self, node: ast.Call) -> ast.expr:
@@ -44,11 +51,19 @@ class _Folder(ast.NodeTransformer):
                 # A negative constant would be printed without the brackets that a power needs.
                 one = ast.Constant(abs(result))
                 return ast.UnaryOp(ast.USub(), one) if result < 0 else one
-        elif right == 1 and kind in (ast.Mult, ast.Div):
+        elif (right, kind) in _KEEP_LEFT:
             return node.left
-        elif left == 1 and kind is ast.Mult:
+        elif (left, kind) in _KEEP_RIGHT:
             return node.right
+        elif (left, kind) == (0, ast.Sub):
+            return ast.UnaryOp(ast.USub(), node.right)
+        elif (left, kind) in _NOTHING or (right, kind) == (0, ast.Mult):
+            return ast.Constant(0.0)
         return node
+
+    def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.expr:
+        self.generic_visit(node)
+        return node.operand if _value(node) == 0 else node
 
 
 def _value(node: ast.expr) -> float | None:

@@ -19,7 +19,7 @@ from neuro.units import Dimension
 
 __all__ = ["cache_folder", "cached", "compile_step", "numbers", "ordered"]
 
-_FORMAT = "4"  # raise when what this file derives from the same text changes
+_FORMAT = "5"  # raise when what this file derives from the same text changes
 _memory: dict[str, StepProgram] = {}
 
 

@@ -1,4 +1,4 @@
-"""Euler, Runge-Kutta and exponential Euler steps in the words of the model.
+"""Exact, exponential Euler, Euler and Runge-Kutta steps in the words of the model.
 
 They are Brian2's schemes, and a test holds that both derivations give the same numbers. Brian2,
 however, writes every subexpression out and expands it, so that `exp((V_T - v)/(18*mV))` comes back
@@ -13,6 +13,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from neuro.equations._affine import affine
+from neuro.equations.linear import exact
 from neuro.equations.program import Assignment
 from neuro.equations.syntax import Line, names_in
 
@@ -24,8 +25,8 @@ _SECOND, _FOURTH = ("0", "1/2"), ("0", "1/2", "1/2", "1")  # where the stages li
 def derive(lines: Sequence[Line], method: str) -> list[Assignment] | None:
     """The step as assignments that end in `<state>__new`; None if Brian2 has to derive it.
 
-    It has to for methods other than `euler`, `rk2`, `rk4` and `exponential_euler`, for random
-    terms, and where it is not plain to see that an equation is linear in its variable.
+    It has to for `heun` and `milstein`, for random terms, for linear equations that feed back on
+    each other, and where it is not plain to see that an equation is linear in its variable.
     """
     if any(_random(line.expression) for line in lines if line.expression):
         return None
@@ -38,6 +39,9 @@ def derive(lines: Sequence[Line], method: str) -> list[Assignment] | None:
             return _runge_kutta(lines, _FOURTH)
         case "exponential_euler":
             return _exponential_euler(lines)
+        case "exact":
+            step = exact(lines)
+            return None if step is None else _with_subexpressions(lines, step)
     return None
 
 
@@ -158,5 +162,9 @@ def _exponential_euler(lines: Sequence[Line]) -> list[Assignment] | None:
             continue
         step.append((f"{x}__goal", f"({form.rest})/({form.decay})"))
         step.append((f"{x}__new", f"{x}__goal + ({x} - {x}__goal)*{exponent}"))
+    return _with_subexpressions(lines, step)
+
+
+def _with_subexpressions(lines: Sequence[Line], step: list[Assignment]) -> list[Assignment]:
     before, names = _stage(lines, [text for _, text in step], "now", {}, {})
     return before + [(name, _renamed(text, names)) for name, text in step]

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.linalg import expm
 
 from neuro import NeuronModel
 from neuro.equations import brian_compiler, compose, schemes
 from neuro.equations.brian_compiler import step_code
 from neuro.equations.hoist import evaluate
 from neuro.models import ADEX
-from neuro.units import Hz, Quantity, ms, mV, nS, pF
+from neuro.units import Hz, Quantity, ms, mV, nS, pA, pF
 
 # Subexpressions of subexpressions, one without a state, a time dependence, units in the text, a
 # coefficient that hides v, a rate that is 0/0 somewhere, and a variable that only rises.
@@ -92,12 +93,68 @@ def test_linear_equations_are_told_from_others(derivative: str, linear: bool) ->
     assert (schemes.derive(compose(model).lines, "exponential_euler") is not None) is linear
 
 
+CHAIN = """
+    dv/dt = (g_L*(E_L - v) + I - I_slow) / C    : volt
+    dI_fast/dt = (exp(1)*x - I_fast)/tau        : amp
+    dx/dt = (x_0 - x)/tau                       : amp
+    dy/dt = -y/(2*tau)                          : amp
+    dz/dt = rate                                : 1
+    I_slow = 2*y - I_fast                       : amp
+"""
+
+
+def chain(**changed: Quantity) -> NeuronModel:
+    """An alpha current, an exponential one, a constant source and a variable without decay."""
+    parameters = {"g_L": nS(10), "C": pF(200), "E_L": mV(-65), "tau": ms(3), "x_0": pA(7),
+                  "rate": Hz(30)}  # fmt: skip
+    return NeuronModel("chain", CHAIN, parameters={**parameters, **changed})
+
+
+@pytest.mark.parametrize("tau", [3.0, 10.0])
+def test_the_exact_step_is_the_matrix_exponential(tau: float) -> None:
+    """To rounding, also where two time constants of neighbours coincide (C/g_L is 20 ms)."""
+    a, b = 10 / 200, 1 / tau
+    #                 v    I_fast  x        y          z     1
+    matrix = np.array([[-a, 1 / 200, 0, -2 / 200, 0, (10 * -65 + 40) / 200],
+                       [0, -b, np.e * b, 0, 0, 0],
+                       [0, 0, -b, 0, 0, 7 * b],
+                       [0, 0, 0, -b / 2, 0, 0],
+                       [0, 0, 0, 0, 0, 0.03],
+                       [0, 0, 0, 0, 0, 0]])  # fmt: skip
+    start = {"v": -60.0, "I_fast": 50.0, "x": 30.0, "y": -20.0, "z": 2.0}
+    exact = expm(matrix * 0.5) @ [*start.values(), 1.0]
+    composed = compose(chain(tau=ms(tau)))
+    code = schemes.derive(composed.lines, "exact")
+    assert code is not None
+    values = {n: float(q) for n, q in composed.parameters.items()}
+    values |= {"I_ext": 40.0, "dt": 0.5, **start}
+    for name, expression in code:
+        values[name] = evaluate(expression, values)
+    ours = [values[f"{name}__new"] for name in start]
+    np.testing.assert_allclose(ours, exact[:-1], rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        "dw/dt = (v/E_L - w)/tau : 1\ndv/dt = (E_L*w - v)/tau : volt",  # adaptation feeds back
+        "dv/dt = (E_L*cos(t/tau) - v)/tau : volt",
+        "dv/dt = (E_L - v)/tau*x/x_0 : volt\ndx/dt = -x/tau : amp",
+        "dv/dt = E_L*exp(-v/E_L)/tau : volt",
+    ],
+)
+def test_what_is_not_linear_in_one_direction_is_left_to_brian2(more: str) -> None:
+    parameters = {"tau": ms(3), "E_L": mV(-65), "x_0": pA(7)}
+    model = NeuronModel("m", more, parameters=parameters)
+    assert schemes.derive(compose(model).lines, "exact") is None
+
+
 def test_random_terms_and_other_methods_are_left_to_brian2() -> None:
     noisy = NeuronModel("n", "dv/dt = -v/tau + s*tau**-0.5*xi : volt",
                         parameters={"tau": ms(5), "s": mV(1)})  # fmt: skip
     assert schemes.derive(compose(noisy).lines, "euler") is None
     drawn = NeuronModel("n", "dv/dt = -v*rand()/tau : volt", parameters={"tau": ms(5)})
     assert schemes.derive(compose(drawn).lines, "rk2") is None
-    for method in ("exact", "heun", "milstein"):
+    for method in ("exact", "heun", "milstein"):  # AdEx is not linear
         assert schemes.derive(compose(ADEX).lines, method) is None
     assert schemes.derive(compose(ADEX).lines, "euler") is not None

@@ -1,0 +1,115 @@
+"""The exact step of linear equations in which variables feed each other in one direction.
+
+Synapses feed the membrane, and nothing comes back: that is every linear model here. The solution
+is a sum of exponentials; where two rates meet, `exprel` takes the limit, so that equal time
+constants need no care. Equations that feed back are left to Brian2, which solves any linear system.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from neuro.equations._affine import affine
+from neuro.equations._fold import folded
+from neuro.equations.program import Assignment
+from neuro.equations.syntax import Line, names_in
+
+__all__ = ["exact"]
+
+_CONSTANT = ""  # stands for a source that is 1 and does not decay
+
+
+def exact(lines: Sequence[Line]) -> list[Assignment] | None:
+    """The step as assignments that end in `<state>__new`; None if it is not of this form.
+
+    A source reaches a state over two others at most, which holds for an alpha synapse.
+    """
+    system = _System(lines)
+    if not system.is_linear or any(system.depth(x, ()) > 3 for x in system.rates):
+        return None
+    step: list[Assignment] = []
+    for x in system.rates:
+        step.append((f"{x}__kept", f"exp(-dt*({system.rates[x]}))"))
+        terms = [f"{x}*{x}__kept"]
+        for source, parts in system.inflow(x).items():
+            name = f"{x}__from_{source}" if source else f"{x}__rise"
+            step.append((name, " + ".join(parts)))
+            terms.append(f"{source}*{name}" if source else name)
+        step.append((f"{x}__new", " + ".join(terms)))
+    return step
+
+
+class _System:
+    """dx/dt = sum of sources[x][y]*y - rates[x]*x, as text."""
+
+    def __init__(self, lines: Sequence[Line]) -> None:
+        self._texts = {ln.name: ln.expression for ln in lines if ln.kind == "subexpression"}
+        states = {ln.name: ln.expression for ln in lines if ln.kind == "differential"}
+        self.rates: dict[str, str] = {}
+        self.sources: dict[str, dict[str, str]] = {x: {} for x in states}
+        self.is_linear = bool(states)
+        varying = {*states, "t"}
+        for x, text in states.items():
+            for y in states:
+                form = affine(text, y, self._texts)
+                if form is None or self._reads(form.rate, varying):
+                    self.is_linear = False
+                    return
+                if y == x:
+                    self.rates[x] = form.rate or "0"
+                elif form.growth:
+                    self.sources[x][y] = form.gain
+            alone = self._written_out(text, states)
+            if self._reads(alone, varying):
+                self.is_linear = False
+                return
+            if alone != "0.0":
+                self.sources[x][_CONSTANT] = alone
+
+    def _reads(self, text: str, names: set[str]) -> bool:
+        read = names_in(text) if text else set()
+        return bool(read & names) or any(
+            self._reads(self._texts[name], names) for name in read & set(self._texts)
+        )
+
+    def _written_out(self, text: str, states: dict[str, str]) -> str:
+        """What is left of an expression when every state is 0."""
+        while inside := {n for n in names_in(text) & set(self._texts)
+                         if self._reads(self._texts[n], set(states))}:  # fmt: skip
+            text = folded(text, lambda name: self._texts[name] if name in inside else None)
+        return folded(text, lambda name: 0.0 if name in states else None)
+
+    def depth(self, x: str, above: tuple[str, ...]) -> int:
+        """How many variables a change passes on its longest way to x; many if it comes back."""
+        if x in above:
+            return len(self.rates) + 3
+        feeding: Iterator[int] = (
+            1 + self.depth(y, (*above, x)) if y else 1 for y in self.sources[x]
+        )
+        return max(feeding, default=0)
+
+    def inflow(self, x: str) -> dict[str, list[str]]:
+        """What a unit of each source adds to x over the step, one term for each way to x."""
+        found: dict[str, list[str]] = {}
+
+        def follow(way: tuple[str, ...], gain: str) -> None:
+            for y, more in self.sources.get(way[-1], {}).items():
+                product = f"{gain}*({more})" if gain else f"({more})"
+                found.setdefault(y, []).append(f"{product}*{self._integral((*way, y))}")
+                follow((*way, y), product)
+
+        follow((x,), "")
+        return found
+
+    def _integral(self, way: tuple[str, ...]) -> str:
+        """exp(-rate dt) of each variable on the way, convolved: a divided difference of exp.
+
+        Infinite where two variables that are not neighbours share a rate.
+        """
+        first, last = (self.rates[x] if x else "0" for x in (way[0], way[-1]))
+        if len(way) > 2:
+            shorter = f"({self._integral(way[:-1])} - {self._integral(way[1:])})"
+            return f"{shorter}/({last} - ({first}))"
+        if not way[-1]:
+            return f"dt*exprel(-dt*({first}))"
+        return f"dt*exp(-dt*({first}))*exprel(dt*({first} - ({last})))"
