@@ -78,7 +78,7 @@ def compare(
                 "s per biological second",
                 median(peer["run_s"]) / seconds,
                 name,
-                (goal,),
+                () if chosen.quick else (goal,),
             )
         )
         result.data[label] = {

@@ -83,8 +83,8 @@ def memory(found: dict[str, Any]) -> Any:
         axis = figure.subplots()
         axis.plot([start, data["wall_s"]], [0.0, kept], color=MUTED, lw=1.0, ls="--")
         middle = ((start + data["wall_s"]) / 2, kept / 2)
-        axis.annotate("the spikes, if they were kept", middle, xytext=(8, -4),
-                      textcoords="offset points", ha="left", va="top", color=MUTED)  # fmt: skip
+        axis.annotate("the spikes, if they were kept", middle, xytext=(-6, 4),
+                      textcoords="offset points", ha="right", va="bottom", color=MUTED)  # fmt: skip
         axis.plot(times, resident, color=PALETTE[0])
         axis.set(xlim=(0, data["wall_s"]), ylim=(0, None), xlabel="wall-clock time (s)")
         heading(axis, "resident memory (MB)", f"{data['minutes']:g} biological minutes")

@@ -51,6 +51,7 @@ class Row:
     unit: str
     peer: float | None = None
     peer_name: str = ""
+    of: str = "Ember"
     goals: tuple[Goal, ...] = ()
 
     @property
@@ -154,9 +155,9 @@ def _table(rows: Sequence[Row]) -> str:
     width = max(len(row.case) for row in rows)
     lines = []
     for row in rows:
-        line = f"  {row.case:{width}}  Ember {_number(row.ember)} {row.unit}"
+        line = f"  {row.case:{width}}  {row.of} {_number(row.ember)} {row.unit}"
         if row.ratio is not None and row.peer is not None:
-            line += f", {row.peer_name} {_number(row.peer)} {row.unit}: {row.ratio:.2f} times"
+            line += f", {row.peer_name} {_number(row.peer)}: {row.ratio:.3g} times"
         line += "".join(f"  [{goal}: {goal.reached(row)}]" for goal in row.goals)
         lines.append(line)
     return "\n".join(lines)

@@ -167,7 +167,7 @@ def main() -> None:
         else:
             best_ns = figures["ns_per_edge"][TYPICAL] / int(threads)
             case = f"limit of delivery, {threads} thread(s)"
-            result.rows.append(Row(case, best_ns, "ns an edge"))
+            result.rows.append(Row(case, best_ns, "ns an edge", of="machine"))
     finish(result, chosen, before)
 
 

@@ -3,7 +3,7 @@
 Hodgkin–Huxley cells of the Traub–Miles kind with exponential conductances; most of the time goes
 to the exponentials of their gates. Compilation is left out on both sides.
 
-    python benchmarks/coba_hh.py [--quick] [--save] [--repeats 3]
+    python benchmarks/coba_hh.py [--quick] [--save] [--repeats 5]
 """
 
 from __future__ import annotations
@@ -16,8 +16,7 @@ from _result import Goal, Result, finish
 
 def main() -> None:
     """Compare, and print."""
-    parser = options(__doc__)
-    chosen = parser.parse_args()
+    chosen = options(__doc__, repeats=5).parse_args()
     before = load()
     result = Result("coba_hh", "COBA-HH network, Traub–Miles cells with conductance synapses")
     n_cells, seconds = (4000, 0.2) if chosen.quick else (4000, 2.0)

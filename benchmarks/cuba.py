@@ -4,7 +4,7 @@ Integrate-and-fire cells with exponential currents, 80 % excitatory, 80 inputs e
 size. Compilation is left out on both sides: the binary, and Ember's kernel, are there before the
 clock starts.
 
-    python benchmarks/cuba.py [--quick] [--save] [--repeats 3]
+    python benchmarks/cuba.py [--quick] [--save] [--repeats 5]
 """
 
 from __future__ import annotations
@@ -17,8 +17,7 @@ from _result import Goal, Result, finish
 
 def main() -> None:
     """Compare, and print."""
-    parser = options(__doc__)
-    chosen = parser.parse_args()
+    chosen = options(__doc__, repeats=5).parse_args()
     before = load()
     result = Result("cuba", "CUBA network, current synapses")
     cases = ((4000, 0.3),) if chosen.quick else ((4000, 10.0), (40000, 2.0))

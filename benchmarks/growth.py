@@ -30,13 +30,9 @@ def main() -> None:
     parser.add_argument("--largest", type=float, default=1.0, help="leave out what is larger")
     chosen = parser.parse_args()
     before = load()
-    scales = (0.01, 0.02, 0.04) if chosen.quick else SCALES
+    scales = [s for s in ((0.01, 0.02, 0.04) if chosen.quick else SCALES) if s <= chosen.largest]
     repeats, seconds = (1, 0.1) if chosen.quick else (chosen.repeats, chosen.seconds)
-    points = [
-        point(scale, seconds, chosen.threads, repeats)
-        for scale in scales
-        if scale <= chosen.largest
-    ]
+    points = [point(scale, seconds, chosen.threads, repeats) for scale in scales]
     steps = 1000 * seconds / DT_MS
     result = Result("growth", f"Growth: the microcircuit from {scales[0]:.0%} to {scales[-1]:.0%}")
     fits = {
@@ -49,7 +45,7 @@ def main() -> None:
     for name, found in fits.items():
         unit = ("bytes", 1.0) if name == "memory" else ("ns", 1e9)
         terms = ", ".join(
-            f"{value * unit[1]:.3g} {unit[0]} a {term}" for term, value in found["terms"].items()
+            f"{value * unit[1]:.3g} {unit[0]} per {term}" for term, value in found["terms"].items()
         )
         result.notes.append(
             f"{name}: {terms}, and {found['constant']:.3g} {'B' if name == 'memory' else 's'} "

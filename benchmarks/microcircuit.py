@@ -47,12 +47,12 @@ def main() -> None:
                 "settle_s": SETTLE_S, "input": chosen.input}  # fmt: skip
     title = f"Cortical microcircuit, scale {scale:g}, {chosen.threads} threads"
     result = Result("microcircuit", title)
+    nest = stored(chosen.nest, settings) if chosen.nest else None
     ember = [ember_side(seed=seed, **settings) for seed in range(1, chosen.repeats + 1)]
-    if chosen.nest:
-        nest = stored(chosen.nest, settings)
-        result.notes.append(f"NEST was NOT run now: figures of {nest['date']}, {chosen.nest}")
-    else:
+    if nest is None:
         nest = run_side("nest_microcircuit", **settings, seed=1)
+    else:
+        result.notes.append(f"NEST was NOT run now: figures of {nest['date']}, {chosen.nest}")
     compare(result, ember, nest, settings)
     finish(result, chosen, before)
 

@@ -59,7 +59,7 @@ def _section(found: dict[str, Any], folder: Path) -> str:
         if peers:
             there = row["ratio"] is not None
             cells.append(f"{row['peer_name']}: {_number(row['peer'])}" if there else "")
-            cells.append(f"{row['ratio']:.2g}" if there else "")
+            cells.append(f"{row['ratio']:.3g}" if there else "")
         if goals:
             cells.append("; ".join(f"{goal['goal']}: {goal['reached']}" for goal in row["goals"]))
         lines.append(_columns(cells))

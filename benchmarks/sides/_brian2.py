@@ -23,7 +23,7 @@ def run_model(
     repeats: int,
     threads: int,
 ) -> dict[str, Any]:
-    """Run a model `repeats` times, each with fresh random numbers.
+    """Run a model `repeats` times, each with other random numbers.
 
     Args:
         make: Builds the model; gives its objects, and a function that reads what a run left.
@@ -54,6 +54,7 @@ def run_model(
     else:
         brian2.prefs.codegen.target = target
         for repeat in range(repeats + 1):  # the first pays for the compiler
+            brian2.seed(repeat)
             objects, read = make()
             network = brian2.Network(objects)
             network.run(0 * brian2.second)
