@@ -156,4 +156,4 @@ def _quotient(part: str, over: str) -> str:
 
 def _sum(terms: _Terms) -> str:
     text = "".join(f"{' + ' if added else ' - '}({term})" for added, term in terms)
-    return text.removeprefix(" + ")
+    return text.removeprefix(" + ").strip()

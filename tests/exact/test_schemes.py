@@ -134,6 +134,18 @@ def test_the_exact_step_is_the_matrix_exponential(tau: float) -> None:
     np.testing.assert_allclose(ours, exact[:-1], rtol=1e-12)
 
 
+def test_a_decay_written_with_a_minus_is_exact() -> None:
+    model = NeuronModel("m", "dx/dt = -r*x : 1\ndy/dt = -x*r - r*y : 1", parameters={"r": Hz(10)})
+    code = schemes.derive(compose(model).lines, "exact")
+    assert code is not None
+    values: dict[str, object] = {"r": 0.01, "dt": 2.0, "x": 3.0, "y": 1.0}
+    for name, expression in code:
+        values[name] = evaluate(expression, values)
+    decay = np.exp(-0.02)
+    assert values["x__new"] == pytest.approx(3 * decay, rel=1e-14)
+    assert values["y__new"] == pytest.approx((1 - 0.06) * decay, rel=1e-14)
+
+
 @pytest.mark.parametrize(
     "more",
     [
