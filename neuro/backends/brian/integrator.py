@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from neuro.brian2_import import brian2
+from neuro.equations._fold import folded
 from neuro.equations.schemes import derive
 from neuro.equations.syntax import Line
 
@@ -47,7 +48,9 @@ def exact_code(equations: Any, variables: Any = None, method_options: Any = None
         step = derive(lines, "exact")
         if step is None:
             raise
-    code = [f"{_name(name)} = {_NEW.sub(_new, text)}" for name, text in step]
+    # Folded, since Brian2 refuses the dimension of a rate that is a plain 0.
+    folded_step = [(name, folded(text, lambda unit: None)) for name, text in step]
+    code = [f"{_name(name)} = {_NEW.sub(_new, text)}" for name, text in folded_step]
     states = [line.name for line in lines if line.kind == "differential"]
     return "\n".join([*code, *(f"{name} = _{name}" for name in states)])
 
