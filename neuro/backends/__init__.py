@@ -57,7 +57,7 @@ BACKENDS: dict[str, Backend] = {
     "numba": Backend(
         "numba",
         "neuro.backends.numba.engine",
-        frozenset(_COMMON | {"Poisson background"}),
+        frozenset(_COMMON | _EDGES | {"Poisson background"}),
         {"threads": 1, "precision": "float32"},
         "generated kernel on the CPU; the default",
         resumes=True,

@@ -31,6 +31,7 @@ class CellPrinter:
         shared: `(n_shared,)` values equal for all cells: parameters, then hoisted constants.
         cells: `(n_varied, n)` values that differ between cells.
         inputs: Names of the driven inputs, in the order of the functions' last arguments.
+        shared_names, varied_names: What their entries and rows are.
         rows: Names of the population's rows of `S`.
 
     `acted_on` are the states that spikes change from outside.
@@ -101,10 +102,10 @@ class CellPrinter:
                     f"or give the model `method: exponential_euler`"
                 )
         kept = [*self.built.parameters, *(name for name, _ in self._hoister.bound), "dt", "N"]
-        self._shared = [name for name in kept if np.ndim(values[name]) == 0]
-        self._varied = [name for name in kept if np.ndim(values[name]) == 1]
-        self.shared = np.array([float(values[name]) for name in self._shared])
-        self.cells = np.array([values[name] for name in self._varied]).reshape(-1, n)
+        self.shared_names = [name for name in kept if np.ndim(values[name]) == 0]
+        self.varied_names = [name for name in kept if np.ndim(values[name]) == 1]
+        self.shared = np.array([float(values[name]) for name in self.shared_names])
+        self.cells = np.array([values[name] for name in self.varied_names]).reshape(-1, n)
 
     @property
     def arguments(self) -> str:
@@ -215,7 +216,7 @@ class CellPrinter:
                 early |= names_in(text)
         lines = ["    n__, first__, at__, stream__ = where[0], where[1], where[2], where[5]"]
         lines += [f"    {n}__row = S[{self._address(n)}]" for n in self.rows if n in names]
-        for k, name in enumerate(self._varied):
+        for k, name in enumerate(self.varied_names):
             if name in names:
                 begin = f"where[3] + {k} * where[6]"
                 lines.append(f"    {name}__row = cells[{begin} : {begin} + n__]")
@@ -224,7 +225,7 @@ class CellPrinter:
         doubles: list[tuple[str, str]] = []
         if "t" in early | late:
             doubles.append(("t", "step * dt"))
-        for k, name in enumerate(self._shared):
+        for k, name in enumerate(self.shared_names):
             if name in early | late:
                 factor = f" * factors[{self.factors[name]}]" if name in self.factors else ""
                 doubles.append((name, f"shared[where[4] + {k}]{factor}"))
@@ -245,7 +246,7 @@ class CellPrinter:
     def _loads(self, names: set[str]) -> list[str]:
         """Everything that is read once a cell."""
         lines = [f"{name} = {name}__row[i__]" for name in self.rows if name in names]
-        for name in self._varied:
+        for name in self.varied_names:
             if name in names:
                 factor = f" * {name}__factor" if name in self.factors else ""
                 lines.append(f"{name} = {name}__row[i__]{factor}")

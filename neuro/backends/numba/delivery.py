@@ -52,6 +52,8 @@ def push(step, units, low, high, first, pointer, segment, queue):
         if 2 * fullest + 2 >= queue.shape[1]:
             queue = _roomier(queue)
         sender = units[j] - first
+        if sender < 0 or sender >= pointer.size - 1:
+            continue  # of another source
         for s in range(pointer[sender], pointer[sender + 1]):
             delay = segment[s, 1]
             if delay != 0:

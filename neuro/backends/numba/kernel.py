@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -12,12 +11,17 @@ from numpy.typing import NDArray
 
 from neuro.backends.numba.cache import load_kernel
 from neuro.backends.numba.cells import CellPrinter
+from neuro.backends.numba.edge_arrays import EdgeArrays
+from neuro.backends.numba.edge_printer import EdgePrinter
 from neuro.backends.numba.layout import acted_on, lay_out
 from neuro.backends.numba.plan import background_plans, build_tables, table_plans
-from neuro.backends.numba.printer import Plan, print_kernel
-from neuro.backends.numba.random import TILE, seed_key, stream_of
+from neuro.backends.numba.printer import Plan, print_kernel, queue_names
+from neuro.backends.numba.random import TILE, seed_key
+from neuro.backends.numba.tables import empty_queue
 from neuro.build import Built, steps_of
+from neuro.edge_binding import scaled_by
 from neuro.network import Record
+from neuro.recorded import Recorded, recorded_at
 from neuro.sink import Sink
 
 __all__ = ["Kernel"]
@@ -43,28 +47,68 @@ class Kernel:
         network, dt_ms = built.network, built.dt_ms
         keys = dict.fromkeys(f"{e.target}.{e.parameter}" for e in network.effects)
         self._factors = {key: k for k, key in enumerate(keys)}
+        self._scaled = scaled_by(built)
         self._printers = [
-            CellPrinter(p, dt_ms, self._of(p.name), acted_on(built, p)) for p in built.populations
+            CellPrinter(p, dt_ms, self._on("cells", p.name), acted_on(built, p))
+            for p in built.populations
         ]
+        self._index = {p.name: k for k, p in enumerate(built.populations)}
         self._layout = layout = lay_out(built, self._printers, n_blocks, real)
-        tables = table_plans(built, self._factors)
-        backgrounds = background_plans(built, self._factors)
-        index = {p.name: k for k, p in enumerate(built.populations)}
-        observed = tuple((index[r.population], r.variable) for r in records)
-        plan = Plan(tables, (), backgrounds, observed)
+        edges = self._edge_printers()
+        weights = {name: k for name in self._names_of_inputs()
+                   for k in self._on("weight", name).values()}  # fmt: skip
+        self._plan = plan = Plan(
+            table_plans(built, weights), edges, background_plans(built, weights),
+            tuple(self._observed(record, edges) for record in records),
+        )  # fmt: skip
         self._module = load_kernel(print_kernel(built, layout, self._printers, plan))
         self._names = _argument_names(self._module)
-        self._tables = build_tables(built, layout, tables, n_blocks)
+        self._tables = build_tables(built, layout, plan.tables, n_blocks)
+        self._edges = [EdgeArrays(printer, layout) for printer in edges]
         self.chunk_steps = self._chunk_steps()
         self._every = steps_of(every_ms, dt_ms, "every")
-        self._trace_every = [steps_of(r.every_ms, dt_ms, f"every of `{r.variable}`") for r in records]
-        self._common = self._shared_arguments(real, backgrounds)
+        self._trace_every = [
+            steps_of(r.every_ms, dt_ms, f"every of `{r.variable}`") for r in records
+        ]
+        self._places = [recorded_at(built, record) for record in records]
+        self._common = self._shared_arguments(real)
         self._own = [self._block_arguments(b, real) for b in range(n_blocks)]
 
-    def _of(self, target: str) -> dict[str, int]:
-        """The factors on a target's parameters, by the parameter's name."""
-        prefix = target + "."
-        return {k[len(prefix) :]: n for k, n in self._factors.items() if k.startswith(prefix)}
+    def _on(self, kind: str, owner: str) -> dict[str, int]:
+        """The factors on an owner's parameters of one kind, by the parameter's name."""
+        return {
+            place.parameter: self._factors[key]
+            for key, places in self._scaled.items()
+            for place in places
+            if (place.kind, place.owner) == (kind, owner)
+        }
+
+    def _names_of_inputs(self) -> list[str]:
+        network = self._built.network
+        return [p.name for p in [*network.projections, *network.backgrounds]]
+
+    def _edge_printers(self) -> tuple[EdgePrinter, ...]:
+        printers: list[EdgePrinter] = []
+        for built in self._built.projections:
+            if built.edge is not None:
+                name = built.projection.name
+                post, pre = self._index[built.post.name], self._index.get(built.pre.name, -1)
+                printers.append(
+                    EdgePrinter(
+                        len(printers), built, built.edge, self._printers[post],
+                        self._printers[pre] if pre >= 0 else None, post, pre,
+                        self._on("edges", name) | self._on("weight", name), self._built.dt_ms,
+                    )
+                )  # fmt: skip
+        return tuple(printers)
+
+    def _observed(self, record: Record, edges: Sequence[EdgePrinter]) -> tuple[bool, int, str]:
+        place = recorded_at(self._built, record)
+        if not place.edges:
+            return False, place.at, record.variable
+        built = self._built.projections[place.at]
+        number = next(edge.number for edge in edges if edge.built is built)
+        return True, number, record.variable
 
     def _chunk_steps(self) -> int:
         largest = max((b.last.size for b in self._layout.blocks), default=1)
@@ -72,13 +116,14 @@ class Kernel:
 
     def _batch(self) -> int:
         """Steps that the blocks take between two meetings: the shortest delay."""
-        if self._built.network.transmitters:
+        if self._built.network.transmitters or any(e.published for e in self._plan.edges):
             return 1
         shortest = [int(s[s[:, 1] > 0, 1].min()) for t in self._tables for s in t.segment
                     if (s[:, 1] > 0).any()]  # fmt: skip
+        shortest += [int(e.built.delay_steps.min(initial=self.chunk_steps)) for e in self._plan.edges]
         return min([*shortest, self.chunk_steps])
 
-    def _shared_arguments(self, real: type[np.floating], backgrounds: Any) -> dict[str, Any]:
+    def _shared_arguments(self, real: type[np.floating]) -> dict[str, Any]:
         built, layout, network = self._built, self._layout, self._built.network
         modulators, steps = layout.modulators, self.chunk_steps
         n_populations = len(built.populations)
@@ -110,7 +155,7 @@ class Kernel:
         for k, table in enumerate(self._tables):
             shared |= {f"target_{k}": table.target, f"weight_{k}": table.weight,
                        f"sender_{k}": table.first_sender}  # fmt: skip
-        for k, background in enumerate(backgrounds):
+        for k, background in enumerate(self._plan.backgrounds):
             shared |= {
                 f"lowest_{k}": background.lowest, f"ladder_{k}": background.ladder,
                 f"arriving_{k}": real(background.weight), f"stream_{k}": background.stream,
@@ -142,14 +187,28 @@ class Kernel:
         }  # fmt: skip
         for k, table in enumerate(self._tables):
             own |= {f"pointer_{k}": table.pointer[b], f"segment_{k}": table.segment[b],
-                    f"queue_{k}": table.queue()}  # fmt: skip
-        for k, record in enumerate(self._records):
-            bounds = self._layout.bounds[record.population]
-            n = self._built.network.population(record.population).n
-            cells = np.array(record.cells or range(n), dtype=np.int64)
-            here = np.flatnonzero((cells >= bounds[b]) & (cells < bounds[b + 1]))
-            own[f"chosen_{k}"] = np.stack([here, cells[here] - bounds[b]], axis=1)
+                    f"queue_{k}": empty_queue(table.longest)}  # fmt: skip
+        for edge in self._edges:
+            own |= edge.arguments(b)
+        for k, (record, place) in enumerate(zip(self._records, self._places, strict=True)):
+            chosen = np.array(record.cells or range(place.size(self._built)), dtype=np.int64)
+            here, local = self._local(chosen, place, b)
+            own[f"chosen_{k}"] = np.stack([here, local], axis=1)
         return own
+
+    def _local(
+        self, chosen: NDArray[np.int64], place: Recorded, b: int
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Which of the chosen cells or edges are in a block, and their numbers there."""
+        if place.edges:
+            built = self._built.projections[place.at]
+            number = next(e.number for e in self._plan.edges if e.built is built)
+            ids = self._edges[number].ids[b]
+            here = np.flatnonzero(np.isin(chosen, ids))
+            return here, np.searchsorted(ids, chosen[here])
+        bounds = self._layout.bounds[self._built.populations[place.at].name]
+        here = np.flatnonzero((chosen >= bounds[b]) & (chosen < bounds[b + 1]))
+        return here, chosen[here] - bounds[b]
 
     def compile(self) -> None:
         """Compile the kernel, or load its machine code, by a call that takes no step."""
@@ -188,8 +247,12 @@ class Kernel:
             "course_frame": frame,
         }
         self._common["signals"][:] = 0
+        for edge, printer in zip(self._edges, self._plan.edges, strict=True):
+            if printer.published:
+                name = printer.built.pre.name
+                edge.publish(first, {row: self.values(name, row) for row in printer.published})
         for k, (record, every) in enumerate(zip(self._records, self._trace_every, strict=True)):
-            n = len(record.cells) or self._built.network.population(record.population).n
+            n = len(record.cells) or self._places[k].size(self._built)
             frame, frames = _frames(first, stop, every)
             self._common |= {f"trace_{k}": np.empty((frames, n), self._layout.real),
                              f"every_{k}": every, f"frame_{k}": frame}  # fmt: skip
@@ -197,7 +260,7 @@ class Kernel:
     def _run_block(self, block: int) -> int:
         values = self._common | self._own[block]
         stop, *queues = self._module.run(*(values[name] for name in self._names))
-        self._own[block] |= {f"queue_{k}": queue for k, queue in enumerate(queues)}
+        self._own[block] |= zip(queue_names(self._plan), queues, strict=True)
         return int(stop)
 
     def _hand_over(self, first: int, sink: Sink) -> None:

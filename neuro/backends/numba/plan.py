@@ -62,7 +62,10 @@ class BackgroundPlan(NamedTuple):
 
 
 def table_plans(built: Built, factors: Mapping[str, int]) -> tuple[TablePlan, ...]:
-    """All deliveries whose weights no effect scales share a table; each other one has its own."""
+    """All deliveries whose weights no effect scales share a table; each other one has its own.
+
+    `factors` has the number of the factor on a projection's weight, by its name.
+    """
     populations = {p.name: k for k, p in enumerate(built.populations)}
     groups: dict[tuple[int, bool], list[Delivery]] = {}
     for projection in built.projections:
@@ -70,7 +73,7 @@ def table_plans(built: Built, factors: Mapping[str, int]) -> tuple[TablePlan, ..
             continue
         data = projection.projection
         program = built.populations[populations[data.target]].program
-        factor = factors.get(f"{data.name}.weight", -1)
+        factor = factors.get(data.name, -1)
         for state, increment in program.deliveries[projection.port]:
             key = factor, state in program.held
             groups.setdefault(key, []).append(Delivery(projection, state, increment))
@@ -165,7 +168,7 @@ def background_plans(built: Built, factors: Mapping[str, int]) -> tuple[Backgrou
                 weight = float(
                     evaluate(increment, {**target.parameters, WEIGHT: weight, "dt": built.dt_ms})
                 )
-            factor = factors.get(f"{data.name}.weight", -1)
+            factor = factors.get(data.name, -1)
             stream = stream_of(f"background {data.name}")
             plans.append(BackgroundPlan(number, state, factor, stream, lowest, ladder, weight))
     return tuple(plans)

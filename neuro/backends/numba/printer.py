@@ -13,12 +13,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from neuro.backends.numba.cells import CellPrinter
-from neuro.backends.numba.edge_cells import EdgePrinter
+from neuro.backends.numba.edge_printer import EdgePrinter
 from neuro.backends.numba.layout import Layout
 from neuro.backends.numba.plan import BackgroundPlan, TablePlan
 from neuro.build import Built
 
-__all__ = ["Plan", "print_kernel"]
+__all__ = ["Plan", "print_kernel", "queue_names"]
 
 _HEADER = '''"""{title}: generated from its equations; every number is an argument."""
 
@@ -55,7 +55,13 @@ class Plan:
     tables: tuple[TablePlan, ...]
     edges: tuple[EdgePrinter, ...]
     backgrounds: tuple[BackgroundPlan, ...]
-    records: tuple[tuple[int, str], ...]
+    records: tuple[tuple[bool, int, str], ...]  # of edges, which, variable
+
+
+def queue_names(plan: Plan) -> list[str]:
+    """Arguments of `run` that it may replace by larger arrays, which it returns."""
+    edges = [f"edge{edge.number}_queue" for edge in plan.edges]
+    return [f"queue_{k}" for k in range(len(plan.tables))] + edges
 
 
 def print_kernel(
@@ -74,13 +80,15 @@ def print_kernel(
     n = len(printers)
     parameters = calls.parameters()
     observations = []
-    for number, (k, variable) in enumerate(plan.records):
-        name = named("observe", printers[k].observe(variable))
-        observations += [
-            f"if step % every_{number} == 0:",
-            f"    {name}(trace_{number}[step // every_{number} - frame_{number}], "
-            f"chosen_{number}, {calls.arguments(k)})",
-        ]
+    for number, (of_edges, k, variable) in enumerate(plan.records):
+        row = f"trace_{number}[step // every_{number} - frame_{number}], chosen_{number}, "
+        if of_edges:
+            name = named("observe", plan.edges[k].observe(variable))
+            call = plan.edges[k].call(name, row)
+        else:
+            name = named("observe", printers[k].observe(variable))
+            call = f"{name}({row}{calls.arguments(k)})"
+        observations += [f"if step % every_{number} == 0:", f"    {call}"]
     modulators = []
     if built.network.transmitters or layout.modulators.factor_keys:
         modulators = [
@@ -104,19 +112,28 @@ def print_kernel(
         if printer.program.reset:
             reset = named("reset", printer.reset())
             resets += [f"if found[{k}]:", f"    {reset}(found[{k}], {calls.arguments(k)})"]
+    steps, arrivals, answers = [], [], []
+    for edge in plan.edges:
+        program = edge.program
+        if program.summed or program.step:
+            steps.append(edge.call(named("edge_step", edge.step())))
+        if program.on_pre:
+            arrivals.append(edge.call(named("edge_arrive", edge.arrive())))
+        if program.on_post:
+            answers.append(edge.call(named("edge_answer", edge.answer())))
     body = [
         *modulators,
         *observations,
-        *calls.edge_steps(named),
+        *steps,
         *updates,
-        *calls.publish_middle(),
+        *calls.publish("middle"),
         *calls.deliveries(),
-        *calls.edge_events(named),
+        *arrivals,
         *calls.backgrounds(),
-        *calls.post_events(named),
+        *answers,
         *resets,
         *calls.posts(),
-        *calls.publish_start(),
+        *calls.publish("start"),
     ]
     run = [
         "@njit(error_model='numpy', cache=True, nogil=True)",
@@ -142,7 +159,7 @@ def print_kernel(
         "            if signals[1 + other] != 0 and signals[1 + other] // 65536 <= end:",
         "                stop = end",
         "        begin = end",
-        f"    return ({', '.join(['stop', *(f'queue_{k}' for k in range(len(plan.tables)))])},)",
+        f"    return ({', '.join(['stop', *queue_names(plan)])},)",
     ]
     bits = "32" if layout.real.__name__ == "float32" else "64"
     doubles = ", ".join(f"{d} as {_IN_TEXT.get(d, d)}__64" for d in _DOUBLES)
@@ -277,7 +294,21 @@ class _Calls:
                     f"source_ends[step - first + 1], {call}"
                 )
         for edge in self.plan.edges:
-            lines += edge.pushes(self.populations)
+            own = f"edge{edge.number}_"
+            queue = f"{own}queue"
+            call = f"{own}sender, {own}pointer, {own}segment, {queue})"
+            p = edge.pre_number
+            if edge.pre is None:
+                lines.append(
+                    f"{queue} = push(step, source_units, source_ends[step - first], "
+                    f"source_ends[step - first + 1], {call}"
+                )
+            elif edge.pre.program.threshold:
+                lines += [
+                    "for other in range(n_blocks):",
+                    f"    {queue} = push(step, units[other], ends[other, step - first, {p}], "
+                    f"ends[other, step - first, {p + 1}], {call}",
+                ]
         return lines
 
     def releases(self) -> list[str]:
@@ -300,17 +331,21 @@ class _Calls:
                 ]
         return lines
 
-    def edge_steps(self, named: object) -> list[str]:
-        return []
-
-    def edge_events(self, named: object) -> list[str]:
-        return []
-
-    def post_events(self, named: object) -> list[str]:
-        return []
-
-    def publish_middle(self) -> list[str]:
-        return []
-
-    def publish_start(self) -> list[str]:
-        return []
+    def publish(self, moment: str) -> list[str]:
+        """Show other blocks the variables of source cells that synapses read."""
+        lines = []
+        for edge in self.plan.edges:
+            if not edge.published or (moment == "middle" and not edge.needs_middle):
+                continue
+            where = f"where[{edge.pre_number}, "
+            place = f"edge{edge.number}_{moment}"
+            index = "(step + 1) % 2, " if moment == "start" else ""
+            for k, name in enumerate(edge.published):
+                column = 7 + self.printers[edge.pre_number].rows.index(name)
+                lines += [
+                    f"for i in range({where}0]):",
+                    f"    {place}[{index}{k}, {where}1] + i] = S[{where}{column}] + i]",
+                ]
+        if moment == "middle" and lines:
+            lines += ["met += n_blocks", "await_all(signals, met)"]
+        return lines

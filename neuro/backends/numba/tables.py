@@ -23,7 +23,7 @@ from neuro.edges import BuiltProjection, Row
 from neuro.errors import SimulationError
 from neuro.wiring import ROWS
 
-__all__ = ["Entry", "Table", "build_table"]
+__all__ = ["Entry", "Table", "build_table", "empty_queue"]
 
 _inner = numba.njit(error_model="numpy", nogil=True, cache=True)
 _ROOM = 127  # entries of a queue's row at first
@@ -57,11 +57,12 @@ class Table:
     weight: NDArray[np.floating]
     longest: int
 
-    def queue(self) -> NDArray[np.uint32]:
-        """An empty queue; see `delivery.push`, which makes it larger when it must."""
-        queue = np.empty((self.longest + 2, 2 * _ROOM + 1), np.uint32)
-        queue[:, 0] = 0
-        return queue
+
+def empty_queue(longest: int) -> NDArray[np.uint32]:
+    """A queue for delays up to `longest` steps; `delivery.push` makes it larger when it must."""
+    queue = np.empty((longest + 2, 2 * _ROOM + 1), np.uint32)
+    queue[:, 0] = 0
+    return queue
 
 
 def build_table(

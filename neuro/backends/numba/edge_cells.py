@@ -1,5 +1,0 @@
-"""Edges."""
-from __future__ import annotations
-
-class EdgePrinter:
-    parameters: list[str]
