@@ -16,7 +16,7 @@ import numpy as np
 
 from neuro.backends.numba.intrinsics import prefetch
 
-__all__ = ["collect", "deliver", "deliver_awake", "factors_of", "push", "sample"]
+__all__ = ["collect", "deliver", "deliver_awake", "factors_of", "push", "push_again", "sample"]
 
 # Called from printed code alone, never from Python: without wrappers they compile faster.
 _inner = numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
@@ -133,3 +133,27 @@ def sample(frame, values, courses):
     """Copy `values` to a row of `courses`."""
     for k in range(values.size):
         courses[frame, k] = values[k]
+
+
+@numba.njit(error_model="numpy", cache=True)
+def push_again(now, steps, senders, first, pointer, segment, queue):
+    """Enter in a new queue what is still under way at step `now` of these spikes."""
+    depth = queue.shape[0] - 1
+    fullest = np.int64(0)
+    for j in range(senders.size):
+        sender = senders[j] - first
+        if sender < 0 or sender >= pointer.size - 1:
+            continue
+        if 2 * fullest + 2 >= queue.shape[1]:
+            queue = _roomier(queue)
+        for s in range(pointer[sender], pointer[sender + 1]):
+            due = steps[j] + np.int64(segment[s, 1])
+            if segment[s, 1] != 0 and due >= now:
+                slot = due % depth
+                n = np.int64(queue[slot, 0])
+                queue[slot, 2 * n + 1] = segment[s, 0]
+                queue[slot, 2 * n + 2] = segment[s + 1, 0]
+                queue[slot, 0] = n + 1
+                fullest = max(fullest, n + 1)
+    queue[depth, 0] = fullest
+    return queue

@@ -73,6 +73,26 @@ class EdgeArrays:
         for k, name in enumerate(self._printer.published):
             self._start[step % 2, k] = values[name]
 
+    def state(self, own: list[dict[str, Any]]) -> dict[str, Any]:
+        """The variables of all edges, in the order of the whole projection."""
+        name = f"edges/{self._printer.built.projection.name}"
+        return {f"{name}/{part}": self._joined(own, part) for part in ("values", "updated")}
+
+    def restore(self, own: list[dict[str, Any]], state: Mapping[str, Any]) -> None:
+        """Put back what `state` gave."""
+        name = f"edges/{self._printer.built.projection.name}"
+        for part in ("values", "updated"):
+            for b, ids in enumerate(self.ids):
+                array = own[b][f"edge{self._printer.number}_{part}"]
+                array[...] = np.asarray(state[f"{name}/{part}"])[..., ids]
+
+    def _joined(self, own: list[dict[str, Any]], part: str) -> NDArray[Any]:
+        arrays = [own[b][f"edge{self._printer.number}_{part}"] for b in range(len(self.ids))]
+        whole = np.empty((*arrays[0].shape[:-1], sum(i.size for i in self.ids)), arrays[0].dtype)
+        for ids, array in zip(self.ids, arrays, strict=True):
+            whole[..., ids] = array
+        return whole
+
 
 def _segments(
     source: NDArray[np.int64], delay: NDArray[np.int64], n_sources: int

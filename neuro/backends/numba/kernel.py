@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from neuro.backends.numba.cache import load_kernel
 from neuro.backends.numba.cells import CellPrinter
+from neuro.backends.numba.delivery import push_again
 from neuro.backends.numba.edge_arrays import EdgeArrays
 from neuro.backends.numba.edge_printer import EdgePrinter
 from neuro.backends.numba.layout import acted_on, lay_out
@@ -71,6 +72,10 @@ class Kernel:
             steps_of(r.every_ms, dt_ms, f"every of `{r.variable}`") for r in records
         ]
         self._places = [recorded_at(built, record) for record in records]
+        delays = [t.longest for t in self._tables]
+        delays += [int(e.built.delay_steps.max(initial=1)) for e in edges]
+        self._longest = max(delays, default=1)
+        self._recent = np.zeros(0, np.int64), np.zeros(0, np.int64)
         self._common = self._shared_arguments(real)
         self._own = [self._block_arguments(b, real) for b in range(n_blocks)]
 
@@ -267,6 +272,8 @@ class Kernel:
         n_steps, n_populations = self.step - first, len(self._printers)
         if n_steps == 0:
             return
+        low, high = np.searchsorted(self._source_steps, [first, self.step])
+        fresh = [(self._source_steps[low:high], self._common["source_units"][low:high])]
         ends = self._common["ends"][:, :n_steps]
         counts = np.diff(ends, axis=2)
         for k, population in enumerate(self._built.populations):
@@ -281,13 +288,91 @@ class Kernel:
             if steps:
                 step = np.concatenate(steps)
                 order = np.argsort(step, kind="stable")  # blocks are in the order of their cells
-                unit = np.concatenate(units)[order] - self._layout.senders[population.name]
+                sender = np.concatenate(units)[order]
+                fresh.append((step[order], sender))
+                unit = sender - self._layout.senders[population.name]
                 sink.spikes(population.name, step[order], unit.astype(np.int32))
+        self._remember(np.concatenate([s for s, _ in fresh]), np.concatenate([u for _, u in fresh]))
         for k, every in enumerate(self._trace_every):
             _, frames = _frames(first, self.step, every)
             sink.trace(k, self._common[f"trace_{k}"][:frames])
         _, frames = _frames(first, self.step, self._every)
         sink.courses(self._common["courses"][:frames], self._common["factor_courses"][:frames])
+
+    def state(self) -> dict[str, Any]:
+        """Everything the run depends on from here, without regard to blocks: numbers and arrays.
+
+        What is under way between cells is kept as the spikes of the last steps.
+        """
+        steps, senders = self._recent
+        state: dict[str, Any] = {
+            "step": self.step, "recent/steps": steps, "recent/senders": senders,
+            "concentration": self._own[0]["concentration"].copy(),
+            "released": self._own[0]["released"].copy(),
+        }  # fmt: skip
+        for population in self._built.populations:
+            name = population.name
+            for row in self._layout.rows[name]:
+                state[f"cells/{name}/{row}"] = self.values(name, row)
+            state[f"last/{name}"] = np.concatenate([
+                own["last"][at : at + n] for own, at, n in self._spans(name)
+            ])  # fmt: skip
+        for edge in self._edges:
+            state |= edge.state(self._own)
+        return state
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from a state, which may come from a run with another number of threads."""
+        self.step = int(state["step"])
+        for k, population in enumerate(self._built.populations):
+            name = population.name
+            bounds = self._layout.bounds[name]
+            for row in self._layout.rows[name]:
+                address = self._layout.address(k, name, row)
+                values = np.asarray(state[f"cells/{name}/{row}"])
+                for b, block in enumerate(self._layout.blocks):
+                    n = bounds[b + 1] - bounds[b]
+                    block.S[address[b] : address[b] + n] = values[bounds[b] : bounds[b + 1]]
+            last = np.asarray(state[f"last/{name}"])
+            for b, (own, at, n) in enumerate(self._spans(name)):
+                own["last"][at : at + n] = last[bounds[b] : bounds[b] + n]
+        for own in self._own:
+            own["concentration"][:] = state["concentration"]
+            own["released"][:] = state["released"]
+        for edge in self._edges:
+            edge.restore(self._own, state)
+        self._recent = np.asarray(state["recent/steps"]), np.asarray(state["recent/senders"])
+        steps, senders = self._recent
+        for own in self._own:
+            for queue, (first, pointer, segment) in self._routes(own).items():
+                own[queue] = push_again(
+                    self.step, steps.astype(np.int64), senders.astype(np.int32), first, pointer,
+                    segment, own[queue],
+                )  # fmt: skip
+
+    def _routes(self, own: dict[str, Any]) -> dict[str, tuple[int, Any, Any]]:
+        """What leads to each of a block's queues: first sender, pointer, segment."""
+        routes = {
+            f"queue_{k}": (table.first_sender, own[f"pointer_{k}"], own[f"segment_{k}"])
+            for k, table in enumerate(self._tables)
+        }
+        for edge in self._plan.edges:
+            name = f"edge{edge.number}_"
+            routes[name + "queue"] = tuple(own[name + p] for p in ("sender", "pointer", "segment"))  # type: ignore[assignment]
+        return routes
+
+    def _spans(self, name: str) -> list[tuple[dict[str, Any], int, int]]:
+        """Each block's arguments, and where a population lies in its arrays by cell."""
+        k = self._index[name]
+        return [(own, int(own["where"][k, 2]), int(own["where"][k, 0])) for own in self._own]
+
+    def _remember(self, steps: NDArray[np.int64], senders: NDArray[np.int64]) -> None:
+        """Keep the spikes that are still under way, sorted by step and sender."""
+        old_steps, old_senders = self._recent
+        steps, senders = np.append(old_steps, steps), np.append(old_senders, senders)
+        order = np.lexsort((senders, steps))
+        order = order[steps[order] >= self.step - self._longest]
+        self._recent = steps[order], senders[order]
 
     def _failure(self) -> str:
         """Which state is not finite, of the first cell in which one is."""
