@@ -23,6 +23,8 @@ from neuro.wiring import ROWS, Edges, Rowwise, Site, generator
 __all__ = ["BuiltProjection", "Row"]
 
 _TOLERANCE = 1e-6
+LONGEST_STEPS = 100_000
+"""Of a delay; what is under way is kept in a row of memory for each step of the longest."""
 
 
 class Row(NamedTuple):
@@ -60,6 +62,13 @@ class BuiltProjection:
     def n_rows(self) -> int:
         """How many rows the sources make."""
         return -(-self.pre.n // ROWS)
+
+    @property
+    def by_rows(self) -> bool:
+        """Whether a row can be drawn without the others."""
+        rule, given = self.projection.rule, (self.projection.weight, self.projection.delay)
+        one_by_one = any(isinstance(value, np.ndarray) and value.ndim for value in given)
+        return isinstance(rule, Rowwise) and not one_by_one
 
     @property
     def expected_edges(self) -> float:
@@ -144,10 +153,9 @@ class BuiltProjection:
     @cached_property
     def _listed(self) -> _Listed | None:
         """All edges, for a rule that does not draw by rows, or values given edge by edge."""
-        rule, given = self.projection.rule, (self.projection.weight, self.projection.delay)
-        one_by_one = any(isinstance(value, np.ndarray) and value.ndim for value in given)
-        if isinstance(rule, Rowwise) and not one_by_one:
+        if self.by_rows:
             return None
+        rule = self.projection.rule
         same = self.pre.name == self.post.name
         edges = rule.edges(self.pre, self.post, same, self._stream("all"))
         starts = np.zeros(self.pre.n + 1, np.int64)
@@ -183,6 +191,12 @@ class BuiltProjection:
             raise NetworkError(
                 f"projection `{self.projection.name}`: a delay must be at least one step of "
                 f"{self.dt_ms:g} ms, found {delay.min():g} ms; raise the delay or lower dt"
+            )
+        if delay.size and not delay.max() <= LONGEST_STEPS * self.dt_ms:
+            raise NetworkError(
+                f"projection `{self.projection.name}`: a delay may be up to {LONGEST_STEPS} steps "
+                f"({LONGEST_STEPS * self.dt_ms:g} ms), found {delay.max():g} ms; shorten it or "
+                f"raise dt"
             )
         if delay.strides == (0,):  # one delay for all
             steps = np.rint(delay[:1] / self.dt_ms).astype(np.int32)

@@ -17,6 +17,7 @@ from neuro.recorded import recorded_at
 from neuro.recording import Course, Recording, Trace
 from neuro.sink import MemorySink, Sink
 from neuro.spikes import Spikes
+from neuro.stability import check_stability
 
 __all__ = ["prepare", "run_built", "simulate"]
 
@@ -192,6 +193,8 @@ def prepare(
     """
     built = build(network, seed=seed, dt_ms=dt_ms, wire=wire)
     check_support(built, backend_named(backend))
+    for population in built.populations:
+        check_stability(population, dt_ms)
     for r in record:
         place = recorded_at(built, r)
         if r.variable not in place.known:
@@ -203,8 +206,8 @@ def prepare(
             n = place.size(built)
             if odd := [cell for cell in r.cells if not 0 <= cell < n]:
                 raise NetworkError(
-                    f"record: {'edges' if place.edges else 'cells'} of `{r.population}` must lie "
-                    f"in 0..{n - 1}, found {odd[0]}"
+                    f"record: `{r.variable}` of `{r.population}`: "
+                    f"{'edges' if place.edges else 'cells'} must lie in 0..{n - 1}, found {odd[0]}"
                 )
         steps_of(r.every_ms, dt_ms, f"record: every of `{r.population}.{r.variable}`")
     return built

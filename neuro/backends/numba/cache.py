@@ -15,7 +15,7 @@ from types import ModuleType
 from neuro.equations import cache_folder
 from neuro.errors import SimulationError
 
-__all__ = ["load_kernel"]
+__all__ = ["forget_kernel", "load_kernel", "seal_kernel"]
 
 _PARTS = ("delivery", "intrinsics", "mathematics", "random")
 _loaded: dict[str, ModuleType] = {}
@@ -44,10 +44,34 @@ def forget_kernel(module: ModuleType) -> None:
     shutil.rmtree(Path(module.__file__ or "").parent, ignore_errors=True)
 
 
+def seal_kernel(module: ModuleType) -> None:
+    """Note a digest of the machine code beside it, by which damage is seen before it is run."""
+    folder = Path(module.__file__ or "").parent
+    seal = folder / "digest"
+    digest = _digest(folder)
+    try:
+        if not seal.exists() or seal.read_text() != digest:
+            handle, temporary = tempfile.mkstemp(dir=folder, prefix=".digest-")
+            with os.fdopen(handle, "w") as file:
+                file.write(digest)
+            os.replace(temporary, seal)
+    except OSError:  # a full disk costs the next process a compilation
+        pass
+
+
+def _digest(folder: Path) -> str:
+    files = sorted(folder.glob("__pycache__/*.nb[ci]"))
+    contents = b"".join(file.name.encode() + file.read_bytes() for file in files)
+    return hashlib.blake2b(contents, digest_size=16).hexdigest()
+
+
 def _import(name: str, source: str, folder: Path) -> ModuleType:
     path = folder / f"{name}.py"
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        seal = folder / "digest"
+        if not seal.exists() or seal.read_text() != _digest(folder):
+            shutil.rmtree(folder / "__pycache__", ignore_errors=True)
         if not path.exists() or path.read_text() != source:
             handle, temporary = tempfile.mkstemp(dir=folder, prefix=".kernel-")
             with os.fdopen(handle, "w") as file:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from neuro.backends.numba.cache import load_kernel
+from neuro.backends.numba.cache import forget_kernel, load_kernel, seal_kernel
 from neuro.backends.numba.cells import CellPrinter
 from neuro.backends.numba.delivery import push_again
 from neuro.backends.numba.edge_arrays import EdgeArrays
@@ -21,6 +23,7 @@ from neuro.backends.numba.random import TILE, seed_key
 from neuro.backends.numba.tables import empty_queue
 from neuro.build import Built, steps_of
 from neuro.edge_binding import scaled_by
+from neuro.memory import require_memory
 from neuro.network import Record
 from neuro.recorded import Recorded, recorded_at
 from neuro.sink import Sink
@@ -62,6 +65,7 @@ class Kernel:
             table_plans(built, weights), edges, background_plans(built, weights),
             tuple(self._observed(record, edges) for record in records),
         )  # fmt: skip
+        require_memory(_bytes(built, plan, real), f"the network `{network.name}`")
         self._module = load_kernel(print_kernel(built, layout, self._printers, plan))
         self._names = _argument_names(self._module)
         self._tables = build_tables(built, layout, plan.tables, n_blocks)
@@ -218,7 +222,15 @@ class Kernel:
     def compile(self) -> None:
         """Compile the kernel, or load its machine code, by a call that takes no step."""
         self._prepare(0)
-        self._run_block(0)
+        try:
+            self._run_block(0)
+        except (EOFError, OSError, RuntimeError, pickle.UnpicklingError, ValueError, LookupError):
+            # What a cut or overwritten file raises depends on where; the kernel itself is sound.
+            source = Path(self._module.__file__ or "").read_text()
+            forget_kernel(self._module)
+            self._module = load_kernel(source)
+            self._run_block(0)
+        seal_kernel(self._module)
 
     def advance(self, stop: int, pool: ThreadPoolExecutor, sink: Sink) -> str:
         """Go on to step `stop` and hand over what was recorded; why it stopped short, if it did."""
@@ -398,6 +410,20 @@ class Kernel:
             block.S[at : at + n]
             for block, at, n in zip(self._layout.blocks, address, sizes, strict=True)
         ])  # fmt: skip
+
+
+def _bytes(built: Built, plan: Plan, real: type[np.floating]) -> float:
+    """About how much memory the synapses and cells will take; synapses, where they are many."""
+    width = np.dtype(real).itemsize
+    edges = sum(d.projection.expected_edges for t in plan.tables for d in t.deliveries)
+    plastic = sum(
+        e.built.expected_edges * (width * (len(e.program.variables) + 1) + 40 + 32)
+        for e in plan.edges
+    )
+    # Rules that do not draw by rows hold one projection whole while it is sorted.
+    whole = max((p.expected_edges for p in built.projections if not p.by_rows), default=0) * 40
+    cells = sum(p.n * (width * (len(p.program.states) + 4) + 20) for p in built.populations)
+    return edges * (width + 4) + plastic + whole + cells
 
 
 def _argument_names(module: Any) -> tuple[str, ...]:
