@@ -104,11 +104,13 @@ class EdgeNames:
         }
         for name in {*edge, *parameters}:
             if name in own and name in edge:
-                raise EquationError(f"{self.where}: `{name}` must be defined once, found it twice")
+                raise EquationError(
+                    f"{self.where}: edges: `{name}` must be defined once, found it twice"
+                )
             if name.endswith(("_pre", "_post")):
                 raise EquationError(
-                    f"{self.where}: a name may not end in _pre or _post, which mean variables of "
-                    f"the two cells; found `{name}`"
+                    f"{self.where}: edges: a name may not end in _pre or _post, which mean "
+                    f"variables of the two cells; found `{name}`"
                 )
         cells = [self._post, *([self._pre] if self._pre else [])]
         ends = {n + cell.suffix: dim for cell in cells for n, dim in cell.dimensions.items()}
@@ -133,8 +135,12 @@ class EdgeNames:
                 values[name] = meaning
         return numbers(substituted(expression, values), {*self.ends, *self._edge})
 
-    def check_reads(self, expression: str, *, statement: bool) -> None:
+    def check_reads(self, expression: str, where: str, *, statement: bool) -> None:
         """Say what is wrong with a name, where a plain "unknown name" would not.
+
+        Args:
+            where: What the message begins with.
+            statement: Whether a bare name that is not the edge's may be the target's.
 
         Raises:
             EquationError: if the source has no variables, an end is asked for an input, a
@@ -143,22 +149,22 @@ class EdgeNames:
         for name in sorted(names_in(expression) - self._edge.keys()):
             if name in self._post.meaning and not statement:
                 raise EquationError(
-                    f"{self.where}: `{name}` must say whose it is in the equations of edges; "
+                    f"{where}: `{name}` must say whose it is in the equations of edges; "
                     f"write `{name}_post` or `{name}_pre`"
                 )
             if name.startswith("xi"):
                 raise EquationError(
-                    f"{self.where}: edges have no white noise `{name}`; use randn() in on_pre"
+                    f"{where}: edges have no white noise `{name}`; use randn() in on_pre"
                 )
             bare = name.removesuffix("_post").removesuffix("_pre")
             if bare in self._inputs:
                 raise EquationError(
-                    f"{self.where}: `{name}` is an input over time, which a synapse cannot read; "
+                    f"{where}: `{name}` is an input over time, which a synapse cannot read; "
                     f"give the model a subexpression or a state that holds what is needed"
                 )
             if name.endswith("_pre") and self._pre is None:
                 raise EquationError(
-                    f"{self.where}: `{name}` needs a population as source; spikes from outside "
+                    f"{where}: `{name}` needs a population as source; spikes from outside "
                     f"have no variables"
                 )
 

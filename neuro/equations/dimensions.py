@@ -28,8 +28,13 @@ def check_model(model: NeuronModel) -> None:
     check_dimensions(compose(model))
 
 
-def check_synapse(synapse: SynapseModel) -> None:
-    """Check a synapse model between cells that have nothing but a membrane `v` in volt.
+def check_synapse(
+    synapse: SynapseModel, target: NeuronModel | None = None, source: NeuronModel | None = None
+) -> None:
+    """Check a synapse model between two cells.
+
+    Args:
+        target, source: Models it joins; None for a cell with nothing but a membrane `v` in volt.
 
     Raises:
         EquationError: naming the equation and the term that is wrong.
@@ -41,10 +46,11 @@ def check_synapse(synapse: SynapseModel) -> None:
         parameters={"probe": Quantity(1, _PER_FARAD)}, initial={"v": mV(0)},
     )  # fmt: skip
     port = Port("", synapse, dict(synapse.parameters), ())
-    composed = compose(membrane, [port])
+    target = target or membrane
+    composed = compose(target, [port])
     check_dimensions(composed, weights=[synapse.weight.dimension])
-    if has_edges(membrane, synapse):
-        compile_edge(port, composed, compose(membrane))
+    if has_edges(target, synapse):
+        compile_edge(port, composed, compose(source or membrane))
 
 
 def check_dimensions(
@@ -71,7 +77,8 @@ def check_dimensions(
             continue
         if not line.expression:
             raise EquationError(
-                f"{where}: `{line.name}` has no equation; give it a value under parameters instead"
+                f"{where}: `{line.name}` has no equation; give it a value under parameters instead, "
+                f"or let a synapse's edges sum into it"
             )
         wanted = dimensions[line.name]
         if line.kind == "differential":

@@ -108,10 +108,11 @@ def _derive(port: Port, target: Composed, source: Composed | None) -> EdgeProgra
     lines = edge_lines(port)
     own = [line for line in lines if "summed" not in line.flags]
     edge = {
-        line.name: unit_dimension(line.unit, f"{where}: equation of `{line.name}`") for line in own
+        line.name: unit_dimension(line.unit, f"{where}: edges: equation of `{line.name}`")
+        for line in own
     }
     if edge.get("w", synapse.weight.dimension) != synapse.weight.dimension:
-        raise EquationError(f"{where}: dw/dt must have the weight's unit after the colon")
+        raise EquationError(f"{where}: edges: dw/dt must have the weight's unit after the colon")
     names = EdgeNames(
         port, edge, (target, check_dimensions(target)),
         (source, check_dimensions(source)) if source else None,
@@ -119,17 +120,16 @@ def _derive(port: Port, target: Composed, source: Composed | None) -> EdgeProgra
 
     for line in own:
         if line.expression:
-            names.check_reads(line.expression, statement=False)
             left, wanted = line.name, edge[line.name]
             if line.kind == "differential":
                 left, wanted = f"d{line.name}/dt", wanted._replace(time=wanted.time - 1)
-            check_expression(
-                line.expression, wanted, names.edge_dimensions, f"{where}: edges: {left}"
-            )
+            at = f"{where}: edges: {left}"
+            names.check_reads(line.expression, at, statement=False)
+            check_expression(line.expression, wanted, names.edge_dimensions, at)
     inner = dict(
         ordered(
             [(line.name, names.canonical(line.expression, statement=False))
-             for line in own if line.kind == "subexpression"], where,
+             for line in own if line.kind == "subexpression"], f"{where}: edges",
         )
     )  # fmt: skip
     for name, text in inner.items():  # in order of dependence, so one pass writes all of them out
@@ -143,11 +143,10 @@ def _derive(port: Port, target: Composed, source: Composed | None) -> EdgeProgra
         for statement in parse_statements(text, f"{where}: {when}"):
             at = f"{where}: {when}"
             left = names.written(statement.name, dict.fromkeys(stored), at)
-            names.check_reads(statement.expression, statement=True)
-            check_expression(
-                statement.expression, names.dimensions[statement.name], names.dimensions,
-                f"{at}: {statement.name}",
-            )  # fmt: skip
+            at = f"{at}: {statement.name}"
+            names.check_reads(statement.expression, at, statement=True)
+            wanted = names.dimensions[statement.name]
+            check_expression(statement.expression, wanted, names.dimensions, at)
             whole = substituted(names.canonical(statement.expression, statement=True), inner)
             added = substituted(
                 names.canonical(statement.increment or statement.expression, statement=True), inner
@@ -238,7 +237,7 @@ def _summed(
         wanted = names.dimensions[line.name]
         if unit_dimension(line.unit, where) != wanted:
             raise EquationError(f"{where} must have the unit of `{name}`, {wanted.unit}")
-        names.check_reads(line.expression, statement=False)
+        names.check_reads(line.expression, where, statement=False)
         check_expression(line.expression, wanted, names.edge_dimensions, where)
         text = substituted(names.canonical(line.expression, statement=False), inner)
         found.append((name, names.arriving(text)))

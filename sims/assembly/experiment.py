@@ -129,9 +129,14 @@ def _check_steps(loaded: Loaded) -> None:
 def _records(loaded: Loaded, parts: Parts) -> tuple[Record, ...]:
     config: RunConfig = loaded.config
     cells = {population.name: population.n for population in parts.populations()}
+    projections = {projection.name for projection in parts.projections()}
     records = []
     for number, trace in enumerate(config.record.traces):
         at: KeyPath = ("record", "traces", number)
+        every_ms = float(trace.every or config.record.every)
+        if trace.population in projections - cells.keys() - parts.outputs.keys():
+            records.append(Record(trace.population, trace.variable, every_ms, trace.cells))
+            continue
         port = parts.port(trace.population, (*at, "population"))
         if port.name not in cells:
             raise loaded.refusal(
@@ -143,7 +148,6 @@ def _records(loaded: Loaded, parts: Parts) -> tuple[Record, ...]:
                 (*at, "cells"),
                 f"expected cells in 0..{port.n - 1} of `{port.name}`, found {max(trace.cells)}",
             )
-        every_ms = float(trace.every or config.record.every)
         records.append(Record(port.name, trace.variable, every_ms, trace.cells))
     return tuple(records)
 

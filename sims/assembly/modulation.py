@@ -64,9 +64,10 @@ def build_modulation(parts: Parts) -> Modulation:
 def _effect(parts: Parts, receptor: str, spec: EffectSpec, at: KeyPath) -> Effect:
     target = spec.on
     if target != REASONER:
-        inputs = [p.name for p in parts.projections()] + [b.name for b in parts.backgrounds()]
+        inputs = {b.name: ["weight"] for b in parts.backgrounds()}
+        inputs |= {p.name: ["weight", *p.synapse.parameters] for p in parts.projections()}
         if target in inputs:
-            known = ["weight"]
+            known = inputs[target]
         else:
             names = {p.name: p.model for p in parts.populations()}
             if "." not in target and target not in names and target not in parts.outputs:

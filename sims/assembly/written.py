@@ -38,9 +38,14 @@ def check_written(loaded: Loaded) -> None:
         EquationError: with the line of the equation, naming the term that is wrong.
     """
     config: RunConfig = loaded.config
-    for name, circuit in config.circuits.items():
-        if not isinstance(circuit, WrittenCircuit):
-            continue
+    written = {n: c for n, c in config.circuits.items() if isinstance(c, WrittenCircuit)}
+    cells = {
+        name: population.neuron_model(key)
+        for circuit_name, circuit in written.items()
+        for key, population in circuit.populations.items()
+        for name in (f"{circuit_name}.{key}", circuit.prefix + key)
+    }
+    for name, circuit in written.items():
         for key, population in circuit.populations.items():
             path: KeyPath = ("circuits", name, "populations", key)
             try:
@@ -52,10 +57,16 @@ def check_written(loaded: Loaded) -> None:
             for number, spec in enumerate(specs):
                 if isinstance(spec.synapse, SynapseSpec):
                     path = ("circuits", name, kind, number, "synapse")
+                    # Cells of registered circuits are not known yet, and stand for any membrane.
+                    ends = [
+                        cells.get(f"{name}.{end}") or cells.get(end)
+                        for end in (spec.target, getattr(spec, "source", ""))
+                    ]
                     try:
-                        check_synapse(spec.synapse_model)
+                        check_synapse(spec.synapse_model, *ends)
                     except EmberError as error:
-                        at = in_equations(path, spec.synapse.equations, error)
+                        texts = spec.synapse
+                        at = in_equations(path, texts.equations, error, texts.edges)
                         raise located(error, loaded, at) from None
 
 

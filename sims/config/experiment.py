@@ -58,11 +58,11 @@ class TraceSpec(StrictModel):
     """A variable to keep over time."""
 
     population: str
-    """A population of this run, by its name or as `circuit.output`."""
+    """A population of this run, by its name or as `circuit.output`; or a projection by its name."""
     variable: Name
-    """A state variable of its model, such as `v`."""
+    """A state variable of its model, such as `v`; of a projection, one of its synapses' own."""
     cells: Listing[Annotated[int, Field(ge=0)]] = ()
-    """Which cells; all if left out."""
+    """Which cells, or which synapses in the order of source, delay and target; all if left out."""
     every: Timespan | None = None
     """Sampling interval; that of `record` if left out."""
 

@@ -28,16 +28,23 @@ def located(error: E, loaded: Loaded, path: KeyPath) -> E:
 
 def _keys(path: KeyPath) -> KeyPath:
     """The path without the line number inside a text."""
-    return path[:-1] if len(path) > 1 and path[-2] == "equations" else path
+    return path[:-1] if len(path) > 1 and path[-2] in ("equations", "edges") else path
 
 
-def in_equations(path: KeyPath, equations: str, error: EmberError) -> KeyPath:
-    """Where in a model written at `path` an error about it belongs: a key, or one equation."""
+def in_equations(path: KeyPath, equations: str, error: EmberError, edges: str = "") -> KeyPath:
+    """Where in a model written at `path` an error about it belongs: a key, or one equation.
+
+    Args:
+        edges: The second text of a synapse.
+    """
     message = str(error).partition(": ")[2] or str(error)
-    for key in ("threshold", "reset", "refractory", "on_pre"):
+    for key in ("threshold", "reset", "refractory", "on_pre", "on_post", "initial"):
         if message.startswith(key):
             return (*path, key)
-    for number, line in enumerate(equations.splitlines()):
+    key, text = "equations", equations
+    if message.startswith("edges: "):
+        key, text, message = "edges", edges, message.removeprefix("edges: ")
+    for number, line in enumerate(text.splitlines()):
         left = _LEFT_SIDE.match(line)
         if left is None:
             wrong = bool(line.strip()) and f"`{line.strip()}`" in message
@@ -49,8 +56,8 @@ def in_equations(path: KeyPath, equations: str, error: EmberError) -> KeyPath:
                 (f"{name} ", f"{name}:", f"`{name}`", f"equation of `{name}`")
             )
         if wrong:
-            return (*path, "equations", number)
-    return (*path, "equations")
+            return (*path, key, number)
+    return (*path, key)
 
 
 def mentioned(error: EmberError, places: Iterable[tuple[str, KeyPath]]) -> KeyPath:

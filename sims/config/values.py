@@ -23,8 +23,8 @@ from neuro.units import NUMBER, TIME, Dimension, Quantity, parse_quantity
 from sims.config.errors import KeyPath, KeyProblem, hint, shown
 
 __all__ = [
-    "AnySpread", "Delay", "Spread", "SpreadOrName", "Spreading", "as_config", "as_value",
-    "central", "check_dimension",
+    "AnySpread", "Delay", "QuantityOrName", "Spread", "SpreadOrName", "Spreading", "as_config",
+    "as_value", "central", "check_dimension",
 ]  # fmt: skip
 
 Spread: TypeAlias = Quantity | Normal | Uniform | tuple[Quantity, ...]
@@ -147,6 +147,25 @@ class Spreading:
         return {"anyOf": [quantity, {"type": "array", "items": quantity, "minItems": 1}, *laws]}
 
 
+class OneOrName(Spreading):
+    """Pydantic metadata: one quantity for all, or the name of a parameter."""
+
+    def read(self, value: object) -> Quantity | str:
+        """The quantity, or the name, that a config value stands for.
+
+        Raises:
+            KeyProblem: if it is neither.
+        """
+        if isinstance(value, str) and value.strip().isidentifier():
+            return value.strip()
+        return self._one(value, (), self.dimension)
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        return {"type": ["string", "number"]}
+
+
 def as_config(spread: Spread | str) -> Any:
     """The same as a config writes it, JSON-ready."""
     if isinstance(spread, str):
@@ -195,4 +214,5 @@ def as_value(spread: Spread) -> Value:
 
 AnySpread: TypeAlias = Annotated[Spread, Spreading()]
 SpreadOrName: TypeAlias = Annotated[Spread | str, Spreading(names=True)]
+QuantityOrName: TypeAlias = Annotated[Quantity | str, OneOrName()]
 Delay: TypeAlias = Annotated[Spread, Spreading(TIME, ge=0.0)]

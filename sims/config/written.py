@@ -19,7 +19,15 @@ from neuro.units import CURRENT, FREQUENCY, TIME, Dimension, Quantity, ms, parse
 from sims.config.base import Listing, Measure, Name, Positive, StrictModel
 from sims.config.errors import TAG, KeyProblem, hint, shown
 from sims.config.rules import RuleSpec
-from sims.config.values import AnySpread, Delay, Spread, SpreadOrName, central, check_dimension
+from sims.config.values import (
+    AnySpread,
+    Delay,
+    QuantityOrName,
+    Spread,
+    SpreadOrName,
+    central,
+    check_dimension,
+)
 
 __all__ = [
     "BackgroundSpec", "DriveSpec", "PopulationSpec", "ProjectionSpec", "SynapseSpec",
@@ -179,10 +187,23 @@ class SynapseSpec(StrictModel):
     """Brian2 equations of variables on the target, which may read its `v`."""
     current: str = ""
     """The variable that is added to the target's `I`; empty if `on_pre` alone acts."""
-    on_pre: str = Field(min_length=1)
+    on_pre: str = ""
     """What an arriving spike does; `w` is the weight."""
+    on_post: str = ""
+    """What a spike of the target does."""
+    edges: str = ""
+    """Equations of variables that each synapse has for itself, `(event-driven)`, `(clock-driven)`
+    or `(summed)`; `v_pre` and `v_post` are the source's and the target's."""
     parameters: dict[Name, AnyQuantity] = Field(default_factory=dict)
     """Every other name in the equations, with its value."""
+    initial: dict[Name, QuantityOrName] = Field(default_factory=dict)
+    """Start values of variables in `edges`; the name of a parameter stands for its value."""
+
+    @model_validator(mode="after")
+    def _does_something(self) -> SynapseSpec:
+        if not (self.on_pre or self.on_post or self.edges):
+            raise KeyProblem("the key `on_pre` is missing: this synapse does nothing")
+        return self
 
 
 def _name_or_written(value: object) -> str:
@@ -205,6 +226,9 @@ def _synapse_model(synapse: str | SynapseSpec, weight: Spread | None) -> Synapse
         on_pre=synapse.on_pre,
         weight=central(weight) if weight is not None else Quantity(1.0),
         parameters=synapse.parameters,
+        edges=synapse.edges,
+        on_post=synapse.on_post,
+        initial=synapse.initial,
     )
 
 

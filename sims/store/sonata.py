@@ -79,6 +79,8 @@ def write_report(file: h5py.File, name: str, trace: Trace, *, exact: bool = True
     """
     group = _group(file, "report").create_group(name_checked(name, "trace"))
     group.attrs["population"] = trace.population
+    if trace.of_edges:  # not SONATA's: its reports know cells alone
+        group.attrs["of_edges"] = True
     with np.errstate(over="ignore"):  # beyond float32 it becomes infinite there, not in the copy
         single = trace.data.astype(np.float32)
     _put(group, "data", single, units=trace.unit, variable=trace.variable)
@@ -109,6 +111,7 @@ def read_report(group: h5py.Group) -> Trace:
         cells=group["mapping/node_ids"][()].astype(np.int64),
         every_ms=float(group["mapping/time"][2]),
         data=group.get("data_float64", data)[()].astype(np.float64),
+        of_edges=bool(group.attrs.get("of_edges", False)),
     )
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from neuro.errors import StoreError
+from neuro.recording import Recording, Trace
 from sims.result import Run
 from sims.store import sonata
 from sims.store.atomic import atomic_folder, write_json
@@ -52,14 +53,16 @@ def to_sonata(run: Run, out: Path, *, force: bool = False, say: Callable[[str], 
             for population, spikes in recording.spikes.items():
                 coordinates = run.coordinates.get(population, {})
                 sonata.write_nodes(file, population, spikes.n_units, coordinates)
-        for key, trace in recording.traces.items():
+        for key, trace in _of_cells(recording).items():
             with atomic_hdf5(folder / f"{key}.h5") as file:
                 sonata.mark(file)
                 sonata.write_report(file, trace.population, trace, exact=False)
         write_json(folder / "simulation_config.json", _simulation_config(run))
         files = [_MARKER, *(file.name for file in folder.iterdir())]
         write_json(folder / _MARKER, _provenance(run, sorted(files)))
-    if recording.traces:
+    if len(recording.traces) > len(_of_cells(recording)):
+        say("traces of synapses are not in this export; the run file has them")
+    if _of_cells(recording):
         say("traces are float32 in a SONATA report; the run file keeps float64")
     say("not in this export: modulators, stimulus and connections")
 
@@ -93,9 +96,13 @@ def _simulation_config(run: Run) -> dict[str, Any]:
                 "end_time": trace.data.shape[0] * trace.every_ms,
                 "file_name": f"{key}.h5",
             }
-            for key, trace in recording.traces.items()
+            for key, trace in _of_cells(recording).items()
         },
     }
+
+
+def _of_cells(recording: Recording) -> dict[str, Trace]:
+    return {key: trace for key, trace in recording.traces.items() if not trace.of_edges}
 
 
 def _provenance(run: Run, files: Sequence[str]) -> dict[str, Any]:

@@ -237,7 +237,7 @@ def test_what_cannot_be_bound_is_refused() -> None:
     ("record", "said"),
     [
         (Record("p", "z"), "`p` has no variable `z` (known: x, u)"),
-        (Record("p", "u", 1.0, (0, 2)), "edges of `p` must lie in 0..1, found 2"),
+        (Record("p", "u", 1.0, (0, 2)), "`u` of `p`: edges must lie in 0..1, found 2"),
         (Record("r", "u"), "no population or projection `r`"),
     ],
 )

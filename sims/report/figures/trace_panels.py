@@ -46,7 +46,8 @@ def draw_trace(axis: Axes, trace: Trace, duration_ms: float) -> None:
     shown = min(n, SHOWN)
     names = ", ".join(str(cell) for cell in trace.cells[:shown])
     left_out = f"; {n - shown} more recorded" if n > shown else ""
-    cells = f"cell{'s' if shown != 1 else ''} {names}{left_out}"
+    kind = "synapse" if trace.of_edges else "cell"
+    cells = f"{kind}{'s' if shown != 1 else ''} {names}{left_out}"
     heading(axis, f"{words(trace.population)} {trace.variable}", cells)
     for index in range(shown):
         values = trace.data[:, index]
