@@ -1,0 +1,46 @@
+"""Every registered neuron and synapse gives the same on numba and brian, spike for spike."""
+
+from __future__ import annotations
+
+import pytest
+
+from neuro import Record, Recording, simulate
+from neuro.models import MODELS
+from neuro.synapses import SYNAPSES
+from tests.backends._models import MODELLED
+from tests.backends._networks import DETERMINISTIC, noisy
+from tests.backends.test_agreement import disagreement
+
+COMPARTMENTS = (
+    "membranes",
+    "cochlear_nucleus",
+)  # Brian2 takes seconds to derive each of their steps
+
+
+def run(name: str, backend: str) -> Recording:
+    network = MODELLED[name]()
+    records = [Record(population.name, "v", 0.5) for population in network.populations]
+    return simulate(network, duration_ms=60, seed=3, backend=backend, record=records)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["points", "receptors", *(pytest.param(n, marks=pytest.mark.slow) for n in COMPARTMENTS)],
+)
+def test_models_agree_spike_for_spike(name: str, exact: None) -> None:
+    ours, reference = run(name, "numba"), run(name, "brian")
+    assert disagreement(ours, reference) == []
+    for population in MODELLED[name]().populations:
+        if population.model.threshold:
+            assert len(reference.spikes[population.name]) >= 5  # silence agrees with anything
+    assert len({tuple(s.times_ms) for s in reference.spikes.values()}) == len(reference.spikes)
+
+
+def test_nothing_that_is_registered_is_left_out() -> None:
+    """Each text is compared; models that differ by their parameters alone have one text."""
+    networks = [make() for make in (*DETERMINISTIC.values(), *MODELLED.values(), noisy)]
+    compared = {p.model.equations for network in networks for p in network.populations}
+    assert [name for name in MODELS if MODELS[name].equations not in compared] == []
+    synapses = {p.synapse.name for network in networks for p in network.projections}
+    static = [name for name in SYNAPSES if not SYNAPSES[name].edges]
+    assert [name for name in static if name not in synapses] == []
