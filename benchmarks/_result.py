@@ -51,8 +51,8 @@ class Row:
     unit: str
     peer: float | None = None
     peer_name: str = ""
-    of: str = "Ember"
     goals: tuple[Goal, ...] = ()
+    of: str = "Ember"
 
     @property
     def ratio(self) -> float | None:

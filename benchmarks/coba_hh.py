@@ -24,7 +24,8 @@ def main() -> None:
         result,
         chosen,
         config="coba_hh",
-        overrides=[f"circuits.coba_hh.n_cells={n_cells}"],
+        # The shipped config records two traces as well, which the peer does not.
+        overrides=[f"circuits.coba_hh.n_cells={n_cells}", "record.traces=[]"],
         side="brian2_coba_hh",
         settings={"n_cells": n_cells},
         populations={"excitatory": ["excitatory"], "inhibitory": ["inhibitory"]},
