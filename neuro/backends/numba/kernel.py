@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from neuro.backends.numba.cache import forget_kernel, load_kernel, seal_kernel
 from neuro.backends.numba.cells import CellPrinter
+from neuro.backends.numba.cores import move_to_own_core
 from neuro.backends.numba.delivery import push_again
 from neuro.backends.numba.edge_arrays import EdgeArrays
 from neuro.backends.numba.edge_printer import EdgePrinter
@@ -275,6 +276,7 @@ class Kernel:
                              f"every_{k}": every, f"frame_{k}": frame}  # fmt: skip
 
     def _run_block(self, block: int) -> int:
+        move_to_own_core(block, self._n_blocks)
         values = self._common | self._own[block]
         stop, *queues = self._module.run(*(values[name] for name in self._names))
         self._own[block] |= zip(queue_names(self._plan), queues, strict=True)
