@@ -186,10 +186,10 @@ def _abstract_code(text: str, method: str) -> tuple[str, str]:
     from brian2.utils.logger import catch_logs
 
     with catch_logs():
-        group = package.NeuronGroup(1, text, method=method, namespace={}, name="ember_step*")
-        # When it is collected, Brian2 would warn that it was never simulated, which is meant.
-        group._network = "derivation only"
         try:
+            group = package.NeuronGroup(1, text, method=method, namespace={}, name="ember_step*")
+            # When it is collected, Brian2 would warn that it was never simulated, which is meant.
+            group._network = "derivation only"
             group.state_updater.before_run({})
             return group.state_updater.abstract_code, ""
         except UnsupportedEquationsException as error:

@@ -10,6 +10,7 @@ from neuro import NeuronModel
 from neuro.equations import brian_compiler, compose, schemes
 from neuro.equations.brian_compiler import step_code
 from neuro.equations.hoist import evaluate
+from neuro.errors import EquationError
 from neuro.models import ADEX
 from neuro.units import Hz, Quantity, ms, mV, nS, pA, pF
 
@@ -170,3 +171,13 @@ def test_random_terms_and_other_methods_are_left_to_brian2() -> None:
     for method in ("exact", "heun", "milstein"):  # AdEx is not linear
         assert schemes.derive(compose(ADEX).lines, method) is None
     assert schemes.derive(compose(ADEX).lines, "euler") is not None
+
+
+def test_noise_that_brian2_refuses_is_refused_in_one_line() -> None:
+    text = "dv/dt = -v/tau + s*tau**-0.5*xi : volt\ndw/dt = tau**-0.5*xi : 1"
+    model = NeuronModel("n", text, parameters={"tau": ms(5), "s": mV(1)})
+    with pytest.raises(EquationError, match="cannot integrate these equations") as caught:
+        step_code(
+            compose(model).lines, {"tau": ms(1).dimension, "s": mV(1).dimension}, "euler", "n"
+        )
+    assert "\n" not in str(caught.value)
