@@ -94,6 +94,8 @@ class EdgeNames:
         parameters = {name: value.dimension for name, value in port.parameters.items()}
         self._edge = {**_CLOCK, "w": port.synapse.weight.dimension, **parameters, **edge}
         self._inputs = set(target[0].inputs) | (set(source[0].inputs) if source else set())
+        self._sums = {name + "_post" for name in target[0].summed}
+        self._sums |= {name + "_pre" for name in source[0].summed} if source else set()
         self._states = {
             name: self._post.meaning[name]
             for name in self._post.meaning
@@ -128,10 +130,8 @@ class EdgeNames:
         """
         values = {}
         for name in names_in(expression) - self._edge.keys():
-            meaning = self._end(name)
-            if meaning is None and statement:
-                meaning = self._post.meaning.get(name)
-            if meaning is not None:
+            meaning = self._meaning(name)
+            if meaning is not None and (statement or name not in self._post.meaning):
                 values[name] = meaning
         return numbers(substituted(expression, values), {*self.ends, *self._edge})
 
@@ -143,8 +143,8 @@ class EdgeNames:
             statement: Whether a bare name that is not the edge's may be the target's.
 
         Raises:
-            EquationError: if the source has no variables, an end is asked for an input, a
-                cell's variable does not say whose it is, or there is white noise.
+            EquationError: if the source has no variables, an end is asked for an input or a sum,
+                a cell's variable does not say whose it is, or there is white noise.
         """
         for name in sorted(names_in(expression) - self._edge.keys()):
             if name in self._post.meaning and not statement:
@@ -155,6 +155,11 @@ class EdgeNames:
             if name.startswith("xi"):
                 raise EquationError(
                     f"{where}: edges have no white noise `{name}`; use randn() in on_pre"
+                )
+            if sums := names_in(self._meaning(name) or "0") & self._sums:
+                raise EquationError(
+                    f"{where}: `{name}` depends on `{min(sums)}`, the sum over synapses of this "
+                    f"very step, which synapses cannot read"
                 )
             bare = name.removesuffix("_post").removesuffix("_pre")
             if bare in self._inputs:
@@ -190,8 +195,9 @@ class EdgeNames:
         """The expression with the weight as it acts on the target."""
         return substituted(expression, {"w": WEIGHT})
 
-    def _end(self, name: str) -> str | None:
+    def _meaning(self, name: str) -> str | None:
+        """What a name that is not the edge's stands for; one without a suffix is the target's."""
         for cell in (self._post, self._pre):
             if cell and name.endswith(cell.suffix):
                 return cell.meaning.get(name.removesuffix(cell.suffix))
-        return None
+        return self._post.meaning.get(name)

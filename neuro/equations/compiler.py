@@ -17,9 +17,9 @@ from neuro.equations.syntax import is_condition, names_in
 from neuro.errors import EquationError
 from neuro.units import Dimension
 
-__all__ = ["cache_folder", "cached", "compile_step", "numbers", "ordered"]
+__all__ = ["FORMAT", "cache_folder", "cached", "compile_step", "numbers", "ordered"]
 
-_FORMAT = "5"  # raise when what this file derives from the same text changes
+FORMAT = "5"  # raise when what this file derives from the same text changes
 _memory: dict[str, StepProgram] = {}
 
 
@@ -86,7 +86,7 @@ def cached(name: str, read: Callable[[str], _P], derive: Callable[[], _P]) -> _P
 
 def _key(composed: Composed, weights: list[Dimension]) -> str:
     parts = (
-        _FORMAT, version("brian2"), version("sympy"), composed.name, composed.text,
+        FORMAT, version("brian2"), version("sympy"), composed.name, composed.text,
         composed.threshold, composed.reset, composed.refractory, composed.method, composed.on_pre,
         composed.summed,
         sorted((name, tuple(map(str, q.dimension))) for name, q in composed.parameters.items()),

@@ -77,8 +77,8 @@ def check_dimensions(
             continue
         if not line.expression:
             raise EquationError(
-                f"{where}: `{line.name}` has no equation; give it a value under parameters instead, "
-                f"or let a synapse's edges sum into it"
+                f"{where}: `{line.name}` has no equation; give it a value under parameters "
+                f"instead, or let a synapse's edges sum into it"
             )
         wanted = dimensions[line.name]
         if line.kind == "differential":

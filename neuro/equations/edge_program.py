@@ -28,7 +28,7 @@ class EdgeProgram:
     is what acts on the target and not what plasticity reads: `w__arriving` is `w` at that moment
     times the projection's factor, and appears only in expressions for the target's variables.
 
-    A step in order: `summed`, then `step`, both from values at the start of the step; update,
+    A step in order: `summed` and `step`, both from values at the start of the step; update,
     threshold; `on_pre` for each arriving spike; `on_post` for each edge whose target crossed its
     threshold in this step; reset. `advance` comes before `on_pre` and `on_post` of an edge.
 
@@ -38,7 +38,7 @@ class EdgeProgram:
         parameters: One value for the projection, bound at run time, and scaled by effects on it.
             `advance` uses the value they have when it is done.
         reads_post, reads_pre: Names of the target's and source's StepProgram read as `…_post`
-            and `…_pre`: states, parameters, inputs and summed variables.
+            and `…_pre`: states and parameters.
         writes_post: States of the target that `on_pre` or `on_post` change; like any delivery,
             this leaves a state alone while the target's program holds it.
         units: Unit of each variable, subexpression and parameter, and of `w`.

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-from neuro.equations.compiler import cached, ordered
+from neuro.equations.compiler import FORMAT, cached, ordered
 from neuro.equations.compose import EDGE_FLAGS, Composed, Port
 from neuro.equations.edge_program import EdgeProgram
 from neuro.equations.program import Assignment
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["compile_edge", "edge_lines"]
 
-_FORMAT = "1"  # raise when what this file derives from the same text changes
+_FORMAT = "2"  # raise when what this file derives from the same text changes
 _ELAPSED = "elapsed"
 _END = "__end"
 _memory: dict[str, EdgeProgram] = {}
@@ -89,8 +89,9 @@ def _key(port: Port, target: Composed, source: Composed | None) -> str:
 
     synapse = port.synapse
     parts = (
-        _FORMAT, version("brian2"), version("sympy"), synapse.name, port.suffix, synapse.equations,
-        synapse.edges, synapse.on_pre, synapse.on_post, tuple(map(str, synapse.weight.dimension)),
+        FORMAT, _FORMAT, version("brian2"), version("sympy"), synapse.name, port.suffix,
+        synapse.equations, synapse.edges, synapse.on_pre, synapse.on_post,
+        tuple(map(str, synapse.weight.dimension)),
         sorted((n, tuple(map(str, q.dimension))) for n, q in port.parameters.items()),
         sorted((k, str(getattr(v, "dimension", v))) for k, v in synapse.initial.items()),
         cells(target), cells(source),

@@ -85,6 +85,7 @@ def learning() -> Network:
             Projection("ei", "e", "i", EXPONENTIAL_CURRENT, Pairwise(0.3), pA(40), delays),
             Projection("ie", "i", "e", INHIBITORY_PLASTICITY, Pairwise(0.5), nS(0.3), delays),
             Projection("ii", "i", "i", GAP_JUNCTION, ring, nS(0.4), ms(1)),
+            Projection("gaps", "i", "i", GAP_JUNCTION, Pairwise(0.2), nS(0.1), ms(1)),
             Projection("se", "s", "e", DEPRESSING_CURRENT, Pairwise(0.3), pA(80), delays),
             Projection("si", "s", "i", STDP_TRIPLET, Pairwise(0.3), nS(0.5), delays),
         ),
@@ -102,11 +103,14 @@ def learning() -> Network:
 def odd() -> Network:
     """Rarer features: state-dependent `on_pre`, clock-driven edges, two ports of one kind."""
     base = learning()
+    # Cut early: in the upswing beyond, a rounding grows to a microvolt, which edges would read.
+    cell = {"I_ext": pA(900), "V_cut": mV(-45)}
+    delays = Uniform(ms(0.5), ms(4))
     return replace(
         base,
         name="odd",
         populations=tuple(
-            replace(p, model=ADEX, parameters={"I_ext": pA(900)}, initial={})
+            replace(p, model=ADEX, parameters=cell, initial={})
             for p in base.populations
         ),
         projections=(
@@ -115,15 +119,14 @@ def odd() -> Network:
             Projection("ie", "i", "e", ODD, Pairwise(0.3), Quantity(0.3), ms(1),
                        {"E_rev": mV(-80), "tau": ms(12)}),
             Projection("ei", "e", "i", STDP_MULTIPLICATIVE, Pairwise(0.3), nS(2), ms(2)),
-            Projection("ii", "i", "i", GAP_JUNCTION, Pairwise(0.4), nS(0.4), ms(1)),
-            Projection("gaps", "i", "i", GAP_JUNCTION, Pairwise(0.2), nS(0.2), ms(1)),
+            Projection("ii", "i", "i", EXPONENTIAL_CURRENT, Pairwise(0.4), pA(-50), delays),
             Projection("si", "s", "i", FACILITATING_CONDUCTANCE, Pairwise(0.5), nS(8), ms(1.5)),
             Projection("scaled", "s", "e", SYNAPTIC_SCALING, Pairwise(0.3), nS(2), ms(2.5),
                        {"tau_activity": ms(200), "beta": Quantity(0.02)}),
         ),
         effects=(
             Effect("d1", "ee", "weight", 0.6), Effect("d2", "ee", "tau_z", 2.0),
-            Effect("d1", "ee", "tau", 1.4), Effect("d2", "gaps", "weight", 0.0),
+            Effect("d1", "ee", "tau", 1.4), Effect("d2", "si", "weight", 0.8),
             Effect("d1", "reasoner", "budget", 0.5),
         ),
     )  # fmt: skip

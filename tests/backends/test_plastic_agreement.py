@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from neuro import Recording, Trace, simulate
+from neuro import Recording, simulate
+from neuro.recording import Trace
 from tests.backends._plastic import PLASTIC, RECORDS
 from tests.backends.test_agreement import disagreement
 

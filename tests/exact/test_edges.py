@@ -224,6 +224,12 @@ def test_what_cannot_be_bound_is_refused() -> None:
         build(_network(DEPRESSING_CURRENT, backgrounds=(background,)), seed=1, dt_ms=0.1)
     from neuro import Source, Spikes
 
+    reads = replace(FREE, edges="dx/dt = (I_post/pA - x)/tau : 1 (clock-driven)")
+    coupled = _network(GAP_JUNCTION)
+    two = Listed(np.array([0, 1]), np.array([1, 0]))
+    more = Projection("r", "a", "a", reads, two, pA(1), ms(1))
+    with pytest.raises(EquationError, match="`I_post` depends on `I_gap_1_post`, the sum over"):
+        build(replace(coupled, projections=(*coupled.projections, more)), seed=1, dt_ms=0.1)
     outside = Network(
         "outside", (Population("a", LIF, 2),),
         (Source("s", Spikes(np.array([1.0]), np.array([0]), n_units=2, t_stop_ms=2.0)),),

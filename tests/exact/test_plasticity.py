@@ -174,8 +174,7 @@ def test_reward_turns_eligibility_into_weight(backend: str) -> None:
     """Izhikevich (2007): the pair proposes a change, which only dopamine within tau_c makes.
 
     From the pair, or from the rise of dopamine if that is later, dw/dt = rate*w_max*o*c integrates
-    to rate*w_max*o*tau_c*(c at the start - c at the end). A step holds c for dt, which is off by
-    dt/(2*tau_c) = 0.5 %; the rise comes up to a step late, by dt/tau_c = 1 %.
+    to rate*w_max*o*tau_c*(c at the start - c at the end), which the linear equations keep exactly.
     """
     dt_ms, tau_c = 0.5, 50.0
     deltas = np.array([10.0, -10.0])
@@ -183,11 +182,14 @@ def test_reward_turns_eligibility_into_weight(backend: str) -> None:
     network = pairs(STDP_REWARD, *_pairings(deltas), weight=0.5, parameters=values, dt_ms=dt_ms)
     p = {name: float(v) for name, v in (STDP_REWARD.parameters | values).items()}
     eligibility = np.exp(-10 / 20) * np.array([p["A_plus"], -p["A_minus"]])
-    paired_ms, end_ms = np.array([110.0, 100.0]), 260.0
+    # What a spike adds is there at the end of its step.
+    paired_ms, end_ms = np.array([110.0, 100.0]) + dt_ms, 260.0
 
     def expected(rises_at_ms: float, occupancy: float) -> NDArray[np.float64]:
         start, end = (
-            np.exp(-(at - paired_ms) / tau_c) for at in (np.maximum(rises_at_ms, paired_ms), end_ms)
+            np.exp(-(at - paired_ms) / tau_c)
+            # A schedule's rise within one step is there in the next, and acts in the one after.
+            for at in (np.maximum(rises_at_ms + 2 * dt_ms, paired_ms), end_ms)
         )
         return p["rate"] * p["w_max"] * occupancy * eligibility * tau_c * (start - end)
 
@@ -201,9 +203,9 @@ def test_reward_turns_eligibility_into_weight(backend: str) -> None:
 
     rewarded = change(50.0, 50.0)
     assert np.abs(rewarded).min() > 0.01
-    assert np.allclose(rewarded, expected(50.0, 0.5), rtol=0.015)
+    assert np.allclose(rewarded, expected(50.0, 0.5), rtol=1e-9)
     late = change(200.0, 50.0)
-    assert np.allclose(late, expected(200.0, 0.5), rtol=0.015)
+    assert np.allclose(late, expected(200.0, 0.5), rtol=1e-9)
     assert (np.abs(late) < 0.2 * np.abs(rewarded)).all()  # what comes late is worth little
     assert (change(50.0, 0.0) == 0).all()  # no reward, no change, not even a rounding
     # Less reward than expected: the same pairs change the weight the other way.
