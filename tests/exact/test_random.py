@@ -5,9 +5,12 @@ from __future__ import annotations
 import numba
 import numpy as np
 import pytest
-from scipy.stats import kstest
+from scipy.stats import chi2, kstest, poisson
 
-from neuro.backends.numba.random import normal, philox, seed_key, stream_of, uniform
+from neuro.backends.numba.plan import ladder_of
+from neuro.backends.numba.random import (
+    TILE, normal32, normal64, philox, poisson_input, seed_key, stream_of, uniform32, uniform64,
+)  # fmt: skip
 
 
 @numba.njit
@@ -20,9 +23,14 @@ def draws(kind, key, stream, n_cells, n_steps):
     out = np.empty((n_cells, n_steps))
     for cell in range(n_cells):
         for step in range(n_steps):
-            out[cell, step] = (
-                uniform(key, stream, cell, step) if kind == 0 else normal(key, stream, cell, step)
-            )
+            if kind == 0:
+                out[cell, step] = uniform64(key, stream, cell, step)
+            elif kind == 1:
+                out[cell, step] = normal64(key, stream, cell, step)
+            elif kind == 2:
+                out[cell, step] = uniform32(key, stream, cell, step)
+            else:
+                out[cell, step] = normal32(key, stream, cell, step)
     return out
 
 
@@ -43,7 +51,9 @@ def test_philox_gives_the_published_words(
     assert tuple(int(w) for w in words(*map(np.uint64, counter), np.uint64(key))) == expected
 
 
-@pytest.mark.parametrize(("kind", "law"), [(0, "uniform"), (1, "norm")])
+@pytest.mark.parametrize(
+    ("kind", "law"), [(0, "uniform"), (1, "norm"), (2, "uniform"), (3, "norm")]
+)
 def test_draws_follow_their_law_along_cells_and_along_steps(kind: int, law: str) -> None:
     sample = draws(kind, seed_key(3), stream_of("x"), 200, 200)
     assert kstest(sample.ravel(), law).pvalue > 1e-4
@@ -59,3 +69,54 @@ def test_seeds_streams_cells_and_steps_all_matter() -> None:
     assert not np.isin(draws(0, seed_key(2), stream_of("x"), 3, 3), base).any()
     assert not np.isin(draws(0, seed_key(1), stream_of("y"), 3, 3), base).any()
     assert np.array_equal(draws(0, seed_key(1), stream_of("x"), 3, 3), base)
+
+
+@numba.njit
+def arrivals(row, first, step, key, stream, lowest, ladder, weight, words, count, free):
+    poisson_input(row, first, step, key, stream, lowest, ladder, weight, words, count, free)
+
+
+def poisson_numbers(
+    mean: float, n: int, *, first: int = 0, steps: int = 50, free: np.ndarray | None = None
+) -> np.ndarray:
+    """`(steps, n)` numbers of arrivals."""
+    lowest, ladder = ladder_of(mean)
+    out = np.zeros((steps, n), np.float32)
+    nobody = np.zeros(0, np.uint8)
+    for step in range(steps):
+        arrivals(
+            out[step], first, step, seed_key(4), stream_of("b"), lowest, ladder, np.float32(1),
+            np.empty(TILE, np.uint32), np.empty(TILE, np.float32), nobody if free is None else free,
+        )  # fmt: skip
+    return out
+
+
+@pytest.mark.parametrize("mean", [0.01, 0.8, 2.3, 40.0, 900.0])
+def test_background_arrivals_are_poisson(mean: float) -> None:
+    """Mean and variance within 5 standard errors, and the whole law by a chi-square test."""
+    drawn = poisson_numbers(mean, 1024)
+    n = drawn.size
+    assert abs(drawn.mean() - mean) < 5 * np.sqrt(mean / n)
+    # var(s^2) = (mu4 - sigma^4)/n with mu4 = mean + 3 mean^2 for a Poisson law
+    assert abs(drawn.var() - mean) < 5 * np.sqrt((mean + 2 * mean**2) / n)
+    values = np.arange(int(drawn.max()) + 2)
+    expected = poisson.pmf(values, mean) * n
+    seen = np.bincount(drawn.ravel().astype(int), minlength=values.size)
+    common = expected > 10
+    statistic = ((seen - expected)[common] ** 2 / expected[common]).sum()
+    assert chi2.sf(statistic, common.sum()) > 1e-4
+    assert abs(np.corrcoef(drawn[0], drawn[1])[0, 1]) < 5 / np.sqrt(1024)
+
+
+def test_background_arrivals_do_not_depend_on_the_block() -> None:
+    whole = poisson_numbers(1.6, 4 * TILE)
+    np.testing.assert_array_equal(poisson_numbers(1.6, TILE, first=2 * TILE),
+                                  whole[:, 2 * TILE : 3 * TILE])  # fmt: skip
+
+
+def test_cells_that_are_held_take_no_arrivals() -> None:
+    free = np.ones(TILE, np.uint8)
+    free[5] = 0
+    drawn = poisson_numbers(2.0, TILE, free=free)
+    assert (drawn[:, 5] == 0).all()
+    assert (drawn[:, 6] > 0).any()

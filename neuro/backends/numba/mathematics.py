@@ -94,7 +94,7 @@ def log32(x):
     p = p * m - f32(2.4999993993e-1)
     p = p * m + f32(3.3333331174e-1)
     y = p * m * square + exponent * _LN2_LOW_32 - f32(0.5) * square
-    return _log_edges(x, m + y + exponent * _LN2_HIGH_32, f32(np.inf), f32(np.nan), f32(1.2e-38))
+    return _log_edges(x, m + y + exponent * _LN2_HIGH_32, f32(np.inf), f32(np.nan), f32(1.1754944e-38))
 
 
 @_inline
@@ -159,7 +159,7 @@ def log64(x):
     q = q * m + f64(2.31251620126765340583e1)
     y = m * (square * p / q) - exponent * f64(2.121944400546905827679e-4)
     y = y - f64(0.5) * square
-    return _log_edges(x, m + y + exponent * f64(0.693359375), f64(np.inf), f64(np.nan), f64(2.3e-308))
+    return _log_edges(x, m + y + exponent * f64(0.693359375), f64(np.inf), f64(np.nan), f64(2.2250738585072014e-308))
 
 
 @_inline

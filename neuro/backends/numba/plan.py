@@ -21,7 +21,9 @@ from neuro.equations.syntax import names_in
 from neuro.errors import SimulationError
 from neuro.network import participants
 
-__all__ = ["BackgroundPlan", "TablePlan", "background_plans", "build_tables", "table_plans"]
+__all__ = [
+    "BackgroundPlan", "TablePlan", "background_plans", "build_tables", "ladder_of", "table_plans",
+]  # fmt: skip
 
 
 class Delivery(NamedTuple):
@@ -161,7 +163,7 @@ def background_plans(built: Built, factors: Mapping[str, int]) -> tuple[Backgrou
         data = background.background
         number = populations[data.target]
         target = built.populations[number]
-        lowest, ladder = _ladder(background.arrivals)
+        lowest, ladder = ladder_of(background.arrivals)
         for state, increment in target.program.deliveries[background.port]:
             weight = background.weight
             if increment != WEIGHT:
@@ -174,7 +176,7 @@ def background_plans(built: Built, factors: Mapping[str, int]) -> tuple[Backgrou
     return tuple(plans)
 
 
-def _ladder(arrivals: float) -> tuple[int, NDArray[np.uint32]]:
+def ladder_of(arrivals: float) -> tuple[int, NDArray[np.uint32]]:
     """The Poisson distribution function in 32 bits, from where it leaves 0 to where it is 1."""
     from scipy.stats import poisson
 
