@@ -13,7 +13,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from _common import ember_run, median, options
+from _common import Failed, ember_run, median, options
 from _expected import events, outgoing
 from _machine import load
 from _result import Result, Row, finish
@@ -93,6 +93,10 @@ def fit(what: str, points: list[dict[str, Any]], terms: dict[str, Any]) -> dict[
         columns.append(np.array([term(p) if callable(term) else p[term] for p in points]))
     matrix = np.stack(columns, axis=1)
     size = matrix.max(axis=0)  # nnls wants columns of one magnitude
+    if not size.all():
+        raise Failed(
+            f"{what}: a network of no size, or one that is silent, tells nothing of growth"
+        )
     values = nnls(matrix / size / measured[:, None], np.ones(len(points)))[0] / size
     return {
         "constant": float(values[0]),

@@ -1,9 +1,9 @@
 """A long run needs no more memory than a short one: ten minutes of 10,000 cells, from outside.
 
 `ember run` writes its spikes to disk while it goes. The resident memory of its process is read
-from the system throughout. After the first fifth, in which the network is built, and before the
-last twentieth, in which the file is closed, it should not grow, while what would have to be kept
-otherwise does.
+from the system throughout. Between the first fifth of the simulation, by when all there is to
+allocate is allocated, and the last twentieth, in which the file is closed, it should not grow,
+while what would have to be kept otherwise does.
 
     python benchmarks/memory.py [--quick] [--save] [--minutes 10] [--threads 2]
 """
@@ -11,7 +11,7 @@ otherwise does.
 from __future__ import annotations
 
 import numpy as np
-from _common import ember_run, options
+from _common import Failed, ember_run, options
 from _machine import load
 from _result import Goal, Result, Row, finish
 
@@ -32,12 +32,16 @@ def main() -> None:
     result = Result("memory", f"Memory of a run of {minutes:g} minutes, 10,000 cells")
     spikes = sum(about["spikes"] for about in run["populations"].values())
     times, resident = np.array(run["times_s"]), np.array(run["resident"])
-    share = times / run["wall_s"]
-    late = (share > 0.2) & (share < 0.95)
+    left = (run["wall_s"] - times) / run["simulate_s"]
+    late = (left < 0.8) & (left > 0.05)
+    if late.sum() < 5:
+        raise Failed(f"a run of {minutes:g} minutes is over too soon to see its memory grow")
     per_second = float(np.polyfit(times[late], resident[late], 1)[0])
     per_minute = per_second * run["simulate_s"] / minutes / 1e6
+    # Engineering choice: less than a hundredth of what the spikes would take.
+    goals = () if chosen.quick else (Goal(0.4, of="value"),)
     result.rows = [
-        Row("memory gained per biological minute", per_minute, "MB", goals=(Goal(1, of="value"),)),
+        Row("memory gained per biological minute", per_minute, "MB", goals=goals),
         Row("peak memory", run["peak_bytes"] / 1e6, "MB"),
         Row("memory that all spikes would take", SPIKE_BYTES * spikes / 1e6, "MB"),
         Row("run file", run["file_bytes"] / 1e6, "MB"),
