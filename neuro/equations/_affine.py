@@ -118,6 +118,10 @@ class _Reader:
                 if first.growth or second.growth:
                     first, second = first.flat(), second.flat()
                     return _Form(first.rest + second.rest, first.growth + second.growth)
+            case ast.BinOp(left=ast.UnaryOp(op=ast.USub(), operand=left), op=op, right=right) if (
+                isinstance(op, (ast.Mult, ast.Div))
+            ):
+                return self.read(ast.BinOp(left, op, right)).negative()  # the sign stays outside
             case ast.BinOp(left=left, op=ast.Mult(), right=right):
                 first, second = self.read(left), self.read(right)
                 if first.growth and second.growth:

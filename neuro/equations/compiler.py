@@ -19,7 +19,7 @@ from neuro.units import Dimension
 
 __all__ = ["FORMAT", "cache_folder", "cached", "compile_step", "numbers", "ordered"]
 
-FORMAT = "5"  # raise when what this file derives from the same text changes
+FORMAT = "6"  # raise when what this file derives from the same text changes
 _memory: dict[str, StepProgram] = {}
 
 

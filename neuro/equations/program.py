@@ -11,7 +11,7 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from neuro.equations.syntax import is_condition
+from neuro.equations.syntax import is_condition, names_in
 
 __all__ = ["Assignment", "StepProgram"]
 
@@ -74,6 +74,17 @@ class StepProgram:
 
         return cls(**{key: frozen(value) for key, value in json.loads(text).items()})
 
+    def _after_step(self) -> list[Assignment]:
+        """The subexpressions that are read after the step, each after those it reads."""
+        texts = (self.threshold, self.refractory, *(text for _, text in self.reset))
+        read = set[str]().union(*(names_in(text) for text in texts if text))
+        found: list[Assignment] = []
+        for name, text in reversed(self.subexpressions):
+            if name in read:
+                read |= names_in(text)
+                found.append((name, text))
+        return found[::-1]
+
     def __str__(self) -> str:
         """The step as a person would write it down."""
         parts = [f"program {self.name} ({self.method})"]
@@ -89,8 +100,9 @@ class StepProgram:
             if assignments:
                 parts.append(f"  {title}:")
                 parts.extend(f"    {name} = {expression}" for name, expression in assignments)
-            if title != "reset" and assignments is self.active and self.threshold:
+            if title == "step" and self.threshold:
                 parts.append(f"  spike if {self.threshold}")
+                parts.extend(f"    where {name} = {text}" for name, text in self._after_step())
         if self.refractory:
             lasts = "while" if is_condition(self.refractory) else "for"
             parts.append(f"  refractory {lasts} {self.refractory}")
