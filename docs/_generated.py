@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pkgutil
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ def write_reference(folder: Path, root: Path) -> None:
             title, body, children = pages[parent]
             pages[parent] = (title, body, (*children, module.name))
     for old in folder.glob("*.rst"):
-        if old.stem not in pages and old.stem != "keys":
+        if old.stem not in pages and old.stem not in ("keys", "models"):
             old.unlink()
     for name, (title, body, children) in pages.items():
         toctree = "\n".join([".. toctree::", "   :maxdepth: 1", "", *(f"   {c}" for c in children)])
@@ -53,6 +54,30 @@ def write_keys(folder: Path) -> None:
             text = _literal(field.get("description", "")) or "\\ "
             parts += [*(f"   {line}" for line in text.splitlines()), ""]
     _write(folder / "keys.rst", "Every key", "\n".join(parts))
+
+
+def write_models(folder: Path) -> None:
+    """Every registered neuron and synapse: its paper, its equations and its parameters."""
+    from neuro.models import MODELS
+    from neuro.synapses import SYNAPSES
+
+    kinds = {
+        "Neurons": (MODELS, ("equations", "threshold", "reset", "refractory")),
+        "Synapses": (SYNAPSES, ("equations", "edges", "on_pre", "on_post")),
+    }
+    parts = ["As the simulation reads them; ``ember list models`` and ``ember list synapses``.\n"]
+    for heading, (registry, texts) in kinds.items():
+        parts += [heading, "-" * len(heading), ""]
+        for name in registry:
+            item = registry[name]
+            values = ", ".join(f"{key} = {value}" for key, value in item.parameters.items())
+            parts += [name, "~" * len(name), "", _literal(item.source) + ".", ""]
+            for text in texts:
+                lines = textwrap.dedent(getattr(item, text)).strip().splitlines()
+                if lines:
+                    parts += [f"{text}::", "", *(f"   {line}" for line in lines), ""]
+            parts += [f"parameters: {_literal(values)}" if values else "", ""]
+    _write(folder / "models.rst", "Every neuron and synapse", "\n".join(parts))
 
 
 def _write(path: Path, title: str, body: str) -> None:

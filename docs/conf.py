@@ -13,7 +13,7 @@ HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE.parent), str(HERE)]
 os.environ.setdefault("MPLBACKEND", "agg")
 
-from _generated import write_keys, write_reference
+from _generated import write_keys, write_models, write_reference
 from _speed import write_speed
 
 QUANTITIES = (
@@ -126,4 +126,5 @@ def setup(app) -> None:
 
 write_reference(HERE / "api", HERE.parent)
 write_keys(HERE / "api")
+write_models(HERE / "api")
 write_speed(HERE)

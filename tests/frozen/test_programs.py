@@ -9,13 +9,16 @@ import pytest
 
 from neuro.equations import Port, compile_edge, compile_step, compose
 from neuro.model import SynapseModel
-from neuro.models import ADEX, LIF, POISSON
+from neuro.models import ADEX, GIF, HODGKIN_HUXLEY, LIF, POISSON, QUADRATIC_IF
 from neuro.synapses import (
+    ALPHA_CURRENT,
     DELTA,
     DEPRESSING_CURRENT,
     EXPONENTIAL_CONDUCTANCE,
     EXPONENTIAL_CURRENT,
+    GABA_B,
     GAP_JUNCTION,
+    NMDA,
     STDP_REWARD,
 )  # fmt: skip
 
@@ -24,7 +27,12 @@ CASES = {
     "lif_current": (LIF, [EXPONENTIAL_CURRENT]),
     "lif_conductance": (LIF, [EXPONENTIAL_CONDUCTANCE, EXPONENTIAL_CONDUCTANCE]),
     "lif_delta": (LIF, [DELTA]),
+    "lif_alpha": (LIF, [ALPHA_CURRENT]),
+    "lif_receptors": (LIF, [NMDA, GABA_B]),
     "adex": (ADEX, []),
+    "gif": (GIF, []),
+    "hodgkin_huxley": (HODGKIN_HUXLEY, []),
+    "quadratic_if": (QUADRATIC_IF, []),
     "poisson": (POISSON, []),
 }
 
