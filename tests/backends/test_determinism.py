@@ -6,12 +6,26 @@ import hashlib
 import os
 import subprocess
 import sys
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pytest
 
-from neuro import Record, Recording, simulate
+from neuro import Background, Network, Record, Recording, simulate
+from neuro.simulate import prepare, run_built
+from neuro.sink import MemorySink
+from neuro.synapses import EXPONENTIAL_CURRENT
+from neuro.units import Hz, ms, pA
 from tests.backends import _networks as networks
+from tests.backends._plastic import PLASTIC
+
+
+def background() -> Network:
+    """Cells under Poisson background instead of Poisson cells."""
+    noise = Background("noise", "e", EXPONENTIAL_CURRENT, Hz(8), pA(60), n=200)
+    return replace(networks.cuba(), backgrounds=(noise,))
 
 
 def digest(recording: Recording) -> str:
@@ -39,6 +53,43 @@ def test_threads_change_nothing() -> None:
     assert digest(run(threads=1)) == digest(run(threads=2))
 
 
+@pytest.mark.parametrize("make", [PLASTIC["learning"], PLASTIC["odd"], background])
+def test_threads_change_nothing_in_plastic_and_background_networks(
+    make: Callable[[], Network],
+) -> None:
+    runs = [simulate(make(), duration_ms=200, seed=5, threads=n) for n in (1, 2, 3)]
+    assert len(runs[0].spikes["e"]) > 50
+    assert len({digest(run) for run in runs}) == 1
+
+
+@pytest.mark.parametrize("make", [networks.noisy, PLASTIC["learning"], background])
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_checkpoint_changes_nothing(make: Callable[[], Network], threads: int) -> None:
+    """Stop within delays, releases and refractory periods; go on with other threads."""
+    built = prepare(make(), seed=5)
+    names = [p.name for p in built.populations]
+    whole, parts = MemorySink(names, 0), MemorySink(names, 0)
+    run_built(built, whole, duration_ms=200)
+    kept: dict[str, object] = {}
+    run_built(built, parts, duration_ms=77.7, checkpoint=lambda state: kept.update(state()))
+    assert kept["step"] == 777
+    run_built(built, parts, duration_ms=200, resume=kept, threads=threads)
+    for name in names:
+        for mine, theirs in zip(parts.spikes_of(name), whole.spikes_of(name), strict=True):
+            np.testing.assert_array_equal(mine, theirs)
+    assert whole.spikes_of("e")[0].size > 50
+
+
+def test_long_delays_let_blocks_run_apart_and_change_nothing() -> None:
+    """With every delay of 3 ms, blocks meet every 30 steps only."""
+    base = replace(networks.cuba(), transmitters=(), receptors=(), effects=())
+    projections = tuple(replace(p, delay=ms(3)) for p in base.projections)
+    network = replace(base, projections=projections)
+    runs = [simulate(network, duration_ms=200, seed=5, threads=n) for n in (1, 2)]
+    assert len(runs[0].spikes["e"]) > 100
+    assert digest(runs[0]) == digest(runs[1])
+
+
 def test_recording_more_changes_nothing() -> None:
     watched = run(record=[Record("e", "v", 0.1), Record("i", "I", 5.0)], every_ms=7.0)
     assert watched.traces["e.v"].data.shape == (2000, 160)
@@ -58,8 +109,6 @@ def test_a_fresh_process_with_an_empty_cache_gives_the_same_spikes(tmp_path: Pat
 
 def test_a_population_added_beside_does_not_disturb_the_others() -> None:
     """Streams belong to names, so noise and wiring of the rest stay as they were."""
-    from dataclasses import replace
-
     from neuro import Population
     from neuro.models import POISSON
 

@@ -32,6 +32,7 @@ from neuro.sink import Sink
 __all__ = ["Kernel"]
 
 _CHUNK_STEPS = 1000
+_BATCH_STEPS = 16  # blocks meet at least this often, and stop if a state is not finite
 _CHUNK_SPIKES = 1 << 28  # room for spikes that a block may reserve; only what is used is touched
 
 
@@ -131,7 +132,7 @@ class Kernel:
         shortest = [int(s[s[:, 1] > 0, 1].min()) for t in self._tables for s in t.segment
                     if (s[:, 1] > 0).any()]  # fmt: skip
         shortest += [int(e.built.delay_steps.min(initial=self.chunk_steps)) for e in self._plan.edges]
-        return min([*shortest, self.chunk_steps])
+        return min([*shortest, _BATCH_STEPS, self.chunk_steps])
 
     def _shared_arguments(self, real: type[np.floating]) -> dict[str, Any]:
         built, layout, network = self._built, self._layout, self._built.network
@@ -398,7 +399,7 @@ class Kernel:
                 if wrong.size:
                     return (
                         f"population `{population.name}`: `{row}` of cell {wrong[0]} became "
-                        f"{values[wrong[0]]} at {self.step * dt_ms:g} ms; lower dt or check the "
+                        f"{values[wrong[0]]} by {self.step * dt_ms:g} ms; lower dt or check the "
                         f"parameters"
                     )
         return f"a state stopped being finite before {self.step * dt_ms:g} ms; lower dt"
