@@ -28,9 +28,8 @@ def growth(found: dict[str, Any]) -> Any:
 
     from sims.report.figures._style import MUTED, PALETTE, heading, picture, styled
 
-    points, fits, seconds = (found["data"][key] for key in ("points", "fits", "seconds"))
-    steps = 1000 * seconds / 0.1
-    known_as = {"cell-step": ("cells", steps), "event": ("events", 1), "synapse": ("synapses", 1)}
+    points, fits = found["data"]["points"], found["data"]["fits"]
+    points = [p for p in points if p["input"] == "poisson"]
     panels = (
         ("simulation", "simulate_s", "events", "synaptic events (million)", "s", 1.0),
         ("build", "building_s", "synapses", "synapses (million)", "s", 1.0),
@@ -45,10 +44,8 @@ def growth(found: dict[str, Any]) -> Any:
         ):
             x = np.array([p[size] for p in points])
             fit = fits[name]
-            line = np.full(len(points), fit["constant"])
-            for term, value in fit["terms"].items():
-                known, times = known_as[term]
-                line += value * times * np.array([p[known] for p in points])
+            terms = fit["terms"].items()
+            line = np.array([sum(value * p[term] for term, value in terms) for p in points])
             x /= 1e6
             axis.plot(x, line / scale, color=MUTED, lw=1.0, label="linear fit")
             measured = [p[key] / scale for p in points]

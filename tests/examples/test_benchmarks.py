@@ -112,11 +112,13 @@ def test_a_goal_is_reached_from_the_right_side(benchmark) -> None:
 def test_growth_finds_a_line_and_shows_what_is_none(benchmark) -> None:
     fit = benchmark("growth").fit
     sizes = (1, 10, 100, 1000)
-    straight = fit("t", [{"t": 2 + 3 * n, "n": n} for n in sizes], {"one": "n"})
-    assert straight["constant"] == pytest.approx(2) and straight["terms"]["one"] == pytest.approx(3)
+    points = [{"line": 2 + 3 * n, "square": 2 + 3 * n * n, "n": n, "one": 1} for n in sizes]
+    straight = fit("line", points, ("one", "n"))
+    assert straight["terms"] == {"one": pytest.approx(2), "n": pytest.approx(3)}
     assert max(map(abs, straight["residuals"])) < 1e-6
-    square = fit("t", [{"t": 2 + 3 * n * n, "n": n} for n in sizes], {"one": "n"})
-    assert max(map(abs, square["residuals"])) > 0.5
+    assert max(map(abs, fit("square", points, ("one", "n"))["residuals"])) > 0.5
+    with pytest.raises(SystemExit, match="silent"):
+        fit("line", [{**p, "n": 0} for p in points], ("one", "n"))
 
 
 def test_synapses_and_events_are_counted_as_they_are_drawn(benchmark, tmp_path: Path) -> None:
