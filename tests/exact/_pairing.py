@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,18 +36,26 @@ RELAY = NeuronModel(
 )
 
 
+@dataclass(frozen=True)
+class Kind:
+    """Synapses of one kind: the model, their start weight (or one a pair), other parameters."""
+
+    synapse: SynapseModel
+    weight: float | NDArray[np.float64]
+    parameters: Mapping[str, Quantity] = field(default_factory=dict)
+
+
 def pairs(
-    synapse: SynapseModel,
+    kinds: Mapping[str, Kind],
     arrivals_ms: Sequence[NDArray[np.float64]],
     targets_ms: Sequence[NDArray[np.float64]],
     *,
-    weight: float,
-    parameters: Mapping[str, Quantity] | None = None,
     dt_ms: float = 1.0,
     delay_steps: int = 3,
-    name: str = "p",
 ) -> Network:
-    """One synapse a pair; its spikes arrive, and its target spikes, at the times given.
+    """A synapse of each kind a pair; spikes arrive, and the target spikes, at the times given.
+
+    Kinds in one network cost one compiled kernel, and do not disturb each other.
 
     A trigger's spike arrives a step later, after the threshold was looked at, and makes the relay
     cross it in the step after that: 2 steps. A spike of the source is `delay_steps` under way.
@@ -60,10 +69,13 @@ def pairs(
         sources=(Source("pre", source), Source("trigger", trigger)),
         projections=(
             Projection("fire", "trigger", "post", DELTA, OneToOne(), mV(100), ms(dt_ms)),
-            Projection(
-                name, "pre", "post", synapse, OneToOne(),
-                Quantity(weight, synapse.weight.dimension), ms(delay_steps * dt_ms),
-                parameters=parameters or {},
+            *(
+                Projection(
+                    name, "pre", "post", kind.synapse, OneToOne(),
+                    np.broadcast_to(kind.weight, n).copy(), ms(delay_steps * dt_ms),
+                    parameters=kind.parameters,
+                )
+                for name, kind in kinds.items()
             ),
         ),
     )  # fmt: skip
@@ -71,20 +83,25 @@ def pairs(
 
 def run(
     network: Network, backend: str, *, dt_ms: float = 1.0, after_ms: float = 5.0,
-    variables: Sequence[str] = ("w",), every_ms: float = 0.0, name: str = "p",
+    every_ms: float = 0.0, record: Mapping[str, str] | None = None,
 ) -> Recording:  # fmt: skip
-    """Simulate until `after_ms` past the last spike, keeping variables of the synapses."""
+    """Simulate until `after_ms` past the last spike.
+
+    Args:
+        record: Which variable of each kind to keep; the weight of all if left out.
+    """
     last = max(source.spikes.times_ms.max() for source in network.sources)
     every_ms = every_ms or dt_ms
     duration_ms = np.ceil((last + after_ms) / every_ms + 1) * every_ms
+    kept = record or {p.name: "w" for p in network.projections[1:]}
     return simulate(
         network, duration_ms=float(duration_ms), dt_ms=dt_ms, backend=backend,
-        record=[Record(name, variable, every_ms) for variable in variables],
+        record=[Record(name, variable, every_ms) for name, variable in kept.items()],
     )  # fmt: skip
 
 
-def final(recording: Recording, variable: str = "w", name: str = "p") -> NDArray[np.float64]:
-    """The last recorded value of a variable of each synapse."""
+def final(recording: Recording, name: str, variable: str = "w") -> NDArray[np.float64]:
+    """The last recorded value of a variable, one a pair."""
     return recording.traces[f"{name}.{variable}"].data[-1]
 
 

@@ -35,7 +35,7 @@ from neuro.synapses import (
 )  # fmt: skip
 from neuro.units import Hz, Quantity, ms, mV, nM, nS, pA
 from neuro.wiring import Listed, OneToOne
-from tests.exact._pairing import final, pairs, run
+from tests.exact._pairing import Kind, final, pairs, run
 
 FREE = SynapseModel(
     name="free",
@@ -104,23 +104,6 @@ def test_the_event_driven_step_is_the_solution_over_any_time() -> None:
         values[name] = float(evaluate(text, values))
     assert values["x__new"] == pytest.approx(2 * np.exp(-7 / 5), rel=1e-14)
     assert values["y__new"] == pytest.approx(3 + (1 - 3) * np.exp(-7 / 5), rel=1e-14)
-
-
-def test_a_weight_may_follow_its_eligibility_between_spikes(backend: str) -> None:
-    """Equations that feed one another in one direction are event-driven, too, and exact."""
-    synapse = replace(
-        STDP_ADDITIVE,
-        name="drifting",
-        edges="""
-            dc/dt = -c/tau_plus           : 1 (event-driven)
-            dw/dt = c*w_max/tau_minus : siemens (event-driven)
-        """,
-        on_pre="c += 1",
-        on_post="c += 0",
-    )
-    network = pairs(synapse, [np.array([20.0])], [np.array([80.0])], weight=0.1)
-    grown = 0.15 * (1 - np.exp(-60 / 20))  # w_max*tau_plus/tau_minus*(1 - exp(-t/tau_plus))
-    assert final(run(network, backend))[0] == pytest.approx(0.1 + grown, rel=1e-12)
 
 
 def test_what_a_target_sums_is_a_variable_of_its_step() -> None:
@@ -255,24 +238,47 @@ def test_a_record_of_edges_that_are_not_there_is_refused(record: Record, said: s
         prepare(_network(EXPONENTIAL_CURRENT), backend="brian", record=[Record("p", "w")])
 
 
-def test_release_by_chance_is_binomial(backend: str) -> None:
-    """500 spikes x 20 synapses release with p = 0.3: mean and variance within 5 standard errors."""
+DRIFTING = replace(
+    STDP_ADDITIVE,
+    name="drifting",
+    edges="""
+        dc/dt = -c/tau_plus           : 1 (event-driven)
+        dw/dt = c*w_max/tau_minus : siemens (event-driven)
+    """,
+    on_pre="c += first; first = 0",
+    on_post="c += 0",
+    initial={"first": Quantity(1)},
+)
+DRIFTING = replace(DRIFTING, edges=DRIFTING.edges + "first : 1")
+QUANTAL = replace(
+    FREE, name="quantal", edges="n : 1", on_pre="n += int(rand() < p)",
+    parameters={"tau": ms(5), "p": Quantity(0.3)},
+)  # fmt: skip
+
+
+def test_release_by_chance_is_binomial_and_weights_drift_exactly(backend: str) -> None:
+    """500 spikes x 20 synapses release with p = 0.3: mean and variance within 5 standard errors.
+
+    Beside them a weight follows an eligibility between spikes: equations that feed one another
+    in one direction are event-driven, too, and have the exact solution.
+    """
     p, n_synapses, n_spikes = 0.3, 20, 500
-    released = replace(
-        FREE, name="quantal", edges="n : 1", on_pre="n += int(rand() < p)",
-        parameters={"tau": ms(5), "p": Quantity(p)},
-    )  # fmt: skip
     times = [np.arange(10.0, 10 + n_spikes)] * n_synapses
-    network = pairs(released, times, [np.array([5.0])] * n_synapses, weight=1.0)
+    kinds = {
+        "chance": Kind(QUANTAL, 1.0),
+        "certain": Kind(QUANTAL, 1.0, {"p": Quantity(1)}),
+        "drifting": Kind(DRIFTING, 0.1),
+    }
+    network = pairs(kinds, times, [np.array([5.0])] * n_synapses)
+    record = {"chance": "n", "certain": "n", "drifting": "w"}
+    recording = run(network, backend, every_ms=5.0, record=record)
 
-    def counts(chance: float) -> np.ndarray:
-        last = replace(network.projections[-1], parameters={"p": Quantity(chance)})
-        changed = replace(network, projections=(network.projections[0], last))
-        return final(run(changed, backend, variables=("n",), every_ms=5.0), "n")
-
-    found, variance = counts(p), n_spikes * p * (1 - p)
+    found, variance = final(recording, "chance", "n"), n_spikes * p * (1 - p)
     assert abs(found.mean() - n_spikes * p) < 5 * np.sqrt(variance / n_synapses)
     # The variance of a sample variance is about 2 variance^2 / (n - 1).
     assert abs(found.var(ddof=1) - variance) < 5 * variance * np.sqrt(2 / (n_synapses - 1))
     assert len(set(found)) > 5  # each synapse draws for itself
-    assert (counts(1.0) == n_spikes).all()
+    assert (final(recording, "certain", "n") == n_spikes).all()
+    # From the first spike to the last: w_max*(tau_plus/tau_minus)*(1 - exp(-t/tau_plus)).
+    grown = 0.15 * (1 - np.exp(-(n_spikes - 1) / 20))
+    assert final(recording, "drifting") == pytest.approx(0.1 + grown, rel=1e-11)
