@@ -112,7 +112,8 @@ def rothman_manis(kind: str) -> NeuronModel:
             "v": mV(_RESTS[kind]),
             **{gate: Quantity(x) for gate, x in _AT_REST.items() if f"d{gate}/dt" in text},
         },
-        source=f"Rothman & Manis 2003, J Neurophysiol 89:3097, type {kind}",
+        source="Rothman & Manis 2003, J Neurophysiol 89:3097"
+        + (f", type {kind.upper().replace('_', '-')}" if kind != "octopus" else ""),
     )  # fmt: skip
 
 

@@ -82,7 +82,7 @@ class PopulationSpec(StrictModel):
     reset: str = ""
     """With `equations`: what a spike does, such as `v = V_r; w += b`."""
     refractory: str = ""
-    """With `equations`: a time, or the name of a parameter that holds one."""
+    """With `equations`: a time, the name of a parameter, or a condition such as `v > V_th`."""
     method: Method = "auto"
     """With `equations`: integrator; `auto` chooses by their form."""
     inputs: dict[Name, str] = Field(default_factory=dict)

@@ -42,6 +42,7 @@ from neuro.synapses import (
 )
 from neuro.units import Quantity, ms, mV, nS, pA
 from neuro.wiring import OneToOne, Pairwise
+from tests.backends._networks import driven
 
 # A point process without chance: far below threshold it never fires, above it always does.
 STEEP = replace(GIF, name="steep", parameters={**GIF.parameters, "Delta_V": mV(1e-6)})
@@ -144,7 +145,14 @@ def cochlear_nucleus() -> Network:
     )
 
 
+def driven_in_stages() -> Network:
+    """An input over time and a dependence on time, seen at the stages of a Runge-Kutta step."""
+    base = driven()
+    cells = tuple(replace(p, model=replace(p.model, method="rk4")) for p in base.populations)
+    return replace(base, name="driven_in_stages", populations=cells)
+
+
 MODELLED = {
     "points": points, "receptors": receptors, "membranes": membranes,
-    "cochlear_nucleus": cochlear_nucleus,
+    "cochlear_nucleus": cochlear_nucleus, "driven_in_stages": driven_in_stages,
 }  # fmt: skip

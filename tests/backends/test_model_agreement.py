@@ -25,7 +25,12 @@ def run(name: str, backend: str) -> Recording:
 
 @pytest.mark.parametrize(
     "name",
-    ["points", "receptors", *(pytest.param(n, marks=pytest.mark.slow) for n in COMPARTMENTS)],
+    [
+        "points",
+        "receptors",
+        "driven_in_stages",
+        *(pytest.param(n, marks=pytest.mark.slow) for n in COMPARTMENTS),
+    ],
 )
 def test_models_agree_spike_for_spike(name: str, exact: None) -> None:
     ours, reference = run(name, "numba"), run(name, "brian")

@@ -68,7 +68,8 @@ class Parts:
         for name, drive in built.drives.items():
             call = self._drive(f"drive_{_NAME.sub('_', built.name)}_{name}", drive,
                                composed.inputs[name])  # fmt: skip
-            text.append(f"{name} = {call} : {brian_unit(composed.inputs[name])}")
+            # Else the last stage of a Runge-Kutta step would read the frame after this one.
+            text.append(f"{name} = {call} : {brian_unit(composed.inputs[name])} (constant over dt)")
         for background in self._built.backgrounds:
             if background.background.target == built.name:
                 weight, scale = _weight_names(background)
