@@ -129,11 +129,14 @@ class CellPrinter:
             body.append("    last__row = last[at__ : at__ + n__]")
             body.append("    now__ = int32(step)")
         body += [f"    {name}__free = free[{self._address(name)}]" for name in self._guarded]
-        body += ["    odd__ = False", "    for i__ in range(n__):"]
         loop = self._loads(names | set(written))
         if self.conditional:
             loop += [f"{name} = {self._text(text)}" for name, text in self._refractory_uses]
             loop.append(f"awake__ = (last__row[i__] <= 0) | (not ({self._text(self._refractory)}))")
+        elif timed and self._same_for_all(self._refractory):
+            # One comparison of 32-bit numbers; the time is a whole number of steps.
+            body.append(f"    latest__ = int32(step - int64({self._text(self._refractory)}))")
+            loop.append("awake__ = last__row[i__] <= latest__")
         elif timed:
             loop.append(f"awake__ = F(step - last__row[i__]) >= {self._text(self._refractory)}")
         loop += self._stepping(written)
@@ -147,12 +150,18 @@ class CellPrinter:
         elif timed:
             loop.append("last__row[i__] = select(spikes__, now__, last__row[i__])")
         loop += [f"{name}__free[i__] = awake__ & (not spikes__)" for name in self._guarded]
-        for name in written:
-            loop.append(f"{name}__row[i__] = {name}")
-            loop.append(f"odd__ = odd__ | (({name} - {name}) != F(0.0))")
+        loop += [f"{name}__row[i__] = {name}" for name in written]
+        if written:  # a sum is finite if all its terms are; and only then x - x is 0
+            loop.append(f"all__ = {' + '.join(written)}")
+            loop.append("odd__ = odd__ | ((all__ - all__) != F(0.0))")
+        body += ["    odd__ = False", "    for i__ in range(n__):"]
         body += [f"        {line}" for line in loop or ["pass"]]
         body.append("    return odd__")
         return "\n".join([f"def update({self.arguments}):", *body])
+
+    def _same_for_all(self, expression: str) -> bool:
+        varies = self._hoister.varies
+        return not any(varies.get(name, CONSTANT) & CELL for name in names_in(expression))
 
     def _stepping(self, written: Sequence[str]) -> list[str]:
         """The step; where a refractory cell steps otherwise, both are computed and one is taken."""

@@ -27,13 +27,22 @@ AHEAD = 6
 
 @_inner
 def collect(n, at, fired, fired_words, hits):
-    """List the cells of `fired[at : at + n]` that are set in `hits[at:]`; their number."""
+    """List the cells of `fired[at : at + n]` that are set in `hits[at:]`; their number.
+
+    `at` begins a tile, whose 64 flags are looked at together: few cells spike in one step.
+    """
+    words = fired_words[at // 8 : at // 8 + 8 * ((n + 63) // 64)]
+    cells = fired[at : at + n]
     found = 0
-    for word in range(at // 8, (at + n + 7) // 8):
-        if fired_words[word] != 0:
-            for i in range(8 * word, min(8 * word + 8, at + n)):
-                if fired[i] != 0:
-                    hits[at + found] = i - at
+    for tile in range(words.size // 8):
+        eight = words[8 * tile : 8 * tile + 8]
+        some = (eight[0] | eight[1] | eight[2] | eight[3]) | (
+            eight[4] | eight[5] | eight[6] | eight[7]
+        )
+        if some != 0:
+            for i in range(64 * tile, min(64 * tile + 64, n)):
+                if cells[i] != 0:
+                    hits[at + found] = i
                     found += 1
     return found
 

@@ -27,7 +27,7 @@ from math import {doubles}
 
 from numba import njit
 from numpy import {real} as F
-from numpy import int32, uint64
+from numpy import int32, int64
 
 from neuro.backends.numba.delivery import (
     collect, deliver, deliver_awake, factors_of, push, sample,
