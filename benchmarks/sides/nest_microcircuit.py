@@ -82,6 +82,8 @@ def microcircuit(
 ) -> dict[str, Any]:
     """Rates (Hz) after `settle_s`, and what building and simulating took.
 
+    `cells_with` says of each population how many cells gave 0, 1, 2 … spikes after `settle_s`.
+
     `seconds` is the whole simulated time, `settle_s` included. `dc` replaces the Poisson input
     by its mean.
     """
@@ -136,16 +138,19 @@ def microcircuit(
     nest.Run(1000.0 * seconds)
     done = time.perf_counter()
     nest.Cleanup()
-    rates, counts, spikes = {}, {}, 0
+    rates, counts, cells_with, spikes = {}, {}, {}, 0
     for name, cells, recorder in zip(NAMES, populations, recorders, strict=True):
         times = recorder.events["times"]
         spikes += times.size
-        counts[name] = int(np.count_nonzero(times > 1000.0 * settle_s))
+        senders = recorder.events["senders"][times > 1000.0 * settle_s]
+        counts[name] = int(senders.size)
+        fired = np.bincount(senders - cells[0].global_id, minlength=len(cells))
+        cells_with[name] = np.bincount(fired).tolist()
         rates[name] = counts[name] / (len(cells) * (seconds - settle_s))
     return {
         "build_s": built - started, "run_s": done - built, "seconds": seconds, "rates": rates,
-        "counts": counts, "spikes": spikes, "synapses": drawn, "cells": sum(map(len, populations)),
-        "version": nest.__version__,
+        "counts": counts, "cells_with": cells_with, "spikes": spikes, "synapses": drawn,
+        "cells": sum(map(len, populations)), "version": nest.__version__,
     }  # fmt: skip
 
 
