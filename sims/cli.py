@@ -16,7 +16,6 @@ __all__ = ["app", "main"]
 
 F = TypeVar("F", bound=Callable[..., None])
 
-INTERRUPTED = 130  # what shells report for a command that Ctrl-C ended
 NOTHING_KEPT = "interrupted: nothing was written"
 
 _debug = False
@@ -81,7 +80,10 @@ def command(function: F) -> F:
             function(*args, **kwargs)
             sys.stdout.flush()
         except KeyboardInterrupt as error:
-            _fail(f"interrupted: {error}" if str(error) else NOTHING_KEPT, error, INTERRUPTED)
+            from sims.sweep._interrupt import exit_status
+
+            status = exit_status(error)
+            _fail(f"interrupted: {error}" if str(error) else NOTHING_KEPT, error, status)
         except BrokenPipeError:  # `ember list models | head`
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(1) from None
@@ -138,16 +140,24 @@ def run(
     out: Annotated[Path | None, typer.Option(help="Run file to write.")] = None,
     force: Force = False,
     threads: Annotated[int | None, typer.Option(min=1, help="Threads to simulate on.")] = None,
+    checkpoint_every: Annotated[
+        str,
+        typer.Option(metavar="TIME", help="Such as '10 s', or never; a minute if left out."),
+    ] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
 ) -> None:
     """Run an experiment, or the one in a run file again.
 
-    Writes one HDF5 file with the spikes and everything needed to run it again.
+    Writes one HDF5 file with the spikes and everything needed to run it again. The same command
+    continues a run that was ended before its time.
     """
     from sims.config import load
     from sims.terminal.run_command import run_and_write
 
-    run_and_write(load(config, overrides or ()), out, force=force, threads=threads, as_json=as_json)
+    run_and_write(
+        load(config, overrides or ()), out, force=force, threads=threads,
+        checkpoint_every=checkpoint_every, as_json=as_json,
+    )  # fmt: skip
 
 
 @command
@@ -256,10 +266,10 @@ def check(config: Config, overrides: Overrides = None) -> None:
     """
     from sims.config import load
     from sims.terminal.check import check_config
-    from sims.terminal.display import progress_on, stderr
+    from sims.terminal.display import progress_on
 
     loaded = load(config, overrides or ())
-    with progress_on(stderr()) as progress:
+    with progress_on(sys.stderr) as progress:
         findings = check_config(loaded, progress)
     print(f"{loaded.path}: {findings}")
 

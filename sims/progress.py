@@ -11,7 +11,7 @@ class Progress(Protocol):
     """Called when a stage starts, and during it where its end is known."""
 
     def __call__(self, stage: str, done: float = 0.0, total: float | None = None) -> None:
-        """`stage` is what is being done; `done` of `total` (in any unit) says how far it is."""
+        """`stage` is what is being done; `done` of `total`, in ms, how far a simulation is."""
 
 
 def silent(stage: str, done: float = 0.0, total: float | None = None) -> None:

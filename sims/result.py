@@ -30,6 +30,8 @@ class Provenance:
         git_commit: Commit of the working tree Ember ran from, or empty.
         created: ISO 8601 time, UTC.
         peak_memory_bytes: Largest resident set of the process so far.
+        failure: Why the run ended before its time, in one line; empty if it did not. How far it
+            came is the recording's `duration_ms`.
     """
 
     name: str
@@ -42,6 +44,7 @@ class Provenance:
     git_commit: str
     created: str
     peak_memory_bytes: int = 0
+    failure: str = ""
 
 
 @dataclass(frozen=True, eq=False)

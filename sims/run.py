@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from neuro.backends import BACKENDS
 from neuro.errors import ConfigError, EmberError
@@ -12,15 +13,15 @@ from sims.config import Loaded
 from sims.config.experiment import RunConfig
 from sims.config.located import located
 from sims.progress import Progress, silent
-from sims.result import Run
+from sims.result import Provenance, Run
 
-__all__ = ["run_experiment"]
+__all__ = ["provenance_of", "run_experiment", "settings_of"]
 
 
 def run_experiment(
     loaded: Loaded, *, threads: int | None = None, progress: Progress | None = None
 ) -> Run:
-    """Encode, build and simulate; nothing is written.
+    """Encode, build and simulate; nothing is written, and all that is recorded is in memory.
 
     Args:
         loaded: From `sims.config.load`.
@@ -34,9 +35,38 @@ def run_experiment(
     Raises:
         EmberError: one line with file, line and key of what is wrong.
     """
-    from sims.store.provenance import collect
-
     progress = progress or silent
+    settings = settings_of(loaded, threads)
+    config: RunConfig = loaded.config
+    experiment = build_experiment(loaded, progress)
+    duration_ms = float(config.duration)
+    progress(f"compiling for {config.backend.name}")
+    try:
+        recording = simulate(
+            experiment.network,
+            dt_ms=float(config.dt),
+            seed=config.seed,
+            record=experiment.records,
+            progress=lambda done_ms: progress("simulating", done_ms, duration_ms),
+            **settings,
+        )
+    except EmberError as error:
+        raise located(error, loaded, place_of(error, experiment)) from None
+    timings = {"encode": experiment.encode_s, **recording.timings}
+    return Run(
+        recording=replace(recording, timings=timings),
+        provenance=provenance_of(loaded),
+        signals=experiment.signals,
+        coordinates=experiment.coordinates,
+    )
+
+
+def settings_of(loaded: Loaded, threads: int | None) -> dict[str, Any]:
+    """What a config says about a run, but for the network, in the words of `neuro.simulate`.
+
+    Raises:
+        ConfigError: if it is not of a single run, or its back end has but one thread.
+    """
     config: RunConfig = loaded.config
     if loaded.kind != "run":
         command = {"sweep": "ember sweep", "train": "ember train"}[loaded.kind]
@@ -48,36 +78,27 @@ def run_experiment(
             f"back end `{config.backend.name}` runs on one thread, found --threads {threads}; "
             f"run it on {' or '.join(able)}"
         )
-    experiment = build_experiment(loaded, progress)
-    duration_ms = float(config.duration)
-    progress(f"compiling for {config.backend.name}")
-    options = {"codegen": config.backend.codegen} if config.backend.codegen else {}
-    try:
-        recording = simulate(
-            experiment.network,
-            duration_ms=duration_ms,
-            dt_ms=float(config.dt),
-            seed=config.seed,
-            backend=config.backend.name,
-            threads=threads or config.backend.threads or 1,
-            options=options,
-            record=experiment.records,
-            every_ms=float(config.record.every),
-            progress=lambda done_ms: progress("simulating", done_ms, duration_ms),
-        )
-    except EmberError as error:
-        raise located(error, loaded, place_of(error, experiment)) from None
-    timings = {"encode": experiment.encode_s, **recording.timings}
-    return Run(
-        recording=replace(recording, timings=timings),
-        provenance=collect(
-            name=config.name,
-            config_text=loaded.text,
-            config_path=loaded.path,
-            overrides=loaded.overrides,
-            resolved=loaded.resolved,
-            config_hash=loaded.hash,
-        ),
-        signals=experiment.signals,
-        coordinates=experiment.coordinates,
+    options = {name: given for name, given in config.backend if given is not None}
+    del options["name"]
+    return {
+        "duration_ms": float(config.duration),
+        "backend": config.backend.name,
+        "threads": threads or options.pop("threads", 1),
+        "options": options,
+        "every_ms": float(config.record.every),
+    }
+
+
+def provenance_of(loaded: Loaded, failure: str = "") -> Provenance:
+    """What was run, with this process's versions and memory as they are now."""
+    from sims.store.provenance import collect
+
+    return collect(
+        name=loaded.config.name,
+        config_text=loaded.text,
+        config_path=loaded.path,
+        overrides=loaded.overrides,
+        resolved=loaded.resolved,
+        config_hash=loaded.hash,
+        failure=failure,
     )

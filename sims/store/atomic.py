@@ -23,7 +23,8 @@ from typing import Any
 from neuro.errors import EmberError, StoreError
 
 __all__ = [
-    "atomic_folder", "atomic_path", "check_writable", "write_bytes", "write_json", "write_text",
+    "atomic_folder", "atomic_path", "check_writable", "hidden_folder", "move_file", "naming",
+    "resolved", "sync", "write_bytes", "write_json", "write_text",
 ]  # fmt: skip
 
 _PREFIX = ".ember-"
@@ -45,16 +46,16 @@ def atomic_path(path: str | os.PathLike[str], *, force: bool = False) -> Iterato
     Raises:
         StoreError: if `path` exists and not `force`, or the file cannot be written.
     """
-    target = _resolve(path)
+    target = resolved(path)
     check_writable(path, force=force)
-    with _named(path):
+    with naming(path):
         target.parent.mkdir(exist_ok=True)
-        with _hidden_folder(target.parent) as hidden:
+        with hidden_folder(target.parent) as hidden:
             temporary = hidden / target.name
             yield temporary
-            _sync(temporary)
-            _move_file(temporary, target, path, force=force)
-            _sync(target.parent)
+            sync(temporary)
+            move_file(temporary, target, path, force=force)
+            sync(target.parent)
 
 
 @contextmanager
@@ -68,17 +69,17 @@ def atomic_folder(path: str | os.PathLike[str], *, replace: bool = False) -> Ite
         StoreError: if `path` is a full folder and not `replace`, is no folder, or cannot be
             written.
     """
-    target = _resolve(path)
+    target = resolved(path)
     check_writable(path, force=replace or _is_empty_folder(target), folder=True)
-    with _named(path):
+    with naming(path):
         target.parent.mkdir(exist_ok=True)
-        with _hidden_folder(target.parent) as hidden:
+        with hidden_folder(target.parent) as hidden:
             temporary = hidden / target.name
             temporary.mkdir()
             yield temporary
             for file in sorted(temporary.rglob("*")):
-                _sync(file)
-            _sync(temporary)
+                sync(file)
+            sync(temporary)
             if replace and target.exists():
                 os.rename(target, hidden / "replaced")
             try:
@@ -87,7 +88,7 @@ def atomic_folder(path: str | os.PathLike[str], *, replace: bool = False) -> Ite
                 if target.exists() and not _is_empty_folder(target):
                     raise _exists(path, folder=True) from None
                 raise
-            _sync(target.parent)
+            sync(target.parent)
 
 
 def check_writable(
@@ -101,8 +102,8 @@ def check_writable(
         StoreError: if it exists and not `force`, is of the other kind, or its folder is missing
             by more than one level or cannot be written to.
     """
-    with _named(path):
-        target = _resolve(path)
+    with naming(path):
+        target = resolved(path)
         if not target.name:
             raise StoreError(f"cannot write `{path}`: it names no file; give a file name")
         if target.is_dir() and not folder:
@@ -146,7 +147,7 @@ def write_json(path: str | os.PathLike[str], value: Any, *, force: bool = False)
     return write_text(path, text + "\n", force=force)
 
 
-def _resolve(path: str | os.PathLike[str]) -> Path:
+def resolved(path: str | os.PathLike[str]) -> Path:
     """Where the bytes go: through symbolic links, as `open` would."""
     return Path(os.path.realpath(path))
 
@@ -162,7 +163,7 @@ def _is_empty_folder(path: Path) -> bool:
 
 
 @contextmanager
-def _named(path: str | os.PathLike[str]) -> Iterator[None]:
+def naming(path: str | os.PathLike[str]) -> Iterator[None]:
     """Turn the operating system's errors into one line that names the file the user asked for."""
     try:
         yield
@@ -177,7 +178,8 @@ def _named(path: str | os.PathLike[str]) -> Iterator[None]:
 
 
 @contextmanager
-def _hidden_folder(parent: Path) -> Iterator[Path]:
+def hidden_folder(parent: Path) -> Iterator[Path]:
+    """A folder of this process's own, gone after the block; those of dead processes go first."""
     _remove_leftovers(parent)
     hidden = parent / f"{_PREFIX}{_machine()}-{os.getpid()}-{secrets.token_hex(4)}"
     hidden.mkdir()
@@ -187,7 +189,12 @@ def _hidden_folder(parent: Path) -> Iterator[Path]:
         shutil.rmtree(hidden, ignore_errors=True)
 
 
-def _move_file(temporary: Path, target: Path, path: str | os.PathLike[str], *, force: bool) -> None:
+def move_file(temporary: Path, target: Path, path: str | os.PathLike[str], *, force: bool) -> None:
+    """Put a whole file in its place, in one step; `temporary` may stay as a second name of it.
+
+    Raises:
+        StoreError: if something is there and not `force`.
+    """
     if force:
         os.replace(temporary, target)
         return
@@ -201,7 +208,7 @@ def _move_file(temporary: Path, target: Path, path: str | os.PathLike[str], *, f
         os.replace(temporary, target)
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
     """Force a file, or a folder's list of names, to the disk."""
     if os.name == "nt" and path.is_dir():  # Windows cannot open a folder
         return

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 from neuro.errors import EmberError, StoreError
 from sims.store.atomic import check_writable, write_bytes
 
-__all__ = ["atomic_hdf5", "put", "put_text", "reading_hdf5", "text"]
+__all__ = ["atomic_hdf5", "chunked", "put", "put_text", "reading_hdf5", "text"]
 
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _CHUNK_FROM = 1024  # elements; below that a chunk's own bookkeeping outweighs the gain
@@ -80,14 +80,17 @@ def put(
 ) -> h5py.Dataset:
     """Store an array in `group`; one that is not small with a checksum and, by default, gzip."""
     array = np.asarray(data)
-    options: dict[str, Any] = {}
-    if array.size >= _CHUNK_FROM:
-        options["fletcher32"] = True
-        if compress:
-            options |= {"compression": "gzip", "compression_opts": 4, "shuffle": True}
+    options = chunked(compress) if array.size >= _CHUNK_FROM else {}
     dataset = group.create_dataset(name, data=array, **options)
     dataset.attrs.update(attributes)
     return dataset
+
+
+def chunked(compress: bool) -> dict[str, Any]:
+    """What h5py is told about a dataset in chunks: a checksum and, if asked, gzip."""
+    if not compress:
+        return {"fletcher32": True}
+    return {"fletcher32": True, "compression": "gzip", "compression_opts": 4, "shuffle": True}
 
 
 def put_text(group: h5py.Group, name: str, value: str | Sequence[str]) -> h5py.Dataset:

@@ -31,6 +31,7 @@ def collect(
     overrides: Sequence[str],
     resolved: Mapping[str, Any],
     config_hash: str,
+    failure: str = "",
 ) -> Provenance:
     """The config as given, together with everything about this process that may matter later."""
     return Provenance(
@@ -44,6 +45,7 @@ def collect(
         git_commit=git_commit(),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         peak_memory_bytes=peak_memory_bytes(),
+        failure=failure,
     )
 
 

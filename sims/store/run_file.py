@@ -27,7 +27,7 @@ from sims.result import Provenance, Run
 from sims.store import sonata
 from sims.store.hdf5 import atomic_hdf5, put, put_text, reading_hdf5, text
 
-__all__ = ["FORMAT", "read_provenance", "read_run", "write_run"]
+__all__ = ["FORMAT", "read_provenance", "read_run", "write_provenance", "write_run"]
 
 FORMAT = 1
 """Version of this layout; a reader refuses a higher one."""
@@ -55,7 +55,7 @@ def write_run(path: str | os.PathLike[str], run: Run, *, force: bool = False) ->
         for key, signal in run.signals.items():
             put(stimulus, sonata.name_checked(key, "stimulus"), signal.values,
                 units=signal.unit, dt_ms=signal.dt_ms)  # fmt: skip
-        _write_provenance(file.create_group("provenance"), run)
+        write_provenance(file, run.provenance, run.recording)
     return Path(path)
 
 
@@ -131,8 +131,12 @@ def _read_courses(group: h5py.Group) -> dict[str, Course]:
     }
 
 
-def _write_provenance(group: h5py.Group, run: Run) -> None:
-    provenance, recording = run.provenance, run.recording
+def write_provenance(file: h5py.File, provenance: Provenance, recording: Recording) -> None:
+    """Store what was run, and how; of the recording everything but what was recorded."""
+    group = file.create_group("provenance")
+    if provenance.failure:
+        group.attrs["reached_ms"] = float(recording.duration_ms)
+        group.attrs["failure"] = provenance.failure
     group.attrs.update(
         {
             "kind": "run",
@@ -187,4 +191,5 @@ def _read_provenance(group: h5py.Group) -> Provenance:
         git_commit=str(about["git_commit"]),
         created=str(about["created"]),
         peak_memory_bytes=int(about["peak_memory_bytes"]),
+        failure=str(about.get("failure", "")),
     )

@@ -18,8 +18,9 @@ from neuro.spikes import Spikes
 from sims.store.hdf5 import put
 
 __all__ = [
-    "mark", "name_checked", "read_nodes", "read_report", "read_spikes", "write_nodes",
-    "write_report", "write_spikes",
+    "describe_report", "describe_spikes", "fill_spikes", "mark", "name_checked", "read_nodes",
+    "read_report", "read_spikes", "start_report", "start_spikes", "write_nodes", "write_report",
+    "write_spikes",
 ]  # fmt: skip
 
 _MAGIC = 0x0A7A
@@ -51,13 +52,26 @@ def write_spikes(file: h5py.File, population: str, spikes: Spikes) -> None:
 
     What SONATA has no place for (how many units were watched, and when) is in attributes.
     """
-    group = _group(file, "spikes").create_group(name_checked(population, "population"))
-    group.attrs.create("sorting", _BY_TIME, dtype=_SORTING)
-    group.attrs["n_units"] = spikes.n_units
-    group.attrs["t_start_ms"] = spikes.t_start_ms
-    group.attrs["t_stop_ms"] = spikes.t_stop_ms
+    fill_spikes(start_spikes(file, population), spikes)
+
+
+def fill_spikes(group: h5py.Group, spikes: Spikes) -> None:
+    """Store spikes in a group that `start_spikes` made."""
+    describe_spikes(group, spikes.n_units, spikes.t_start_ms, spikes.t_stop_ms)
     _put(group, "timestamps", spikes.times_ms, units="ms")
     _put(group, "node_ids", spikes.units.astype(np.uint64))
+
+
+def start_spikes(file: h5py.File, population: str) -> h5py.Group:
+    """The group `/spikes/<population>`, still without its spikes."""
+    group = _group(file, "spikes").create_group(name_checked(population, "population"))
+    group.attrs.create("sorting", _BY_TIME, dtype=_SORTING)
+    return group
+
+
+def describe_spikes(group: h5py.Group, n_units: int, t_start_ms: float, t_stop_ms: float) -> None:
+    """Say how many units were watched, and when."""
+    group.attrs.update({"n_units": n_units, "t_start_ms": t_start_ms, "t_stop_ms": t_stop_ms})
 
 
 def read_spikes(group: h5py.Group) -> Spikes:
@@ -87,7 +101,20 @@ def write_report(file: h5py.File, name: str, trace: Trace, *, exact: bool = True
     same = single.astype(np.float64).tobytes() == np.asarray(trace.data, np.float64).tobytes()
     if exact and not same:
         put(group, "data_float64", trace.data, units=trace.unit)
+    describe_report(group, trace, trace.data.shape[0])
 
+
+def start_report(file: h5py.File, name: str, trace: Trace) -> h5py.Group:
+    """The group `/report/<name>`, still without its frames."""
+    group = _group(file, "report").create_group(name_checked(name, "trace"))
+    group.attrs["population"] = trace.population
+    if trace.of_edges:
+        group.attrs["of_edges"] = True
+    return group
+
+
+def describe_report(group: h5py.Group, trace: Trace, n_frames: int) -> None:
+    """Say whose frames these are, and when each was taken."""
     mapping = group.create_group("mapping")
     cells = np.asarray(trace.cells, dtype=np.int64)
     ids = _put(mapping, "node_ids", cells.astype(np.uint64))
@@ -97,7 +124,7 @@ def write_report(file: h5py.File, name: str, trace: Trace, *, exact: bool = True
     mapping["index_pointer"] = mapping["index_pointers"]  # bmtk's spelling, the same dataset
     _put(mapping, "element_ids", np.zeros(cells.size, dtype=np.uint32))
     _put(mapping, "element_pos", np.full(cells.size, 0.5))  # for bmtk: a point has but a middle
-    stop = _stop_ms(trace.data.shape[0], trace.every_ms)
+    stop = _stop_ms(n_frames, trace.every_ms)
     _put(mapping, "time", np.array([0.0, stop, trace.every_ms]), units="ms")
 
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from sims.progress import Progress
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from sims.result import Run
+    from sims.run_to_file import Told
 
 __all__ = ["columns", "progress_on", "run_summary", "stderr"]
 
@@ -24,60 +24,26 @@ def stderr() -> Console:
 
 
 @contextmanager
-def progress_on(console: Console) -> Iterator[Progress]:
-    """Show what is being done: a bar with the time left on a terminal, else a line a stage."""
-    if not console.is_terminal:
+def progress_on(out: TextIO) -> Iterator[Progress]:
+    """Show what is being done: on a terminal one line that changes, else a line a stage."""
+    if not out.isatty():
         last = ""
 
         def lines(stage: str, done: float = 0.0, total: float | None = None) -> None:
             nonlocal last
             if stage != last:
-                console.print(f"{stage} …", markup=False)
+                print(f"{stage} …", file=out, flush=True)
             last = stage
 
         yield lines
         return
+    from sims.terminal.bar import Bar
 
-    from rich.progress import (
-        BarColumn,
-        Progress,
-        SpinnerColumn,
-        Task,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
-    from rich.text import Text
-
-    class Left(TimeRemainingColumn):
-        """The time left, where the end of a stage is known."""
-
-        def render(self, task: Task) -> Text:
-            return super().render(task).append(" left") if task.total else Text()
-
-    with Progress(
-        SpinnerColumn(),
-        TextColumn("{task.description}", markup=False),
-        BarColumn(bar_width=30),
-        TextColumn("{task.fields[percent]}"),
-        TimeElapsedColumn(),
-        Left(),
-        console=console,
-        transient=True,
-    ) as bar:
-        task = bar.add_task("starting", total=None, percent="")
-        current = "starting"
-
-        def draw(stage: str, done: float = 0.0, total: float | None = None) -> None:
-            nonlocal current, task
-            if stage != current:  # a new one, since the end of a task cannot be taken back
-                bar.remove_task(task)
-                task = bar.add_task(stage, total=total, percent="")
-                current = stage
-            percent = f"{done / total:4.0%}" if total else ""
-            bar.update(task, completed=done, total=total, percent=percent)
-
-        yield draw
+    bar = Bar(out)
+    try:
+        yield bar
+    finally:
+        bar.clear()
 
 
 def columns(rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> str:
@@ -92,21 +58,27 @@ def columns(rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> str:
     )
 
 
-def run_summary(run: Run) -> dict[str, Any]:
+def run_summary(told: Told) -> dict[str, Any]:
     """The figures of a run, as `--json` prints them: seconds, bytes, and rates per population."""
-    recording, timings = run.recording, run.recording.timings
+    recording, timings = told.recording, told.recording.timings
     return {
-        "name": run.provenance.name,
+        "name": told.provenance.name,
         "seed": recording.seed,
         "backend": recording.backend,
         "duration_ms": recording.duration_ms,
+        "resumed_ms": told.resumed_ms,
         **{
             f"{stage}_s": round(timings.get(stage, 0.0), 6)
             for stage in ("encode", "build", "compile", "simulate")
         },
-        "peak_memory_bytes": run.provenance.peak_memory_bytes,
+        "peak_memory_bytes": told.provenance.peak_memory_bytes,
         "populations": {
-            name: {"n": spikes.n_units, "spikes": len(spikes), "rate_hz": spikes.rate_hz}
-            for name, spikes in recording.spikes.items()
+            name: {"n": n, "spikes": spikes, "rate_hz": _rate_hz(n, spikes, recording.duration_ms)}
+            for name, (n, spikes) in told.populations.items()
         },
     }
+
+
+def _rate_hz(n: int, spikes: int, duration_ms: float) -> float:
+    watched_s = n * duration_ms / 1000.0
+    return spikes / watched_s if watched_s else 0.0

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import math
+import sys
 from pathlib import Path
 from typing import Any
 
+from neuro.errors import ConfigError, UnitError
 from sims.config import Loaded
 from sims.config.shipped import RUN_FILE_SUFFIXES
-from sims.result import Run
 from sims.store.atomic import check_writable
-from sims.terminal.display import columns, progress_on, run_summary, stderr
+from sims.terminal.display import columns, progress_on, run_summary
 
 __all__ = ["output_of", "run_and_write"]
 
@@ -18,35 +20,63 @@ STAGES = ("encode", "build", "compile", "simulate")
 
 
 def run_and_write(
-    loaded: Loaded, out: Path | None, *, force: bool, threads: int | None, as_json: bool
+    loaded: Loaded,
+    out: Path | None,
+    *,
+    force: bool,
+    threads: int | None,
+    as_json: bool,
+    checkpoint_every: str = "",
 ) -> None:
     """Run a config and write its run file; figures go to the standard output.
 
     A config that came out of a run file, unchanged, is compared with it spike for spike.
 
+    Args:
+        checkpoint_every: A time with its unit, or `never`; a minute if empty.
+
     Raises:
         EmberError: before anything is simulated where that can be known.
-        KeyboardInterrupt: saying what is kept, once the file is written.
+        KeyboardInterrupt: saying what is kept.
     """
     path = out or output_of(loaded)
+    every_s = _interval_s(checkpoint_every)
     check_writable(path, force=force)
-    from sims.run import run_experiment
-    from sims.store import write_run
+    from sims.run_to_file import run_to_file
 
-    with progress_on(stderr()) as progress:
-        run = run_experiment(loaded, threads=threads, progress=progress)
-        progress(f"writing {path}")
-        write_run(path, run, force=force)
+    with progress_on(sys.stderr) as progress:
+        told = run_to_file(
+            loaded, path, force=force, threads=threads, checkpoint_every_s=every_s,
+            progress=progress,
+        )  # fmt: skip
     try:
-        figures = {**run_summary(run), "output": str(path)}
+        figures = {**run_summary(told), "output": str(path)}
         if _from_run_file(loaded) and not loaded.changed:
-            figures["same_spikes"] = _same_spikes(loaded.path, run)
+            from sims.store.compare import same_spikes
+
+            figures["same_spikes"] = same_spikes(loaded.path, path)
         if as_json:
             print(json.dumps(figures))
         else:
             print(_as_text(figures, loaded))
     except KeyboardInterrupt:
         raise KeyboardInterrupt(f"{path} is written and whole") from None
+
+
+def _interval_s(text: str) -> float | None:
+    if not text:
+        return None
+    if text == "never":
+        return math.inf
+    from neuro.units import TIME, parse_quantity
+
+    try:
+        every_ms = float(parse_quantity(text, TIME))
+    except UnitError as error:
+        raise ConfigError(f"--checkpoint-every: {error}; or `never`") from None
+    if not every_ms > 0:
+        raise ConfigError(f"--checkpoint-every must be positive or `never`, found `{text}`")
+    return every_ms / 1000.0
 
 
 def output_of(loaded: Loaded) -> Path:
@@ -62,12 +92,6 @@ def _from_run_file(loaded: Loaded) -> bool:
     return Path(loaded.path).suffix.lower() in RUN_FILE_SUFFIXES
 
 
-def _same_spikes(path: str, run: Run) -> bool:
-    from sims.store import read_run
-
-    return dict(read_run(path).recording.spikes) == dict(run.recording.spikes)
-
-
 def _as_text(figures: dict[str, Any], loaded: Loaded) -> str:
     rows = [("population", "cells", "spikes", "rate")]
     for name, found in figures["populations"].items():
@@ -77,6 +101,7 @@ def _as_text(figures: dict[str, Any], loaded: Loaded) -> str:
         columns(rows, right=(1, 2, 3)),
         "",
         f"{figures['duration_ms']:g} ms on {figures['backend']}: {stages}",
+        *_went_on(figures["resumed_ms"]),
         f"written to {figures['output']}",
     ]
     if "same_spikes" in figures:
@@ -84,3 +109,7 @@ def _as_text(figures: dict[str, Any], loaded: Loaded) -> str:
         lines.append(f"the spikes are {same} those in {loaded.path}")
     lines.append(f"see it with: ember report {figures['output']}")
     return "\n".join(lines)
+
+
+def _went_on(resumed_ms: float) -> list[str]:
+    return [f"went on from {resumed_ms:g} ms, where it had been ended"] if resumed_ms else []

@@ -1,0 +1,221 @@
+"""A file that only grows between two points at which it is whole, whatever kills the writer.
+
+HDF5 rewrites its own tables anywhere in a file, so that a process killed while it writes leaves
+something nobody can read. Here everything below the length that the file had at the last `commit`
+is kept in memory until the next one: with that length, and with what `commit` hands out, the file
+of that moment can be made again from whatever a kill leaves.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from neuro.errors import StoreError
+
+__all__ = ["JournaledFile", "Patches", "is_held"]
+
+Patches = Sequence[tuple[int, bytes]]
+"""Offsets, and what stands there."""
+
+_PAGE = 4096
+
+
+class JournaledFile:
+    """What HDF5's driver for Python's file objects writes to.
+
+    An error of the disk does not reach HDF5, which would crash the interpreter or lose the error
+    while objects are closed (seen with HDF5 2.0 and h5py 3.16): it is kept for `check`, and
+    nothing more is written.
+
+    Args:
+        floor, patches: Go back to a commit: cut to that length, and put these in place.
+
+    Raises:
+        StoreError: if another process holds the file.
+        OSError: if it cannot be opened.
+    """
+
+    def __init__(self, path: Path, *, floor: int = 0, patches: Patches = ()) -> None:
+        self._failure: OSError | None = None
+        self._handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        try:
+            if not _lock(self._handle):
+                raise StoreError(f"`{path}` is open in another process; wait for it or end it")
+            os.ftruncate(self._handle, floor)
+            for offset, content in patches:
+                _write(self._handle, content, offset)
+            if patches:
+                os.fsync(self._handle)
+        except BaseException:
+            os.close(self._handle)
+            raise
+        self._floor = self._size = floor
+        self._at = 0
+        self._pages: dict[int, bytearray] = {}
+
+    # ------------------------------------------------------------------ what HDF5 calls
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Go to `offset`, counted from the start or from the end."""
+        self._at = offset + (self._size if whence == os.SEEK_END else 0)
+        return self._at
+
+    def tell(self) -> int:
+        """Where the next read or write begins."""
+        return self._at
+
+    def read(self, size: int) -> bytes:
+        """`size` bytes; zeros where nothing was written."""
+        content = bytearray(size)
+        try:
+            found = os.pread(self._handle, size, self._at)
+        except OSError as error:
+            found, self._failure = b"", self._failure or error
+        content[: len(found)] = found
+        for number, low, high in self._below(self._at, size):
+            if (page := self._pages.get(number)) is not None:
+                start = number * _PAGE
+                content[low - self._at : high - self._at] = page[low - start : high - start]
+        self._at += size
+        return bytes(content)
+
+    def write(self, content: bytes) -> int:
+        """Write below the floor to memory, and above it to the disk."""
+        at, size = self._at, len(content)
+        view = memoryview(content)
+        for number, low, high in self._below(at, size):
+            start = number * _PAGE
+            self._page(number)[low - start : high - start] = view[low - at : high - at]
+        below = max(0, min(size, self._floor - at))
+        if below < size and self._failure is None:
+            try:
+                _write(self._handle, view[below:], at + below)
+            except OSError as error:
+                self._failure = error
+        self._at = at + size
+        self._size = max(self._size, self._at)
+        return size
+
+    def truncate(self, size: int) -> int:
+        """Cut or lengthen; what was there at the last commit stays on the disk."""
+        for number, low, high in self._below(size, self._size - size):
+            start = number * _PAGE
+            self._page(number)[low - start : high - start] = bytes(high - low)
+        self._size = size
+        if self._failure is None:
+            try:
+                os.ftruncate(self._handle, max(size, self._floor))
+            except OSError as error:
+                self._failure = error
+        return size
+
+    def flush(self) -> None:
+        """Nothing: only a commit has to reach the disk."""
+
+    # ------------------------------------------------------------------ what its owner calls
+
+    def check(self) -> None:
+        """Raise the first error of the disk, if there was one."""
+        if self._failure is not None:
+            raise self._failure
+
+    def commit(self, record: Callable[[int, Patches], None]) -> None:
+        """Make the file of this moment, to which HDF5 was flushed, one that can be gone back to.
+
+        Args:
+            record: Puts the length and the patches in a safe place, in one step.
+
+        Raises:
+            OSError: if the disk failed; the last commit still holds.
+        """
+        self.check()
+        os.fsync(self._handle)
+        record(self._size, self._changes())
+        self._apply()
+
+    def seal(self, keep: Callable[[Patches], None]) -> None:
+        """Bring everything to the disk without a commit: the last one can still be gone back to.
+
+        Args:
+            keep: Puts what is about to be overwritten in a safe place, to go back with it too.
+
+        Raises:
+            OSError: if the disk failed; the last commit still holds.
+        """
+        self.check()
+        places = [(at, len(new)) for at, new in self._changes()]
+        if self._size < self._floor:
+            places.append((self._size, self._floor - self._size))
+        if places:
+            keep([(at, os.pread(self._handle, size, at)) for at, size in places])
+        self._apply()
+        os.fsync(self._handle)
+
+    def close(self) -> None:
+        """Let the file go, as it is on the disk; what was not committed or sealed is lost."""
+        if self._handle >= 0:
+            os.close(self._handle)
+            self._handle = -1
+
+    def _below(self, at: int, size: int) -> Iterator[tuple[int, int, int]]:
+        """Of a stretch, what lies below the floor: number of each page, first byte, end."""
+        end = min(at + size, self._floor)
+        while at < end:
+            number = at // _PAGE
+            high = min((number + 1) * _PAGE, end)
+            yield number, at, high
+            at = high
+
+    def _changes(self) -> list[tuple[int, bytes]]:
+        return [
+            (number * _PAGE, bytes(page[: self._floor - number * _PAGE]))
+            for number, page in sorted(self._pages.items())
+        ]
+
+    def _apply(self) -> None:
+        for at, content in self._changes():
+            _write(self._handle, content, at)
+        self._pages.clear()
+        os.ftruncate(self._handle, self._size)
+        self._floor = self._size
+
+    def _page(self, number: int) -> bytearray:
+        if number not in self._pages:
+            page = bytearray(_PAGE)
+            found = os.pread(self._handle, _PAGE, number * _PAGE)
+            page[: len(found)] = found
+            self._pages[number] = page
+        return self._pages[number]
+
+
+def _write(handle: int, content: bytes | memoryview, at: int) -> None:
+    view = memoryview(content)
+    while view:
+        done = os.pwrite(handle, view, at)
+        view, at = view[done:], at + done
+
+
+def is_held(path: Path) -> bool:
+    """Whether another process writes the file, as far as the system tells."""
+    try:
+        handle = os.open(path, os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        return not _lock(handle)
+    finally:
+        os.close(handle)
+
+
+def _lock(handle: int) -> bool:
+    """Keep others from writing; the system lets go when the process ends, however it ends."""
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # a file system without locks
+        return True
+    return True
