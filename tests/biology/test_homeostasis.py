@@ -12,7 +12,10 @@ from neuro.units import Hz, Quantity, ms, mV, nS
 from neuro.wiring import Listed
 
 N_CELLS, N_INPUTS, FAN_IN, DT_MS = 8, 80, 40, 1.0
-SECONDS = 12.0
+SECONDS = 9.0
+
+
+Array = NDArray[np.float64]
 
 
 def _poisson(rate_hz: float, seed: int) -> Spikes:
@@ -29,13 +32,17 @@ def _fan_in(seed: int) -> Listed:
     return Listed(source, np.repeat(np.arange(N_CELLS), FAN_IN))
 
 
-def _rates(recording: Recording) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Of each cell in the first half second, before much has changed, and in the last 5 s."""
-    counts = [
-        recording.spikes["cells"].between(start * 1000, stop * 1000).counts() / (stop - start)
-        for start, stop in ((0.0, 0.5), (SECONDS - 5, SECONDS))
-    ]
-    return counts[0], counts[1]
+def _rates(recording: Recording, population: str, start_s: float, stop_s: float) -> Array:
+    spikes = recording.spikes[population].between(start_s * 1000, stop_s * 1000)
+    return spikes.counts() / (stop_s - start_s)
+
+
+def _run(network: Network, backend: str) -> Recording:
+    return simulate(network, duration_ms=SECONDS * 1000, dt_ms=DT_MS, backend=backend)
+
+
+# Cells that learn, and beside them the same cells with the learning rate at 0.
+CELLS = tuple(Population(name, LIF, N_CELLS, {}, {"v": mV(-60)}) for name in ("learn", "control"))
 
 
 def test_scaling_finds_the_target_rate_from_both_sides(backend: str) -> None:
@@ -44,26 +51,23 @@ def test_scaling_finds_the_target_rate_from_both_sides(backend: str) -> None:
     The paper's days are made seconds: activity over 0.5 s and `beta` a thousand times larger.
     """
     weights = np.repeat(np.linspace(0.6, 1.7, N_CELLS), FAN_IN)
-
-    def rates(beta: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        values = {"beta": Quantity(beta), "tau_activity": ms(500), "target_rate": Hz(20)}
-        network = Network(
-            "scaling",
-            populations=(Population("cells", LIF, N_CELLS, {}, {"v": mV(-60)}),),
-            sources=(Source("inputs", _poisson(25.0, seed=1)),),
-            projections=(
+    fixed = {"tau_activity": ms(500), "target_rate": Hz(20)}
+    recording = _run(
+        Network(
+            "scaling", CELLS, (Source("inputs", _poisson(25.0, seed=1)),),
+            tuple(
                 Projection(
-                    "p", "inputs", "cells", SYNAPTIC_SCALING, _fan_in(1), weights, ms(1), values
-                ),
+                    f"to_{name}", "inputs", name, SYNAPTIC_SCALING, _fan_in(1), weights, ms(1),
+                    fixed | {"beta": Quantity(beta)},
+                )
+                for name, beta in (("learn", 0.04), ("control", 0.0))
             ),
-        )  # fmt: skip
-        return _rates(simulate(network, duration_ms=SECONDS * 1000, dt_ms=DT_MS, backend=backend))
-
-    first, last = rates(0.04)
-    assert first.min() < 10 < 40 < first.max()  # cells start on both sides
-    assert np.abs(last - 20).max() < 2
-    _, unscaled = rates(0.0)
-    assert unscaled.min() < 10 < 40 < unscaled.max()
+        ),
+        backend,
+    )  # fmt: skip
+    for rates in (_rates(recording, "learn", 0, 0.5), _rates(recording, "control", 4, 9)):
+        assert rates.min() < 10 < 40 < rates.max()  # cells start on both sides, and would stay
+    assert np.abs(_rates(recording, "learn", 4, 9) - 20).max() < 2
 
 
 def test_inhibition_learns_to_balance_excitation(backend: str) -> None:
@@ -74,27 +78,20 @@ def test_inhibition_learns_to_balance_excitation(backend: str) -> None:
     somewhat above.
     """
     excitation = np.repeat(np.linspace(1.6, 2.2, N_CELLS), FAN_IN)
-
-    def rates(eta: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    projections = []
+    for name, eta in (("learn", 0.05), ("control", 0.0)):
         values = {"eta": nS(eta), "target_rate": Hz(10)}
-        network = Network(
-            "balance",
-            populations=(Population("cells", LIF, N_CELLS, {}, {"v": mV(-60)}),),
-            sources=(Source("e", _poisson(25.0, seed=2)), Source("i", _poisson(25.0, seed=3))),
-            projections=(
-                Projection(
-                    "excite", "e", "cells", EXPONENTIAL_CONDUCTANCE, _fan_in(2), excitation, ms(1)
-                ),
-                Projection(
-                    "inhibit", "i", "cells", INHIBITORY_PLASTICITY, _fan_in(3), nS(0.1), ms(1),
-                    values,
-                ),
+        projections += [
+            Projection(
+                f"e_{name}", "e", name, EXPONENTIAL_CONDUCTANCE, _fan_in(2), excitation, ms(1)
             ),
-        )  # fmt: skip
-        return _rates(simulate(network, duration_ms=SECONDS * 1000, dt_ms=DT_MS, backend=backend))
-
-    _, unlearned = rates(0.0)
+            Projection(
+                f"i_{name}", "i", name, INHIBITORY_PLASTICITY, _fan_in(3), nS(0.1), ms(1), values
+            ),
+        ]
+    sources = (Source("e", _poisson(25.0, seed=2)), Source("i", _poisson(25.0, seed=3)))
+    recording = _run(Network("balance", CELLS, sources, tuple(projections)), backend)
+    unlearned = _rates(recording, "control", 4, 9)
     assert unlearned.min() > 20  # what is to be balanced is there
     assert np.ptp(unlearned) > 10  # and differs between cells
-    _, learned = rates(0.05)
-    assert np.abs(learned - 10).max() < 1.5
+    assert np.abs(_rates(recording, "learn", 4, 9) - 10).max() < 1.5
