@@ -5,6 +5,8 @@ from __future__ import annotations
 import copy
 import math
 import pickle
+import subprocess
+import sys
 from decimal import Decimal
 from fractions import Fraction
 
@@ -12,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from neuro import units
 from neuro.errors import UnitError
 from neuro.units import (
     CAPACITANCE,
@@ -169,3 +172,15 @@ def test_copies_keep_the_dimension(number: float, dimension: Dimension) -> None:
     quantity = Quantity(number, dimension)
     for other in (copy.deepcopy(quantity), pickle.loads(pickle.dumps(quantity))):  # noqa: S301
         assert (other, other.dimension) == (quantity, dimension)
+
+
+@pytest.mark.parametrize("text", sorted(units._PLAIN_UNITS))
+def test_units_that_are_known_without_pint_are_what_pint_says(text: str) -> None:
+    assert units._PLAIN_UNITS[text] == units._unit_of_pint(text)
+
+
+def test_a_number_with_a_plain_unit_needs_no_pint() -> None:
+    code = "import sys; from neuro.units import parse_quantity as p; p('20 ms'), p('1.5 nS')"
+    done = subprocess.run([sys.executable, "-c", code + "; print('pint' in sys.modules)"],
+                          capture_output=True, text=True, check=True)  # fmt: skip
+    assert done.stdout.strip() == "False"
