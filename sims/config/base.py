@@ -58,7 +58,6 @@ class StrictModel(BaseModel):
         validate_by_name=True,
         validate_by_alias=True,
         serialize_by_alias=True,
-        use_attribute_docstrings=True,
         protected_namespaces=(),
     )
 
