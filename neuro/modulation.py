@@ -77,7 +77,8 @@ class Effect:
     Args:
         receptor: Name of the receptor.
         target: A population, a projection, or `reasoner` (a number handed to the bridge).
-        parameter: A parameter of the target's model; `weight` for a projection.
+        parameter: A parameter of the target's model; for a projection one of its synapses', or
+            `weight`, which scales what arrives and not the weights that plasticity changes.
         at_saturation: Factor on the parameter at full occupancy; 1 changes nothing.
     """
 

@@ -96,7 +96,8 @@ class Source:
 class Projection:
     """Synapses of one model from a population or source to a population.
 
-    `weight` is in the synapse model's unit and `delay` in ms (at least one time step).
+    `weight` is in the synapse model's unit and `delay` in ms (at least one time step), from a
+    spike of the source to `on_pre`; what acts without spikes, as a gap junction, has no delay.
     """
 
     name: str
