@@ -24,7 +24,7 @@ class EffectSpec(StrictModel):
     on: str
     """A population or projection of this run, `circuit.output`, or `reasoner`."""
     parameter: Name
-    """A parameter of the population's model, `I_ext`, or `weight` of a projection."""
+    """Of the population's model, or `I_ext`; of a projection's synapses, or its `weight`."""
     at_saturation: Annotated[float, Field(ge=0)]
     """Factor on the parameter at full occupancy; 1 changes nothing."""
 
