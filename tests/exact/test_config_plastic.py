@@ -32,7 +32,7 @@ def test_the_synapse_on_the_page_is_built_as_it_is_written(file: Path) -> None:
     experiment = build_experiment(load(file, ()))
     (learned,) = experiment.network.projections
     synapse = learned.synapse
-    assert "dw/dt = (reward - 1)*c*pA/ms" in synapse.edges
+    assert "dw/dt = (reward - 1)*c*pA/(10*ms)" in synapse.edges
     assert synapse.on_post == "a_minus += 1; c += a_plus"
     assert synapse.initial == {"c": Quantity(0, NUMBER)}
     assert experiment.network.effects == (Effect("dopamine_d1", "learned", "reward", 2.0),)
@@ -58,7 +58,7 @@ AT = "it.yaml:{}: circuits.mine.projections.0.synapse."
 WRONG = [
     ("da_plus/dt  = -a_plus/tau_stdp  ", "da_plus/dt = -a_plus*tau_stdp ", AT.format(19) + "edges"),
     ("-c/tau_c                : 1 (clock-driven)", "-c/tau_c : 1", AT.format(21) + "edges: "),
-    ("(reward - 1)*c*pA/ms", "(reward - 1)*v*pA/ms", AT.format(22) + "edges: "),
+    ("(reward - 1)*c*pA/(10*ms)", "(reward - 1)*v*pA/(10*ms)", AT.format(22) + "edges: "),
     ("c += a_plus", "c += a_pluss", AT.format(24) + "on_post: "),
     ("{c: 0}", "{c: 1 mV}", AT.format(25) + "initial: "),
     ("{c: 0}", "{c: nought}", "the name of a parameter, found `nought`"),
