@@ -15,7 +15,7 @@ from typing import NamedTuple, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from neuro.equations.edges import EdgeProgram
+from neuro.equations.edge_program import EdgeProgram
 from neuro.errors import NetworkError
 from neuro.network import Normal, Projection, Uniform, Value
 from neuro.wiring import ROWS, Edges, Rowwise, Site, generator

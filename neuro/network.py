@@ -201,7 +201,7 @@ class Network:
                 receptor.transmitter,
                 {t.name for t in self.transmitters},
             )
-        inputs = {p.name for p in [*self.projections, *self.backgrounds]}
+        inputs = {p.name for p in self.projections} | {b.name for b in self.backgrounds}
         targets = cells | inputs | {REASONER}
         for effect in self.effects:
             _known("effect: receptor", effect.receptor, {r.name for r in self.receptors})

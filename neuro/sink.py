@@ -14,9 +14,7 @@ __all__ = ["MemorySink", "Sink"]
 class Sink(Protocol):
     """Takes what was recorded, in order of time; each call goes on where the one before ended."""
 
-    def spikes(
-        self, population: str, steps: NDArray[np.int64], units: NDArray[np.int32]
-    ) -> None:
+    def spikes(self, population: str, steps: NDArray[np.int64], units: NDArray[np.int32]) -> None:
         """Spikes of one population, sorted by step and unit."""
         ...
 
@@ -39,9 +37,7 @@ class MemorySink:
         self._traces: list[list[NDArray[np.float64]]] = [[] for _ in range(n_records)]
         self._courses: list[tuple[NDArray[np.float64], NDArray[np.float64]]] = []
 
-    def spikes(
-        self, population: str, steps: NDArray[np.int64], units: NDArray[np.int32]
-    ) -> None:
+    def spikes(self, population: str, steps: NDArray[np.int64], units: NDArray[np.int32]) -> None:
         self._spikes[population].append((steps, units))
 
     def trace(self, number: int, frames: NDArray[np.floating]) -> None:

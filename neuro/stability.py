@@ -38,7 +38,7 @@ def check_stability(population: BuiltPopulation, dt_ms: float) -> None:
     if program.method not in _STABILITY or not program.states:
         return
     modes = np.linalg.eigvals(_jacobian(population, dt_ms))
-    damped = modes[modes.real < 0]
+    damped = modes[modes.real < 0].astype(np.complex128)
     grows = np.abs(_STABILITY[program.method](damped * dt_ms)) > 1 + _SLACK
     if not grows.any():
         return

@@ -74,9 +74,7 @@ class Rowwise(Rule, Protocol):
         ...
 
 
-def _all_rows(
-    rule: Rowwise, pre: Site, post: Site, same: bool, rng: np.random.Generator
-) -> Edges:
+def _all_rows(rule: Rowwise, pre: Site, post: Site, same: bool, rng: np.random.Generator) -> Edges:
     """All edges of a rule that draws by rows, from one generator."""
     begun = rule.begin(pre, post, rng)
     parts = [(first, min(first + ROWS, pre.n)) for first in range(0, pre.n, ROWS)]

@@ -35,7 +35,7 @@ def test_functions_are_within_the_stated_error(name: str, family: dict, real: ty
     """80-bit arithmetic is the truth: 11 bits more than the better of the two."""
     limits = np.finfo(real)
     if name == "log":
-        x = np.concatenate([np.geomspace(limits.tiny, limits.max ** 0.9, N), np.linspace(0.5, 2, N)])
+        x = np.concatenate([np.geomspace(limits.tiny, limits.max**0.9, N), np.linspace(0.5, 2, N)])
     else:
         edge = np.log(limits.max) - 1
         small = np.geomspace(1e-12, 1, N)

@@ -9,7 +9,15 @@ from scipy.stats import chi2, kstest, poisson
 
 from neuro.backends.numba.plan import ladder_of
 from neuro.backends.numba.random import (
-    TILE, normal32, normal64, philox, poisson_input, seed_key, stream_of, uniform32, uniform64,
+    TILE,
+    normal32,
+    normal64,
+    philox,
+    poisson_input,
+    seed_key,
+    stream_of,
+    uniform32,
+    uniform64,
 )  # fmt: skip
 
 

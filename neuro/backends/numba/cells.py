@@ -111,9 +111,7 @@ class CellPrinter:
     def arguments(self) -> str:
         """Parameters that the three functions share, after their first ones."""
         drives = "".join(f", {name}__in, {name}__at" for name in self.inputs)
-        return (
-            f"step, dt, key, where, S, shared, cells, factors, last, fired, free, hits{drives}"
-        )
+        return f"step, dt, key, where, S, shared, cells, factors, last, fired, free, hits{drives}"
 
     def update(self) -> str:
         """`update(…)`: step all cells; whether a state stopped being finite."""
@@ -279,4 +277,3 @@ class CellPrinter:
 
 def _renamed(text: str, old: str, new: str) -> str:
     return re.sub(rf"\b{old}\b", new, text)
-

@@ -11,6 +11,8 @@ from __future__ import annotations
 
 # Compiled functions are typed by what they are called with.
 # mypy: disable-error-code="no-untyped-def"
+from typing import Any
+
 import numba
 import numpy as np
 
@@ -19,7 +21,9 @@ from neuro.backends.numba.intrinsics import prefetch
 __all__ = ["collect", "deliver", "deliver_awake", "factors_of", "push", "push_again", "sample"]
 
 # Called from printed code alone, never from Python: without wrappers they compile faster.
-_inner = numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+_inner: Any = numba.njit(  # type: ignore[call-overload]
+    error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True
+)
 
 AHEAD = 6
 """Entries of the queue whose edges are asked for ahead of time."""

@@ -86,8 +86,10 @@ class EdgePrinter:
         self.published = tuple(name for name in program.reads_pre if name in rows)
 
     def _check_reads(self) -> None:
-        for printer, names in ((self.post, self.program.reads_post),
-                               (self.pre, self.program.reads_pre)):
+        for printer, names in (
+            (self.post, self.program.reads_post),
+            (self.pre, self.program.reads_pre),
+        ):
             for name in names:
                 if printer and name in printer.inputs:
                     raise SimulationError(
@@ -175,7 +177,9 @@ class EdgePrinter:
             if f"{name}_post" in written:
                 store = f"{name}_post__row[i__] = {name}_post"
                 guarded = name in self.post.program.held
-                lines += [f"if {name}_post__free[i__] != 0:", f"    {store}"] if guarded else [store]
+                lines += (
+                    [f"if {name}_post__free[i__] != 0:", f"    {store}"] if guarded else [store]
+                )
         return [indent + line for line in lines]
 
     def step(self) -> str:
@@ -247,8 +251,8 @@ class EdgePrinter:
             lines.append(f"    {name}__64 = {text}")
             if name in late:
                 lines.append(f"    {name} = F({name}__64)")
-        factor = self.factors.get("weight")
-        lines.append(f"    arrive__ = F({'1.0' if factor is None else f'factors[{factor}]'})")
+        on_weight = self.factors.get("weight")
+        lines.append(f"    arrive__ = F({'1.0' if on_weight is None else f'factors[{on_weight}]'})")
         return lines
 
     def _post_row(self, name: str, post: str) -> list[str]:
@@ -315,4 +319,3 @@ class EdgePrinter:
             return f"{function}(key, stream + {self._draws - 1}, ids[e__], step)"
 
         return re.sub(rf"\b{WEIGHT}\b", "(w * arrive__)", in_kernel(expression, draw))
-

@@ -19,7 +19,7 @@ from neuro.sink import Sink
 __all__ = ["run"]
 
 _CHUNK_S = 0.2  # seconds between two visits to Python: progress, ctrl-C, what was recorded
-_REALS = {"float32": np.float32, "float64": np.float64}
+_REALS: dict[str, type[np.floating]] = {"float32": np.float32, "float64": np.float64}
 
 
 def run(

@@ -24,8 +24,8 @@ __all__ = ["await_all", "bits32", "bits64", "float32_of", "float64_of", "prefetc
 binding.set_option("ember", "--runtime-memory-check-threshold=512")
 
 
-@intrinsic  # type: ignore[misc]
-def select(context, condition, this, other):
+@intrinsic
+def _select(context, condition, this, other):
     """`this if condition else other`, both computed, without a branch."""
     signature = this(types.boolean, this, this)
 
@@ -33,6 +33,9 @@ def select(context, condition, this, other):
         return builder.select(*arguments)
 
     return signature, code
+
+
+select: Any = _select
 
 
 def _cast(source, result):
@@ -45,18 +48,18 @@ def _cast(source, result):
     return intrinsic(typed)
 
 
-float32_of = _cast(types.uint32, types.float32)
+float32_of: Any = _cast(types.uint32, types.float32)
 """The float32 with these bits."""
-bits32 = _cast(types.float32, types.uint32)
+bits32: Any = _cast(types.float32, types.uint32)
 """The bits of a float32."""
-float64_of = _cast(types.uint64, types.float64)
+float64_of: Any = _cast(types.uint64, types.float64)
 """The float64 with these bits."""
-bits64 = _cast(types.float64, types.uint64)
+bits64: Any = _cast(types.float64, types.uint64)
 """The bits of a float64."""
 
 
-@intrinsic  # type: ignore[misc]
-def prefetch(context, array, index):
+@intrinsic
+def _prefetch(context, array, index):
     """Ask for the cache line of `array[index]`, which may lie outside the array."""
     signature = types.void(array, types.uint64)
 
@@ -73,7 +76,10 @@ def prefetch(context, array, index):
     return signature, code
 
 
-@intrinsic  # type: ignore[misc]
+prefetch: Any = _prefetch
+
+
+@intrinsic
 def _arrive(context, counter):
     """Add one to `counter[0]`, seen at once by all threads."""
     signature = types.void(counter)
@@ -86,7 +92,7 @@ def _arrive(context, counter):
     return signature, code
 
 
-@intrinsic  # type: ignore[misc]
+@intrinsic
 def _arrived(context, counter):
     """`counter[0]`, as other threads left it."""
     signature = types.int64(counter)
@@ -98,7 +104,7 @@ def _arrived(context, counter):
     return signature, code
 
 
-@intrinsic  # type: ignore[misc]
+@intrinsic
 def _give_way(context):
     """Let another thread have the core."""
     signature = types.void()
@@ -115,12 +121,20 @@ def _give_way(context):
 _SPINS = np.int64(20_000)  # engine choice: some 20 µs, longer than a balanced step waits
 
 
-@numba.njit(no_cpython_wrapper=True, no_cfunc_wrapper=True)
+_waiting: Any = numba.njit(  # type: ignore[call-overload]
+    no_cpython_wrapper=True, no_cfunc_wrapper=True
+)
+_arrive_at: Any = _arrive
+_arrived_at: Any = _arrived
+_give_way_now: Any = _give_way
+
+
+@_waiting
 def await_all(counter, target):
     """Arrive at a barrier and wait until `counter[0]` has reached `target`."""
-    _arrive(counter)
+    _arrive_at(counter)
     spins = np.int64(0)
-    while _arrived(counter) < target:
+    while _arrived_at(counter) < target:
         spins += 1
         if spins > _SPINS:
-            _give_way()
+            _give_way_now()

@@ -96,7 +96,7 @@ class Kernel:
 
     def _names_of_inputs(self) -> list[str]:
         network = self._built.network
-        return [p.name for p in [*network.projections, *network.backgrounds]]
+        return [p.name for p in network.projections] + [b.name for b in network.backgrounds]
 
     def _edge_printers(self) -> tuple[EdgePrinter, ...]:
         printers: list[EdgePrinter] = []
@@ -131,7 +131,9 @@ class Kernel:
             return 1
         shortest = [int(s[s[:, 1] > 0, 1].min()) for t in self._tables for s in t.segment
                     if (s[:, 1] > 0).any()]  # fmt: skip
-        shortest += [int(e.built.delay_steps.min(initial=self.chunk_steps)) for e in self._plan.edges]
+        shortest += [
+            int(e.built.delay_steps.min(initial=self.chunk_steps)) for e in self._plan.edges
+        ]
         return min([*shortest, _BATCH_STEPS, self.chunk_steps])
 
     def _shared_arguments(self, real: type[np.floating]) -> dict[str, Any]:
@@ -177,8 +179,9 @@ class Kernel:
         sources = self._built.sources
         first = [self._layout.senders[s.source.name] for s in sources]
         steps = np.concatenate([np.zeros(0, np.int64), *(s.steps for s in sources)])
-        units = np.concatenate([np.zeros(0, np.int64),
-                                *(s.units + n for s, n in zip(sources, first, strict=True))])
+        units = np.concatenate(
+            [np.zeros(0, np.int64), *(s.units + n for s, n in zip(sources, first, strict=True))]
+        )
         order = np.lexsort((units, steps))
         self._source_steps = steps[order]
         return {"source_units": units[order].astype(np.int32)}  # fmt: skip
@@ -284,7 +287,7 @@ class Kernel:
         return int(stop)
 
     def _hand_over(self, first: int, sink: Sink) -> None:
-        n_steps, n_populations = self.step - first, len(self._printers)
+        n_steps = self.step - first
         if n_steps == 0:
             return
         low, high = np.searchsorted(self._source_steps, [first, self.step])
@@ -373,7 +376,7 @@ class Kernel:
         }
         for edge in self._plan.edges:
             name = f"edge{edge.number}_"
-            routes[name + "queue"] = tuple(own[name + p] for p in ("sender", "pointer", "segment"))  # type: ignore[assignment]
+            routes[name + "queue"] = tuple(own[name + p] for p in ("sender", "pointer", "segment"))
         return routes
 
     def _spans(self, name: str) -> list[tuple[dict[str, Any], int, int]]:

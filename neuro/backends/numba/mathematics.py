@@ -13,8 +13,9 @@ Coefficients: Moshier, Cephes Mathematical Library 2.8 (expf, exp, logf, log).
 from __future__ import annotations
 
 # Compiled functions are typed by what they are called with.
-# mypy: disable-error-code="no-untyped-def"
+# mypy: disable-error-code="no-untyped-def, no-untyped-call"
 import math
+from typing import Any
 
 import numba
 import numpy as np
@@ -29,7 +30,7 @@ from neuro.backends.numba.intrinsics import (
 
 __all__ = ["FLOAT32", "FLOAT64", "clip"]
 
-_inline = numba.njit(
+_inline: Any = numba.njit(  # type: ignore[call-overload]
     error_model="numpy", forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True
 )
 f32, f64 = np.float32, np.float64
@@ -94,7 +95,9 @@ def log32(x):
     p = p * m - f32(2.4999993993e-1)
     p = p * m + f32(3.3333331174e-1)
     y = p * m * square + exponent * _LN2_LOW_32 - f32(0.5) * square
-    return _log_edges(x, m + y + exponent * _LN2_HIGH_32, f32(np.inf), f32(np.nan), f32(1.1754944e-38))
+    return _log_edges(
+        x, m + y + exponent * _LN2_HIGH_32, f32(np.inf), f32(np.nan), f32(1.1754944e-38)
+    )
 
 
 @_inline
@@ -159,7 +162,13 @@ def log64(x):
     q = q * m + f64(2.31251620126765340583e1)
     y = m * (square * p / q) - exponent * f64(2.121944400546905827679e-4)
     y = y - f64(0.5) * square
-    return _log_edges(x, m + y + exponent * f64(0.693359375), f64(np.inf), f64(np.nan), f64(2.2250738585072014e-308))
+    return _log_edges(
+        x,
+        m + y + exponent * f64(0.693359375),
+        f64(np.inf),
+        f64(np.nan),
+        f64(2.2250738585072014e-308),
+    )
 
 
 @_inline
@@ -228,8 +237,8 @@ def _family(real, exp, expm1, log):
     }  # fmt: skip
 
 
-FLOAT32 = _family(np.float32, exp32, expm1_32, log32)
-FLOAT64 = _family(np.float64, exp64, expm1_64, log64)
+FLOAT32: dict[str, Any] = _family(np.float32, exp32, expm1_32, log32)
+FLOAT64: dict[str, Any] = _family(np.float64, exp64, expm1_64, log64)
 
 
 @_inline

@@ -9,7 +9,6 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from neuro.backends.numba.cells import CellPrinter
 from neuro.backends.numba.layout import Layout
 from neuro.backends.numba.random import stream_of
 from neuro.backends.numba.tables import Entry, Table, build_table
@@ -101,16 +100,17 @@ def build_tables(
     """Draw and sort the edges of every table."""
     tables = []
     for plan in plans:
-        senders = [s for s in participants(built.network)
-                   if plan.whole or s.name == plan.deliveries[0].projection.projection.source]
+        senders = [
+            s
+            for s in participants(built.network)
+            if plan.whole or s.name == plan.deliveries[0].projection.projection.source
+        ]
         groups = []
         for sender in senders:
             mine = [d for d in plan.deliveries if d.projection.projection.source == sender.name]
             entries = [_entry(built, layout, d) for d in mine]
             groups.append((layout.senders[sender.name], sender.n, entries))
-        tables.append(
-            build_table(groups, layout.n_blocks, layout.delivered, layout.real, threads)
-        )
+        tables.append(build_table(groups, layout.n_blocks, layout.delivered, layout.real, threads))
     return tables  # fmt: skip
 
 
@@ -146,9 +146,7 @@ def _scaling(
             for name, value in target.parameters.items()
             if name in names
         }
-        return evaluate(
-            delivery.increment, {**values, WEIGHT: row.weight, "dt": built.dt_ms}
-        )
+        return evaluate(delivery.increment, {**values, WEIGHT: row.weight, "dt": built.dt_ms})
 
     return scaled
 

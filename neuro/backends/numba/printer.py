@@ -64,9 +64,7 @@ def queue_names(plan: Plan) -> list[str]:
     return [f"queue_{k}" for k in range(len(plan.tables))] + edges
 
 
-def print_kernel(
-    built: Built, layout: Layout, printers: Sequence[CellPrinter], plan: Plan
-) -> str:
+def print_kernel(built: Built, layout: Layout, printers: Sequence[CellPrinter], plan: Plan) -> str:
     """The source of a module with one function `run`, of whose arguments each block has its own."""
     functions: dict[str, str] = {}
 
@@ -230,9 +228,7 @@ class _Calls:
 
     def arguments(self, k: int) -> str:
         """What the functions of population k are called with."""
-        parts = [
-            f"step, dt, key, where[{k}], S, shared, cells, factors, last, fired, free, hits"
-        ]
+        parts = [f"step, dt, key, where[{k}], S, shared, cells, factors, last, fired, free, hits"]
         for name in self.printers[k].inputs:
             d = self.drives[self.printers[k].built.name, name]
             parts.append(f"drive_{d}, min(step // drive_every_{d}, drive_{d}.shape[0] - 1)")
@@ -258,7 +254,11 @@ class _Calls:
             lines.append(
                 f"poisson_input({row}, where[{population}, 1], step, key, stream_{k}, lowest_{k}, "
                 f"ladder_{k}, arriving_{k}{scale}, words, count"
-                + (f", free[{column} : {column} + where[{population}, 6]])" if held else ", free[:0])")
+                + (
+                    f", free[{column} : {column} + where[{population}, 6]])"
+                    if held
+                    else ", free[:0])"
+                )
             )
         return lines
 
@@ -274,7 +274,7 @@ class _Calls:
                     "    posted += 1",
                 ]
             lines.append(f"ends[block, step - first, {k + 1}] = posted")
-        lines.append(f"ends[block, step - first + 1, 0] = posted")
+        lines.append("ends[block, step - first + 1, 0] = posted")
         return lines
 
     def pushes(self) -> list[str]:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 # Compiled functions are typed by what they are called with.
 # mypy: disable-error-code="no-untyped-def"
-
 import hashlib
+from typing import Any
 
 import numba
 import numpy as np
@@ -42,8 +42,11 @@ def stream_of(name: str) -> int:
     return int.from_bytes(digest, "little") & 0xFFFFFF00
 
 
-_inline = numba.njit(
+_inline: Any = numba.njit(  # type: ignore[call-overload]
     error_model="numpy", forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True
+)
+_called: Any = numba.njit(  # type: ignore[call-overload]
+    error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True
 )
 
 
@@ -132,7 +135,7 @@ def normal64(key, stream, cell, step):
     return np.sqrt(-2.0 * log64(u)) * _sine64(6.283185307179586 * (0.25 - v))
 
 
-@numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@_called
 def poisson_input(row, first, step, key, stream, lowest, ladder, weight, words, count, free):
     """Add `weight` times a Poisson number to each cell of `row`, whose length is whole tiles.
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numba
 import numpy as np
@@ -95,7 +95,7 @@ def build_table(
                 f"one table holds up to {2**32:,} synapses, found {starts[-1]:,}; give projections "
                 f"of half of them a modulated weight, or use a smaller scale"
             )
-        target = np.empty(int(starts[-1]), place)
+        target: NDArray[Any] = np.empty(int(starts[-1]), place)
         weight = np.empty(int(starts[-1]), real)
         arranged = list(
             pool.map(

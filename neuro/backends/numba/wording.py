@@ -82,7 +82,7 @@ class _Kernel(ast.NodeTransformer):
         """A truth used as a number is 1 or 0."""
         new = self.visit(tree) if not _is_truth(tree) else None
         if new is not None:
-            return new  # type: ignore[no-any-return]
+            return new
         return _parsed(f"select({ast.unparse(self.visit(tree))}, F(1.0), F(0.0))")
 
 
