@@ -32,6 +32,8 @@ class BackendSpec(StrictModel):
     """`ember list backends` says what each can do."""
     threads: Positive | None = None
     """For `numba`: threads; the result does not depend on them. `--threads` goes before it."""
+    precision: Literal["float32", "float64"] | None = None
+    """For `numba`: of states, weights and arithmetic; `float32` if left out."""
     codegen: Literal["numpy", "cython"] | None = None
     """For `brian`: how it makes its code; `cython` needs a C compiler."""
 
@@ -48,7 +50,7 @@ class BackendSpec(StrictModel):
 
     @model_validator(mode="after")
     def _only_its_options(self) -> BackendSpec:
-        for option in ("threads", "codegen"):
+        for option in ("threads", "precision", "codegen"):
             if getattr(self, option) is not None and option not in BACKENDS[self.name].options:
                 raise KeyProblem(f"back end `{self.name}` has no such option", (option,))
         return self
