@@ -86,7 +86,8 @@ def vogels_abbott(
     It has no input. `cuba` has synapses that give a current, `coba` ones that open a conductance
     (Vogels & Abbott 2005, J Neurosci 25:10786), and `coba_hh` cells with the channels of a spike;
     all three as in the benchmarks of Brette et al. 2007, J Comput Neurosci 23:349. Activity that
-    nothing feeds may end: in `coba` of this size it lasts for seconds, not for ever.
+    nothing feeds may end: in `coba` of this size it lasts for seconds, not for ever; of a
+    thousand cells, half of the networks fall silent at once.
 
         excitatory <--> inhibitory, each also to itself
 
