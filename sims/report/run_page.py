@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sims.report import figures
 from sims.report.figures._data import plain, words
@@ -23,14 +24,25 @@ PANELS = 12
 STAGES = ("encode", "build", "compile", "simulate")
 
 
-def run_page(run: Run, path: Path) -> Page:
-    """The page of a run that was read from `path`."""
+Counts: TypeAlias = Mapping[str, NDArray[np.int64]]
+
+
+def run_page(run: Run, path: Path, counts: Counts | None = None, notes: Sequence[str] = ()) -> Page:
+    """The page of a run that was read from `path`.
+
+    Args:
+        run: Of a large run what pictures need, see `sims.store.sketch`.
+        counts: Per population the spikes of each cell; those of `run` if None.
+        notes: What of the run the pictures do not show.
+    """
     recording, about = run.recording, run.provenance
-    n_cells = sum(spikes.n_units for spikes in recording.spikes.values())
-    n_spikes = sum(len(spikes) for spikes in recording.spikes.values())
+    if counts is None:
+        counts = {name: spikes.counts() for name, spikes in recording.spikes.items()}
+    n_cells = sum(each.size for each in counts.values())
+    n_spikes = sum(int(each.sum()) for each in counts.values())
     sections = [
-        Section("Overview", [_overview(run)]),
-        Section("Cells and spikes", _spiking(run)),
+        Section("Overview", [*_unfinished(run), *_left_out(notes), _overview(run)]),
+        Section("Cells and spikes", _spiking(run, counts)),
         *_if_any("Stimulus", _stimulus(run)),
         *_if_any("Modulation", _modulation(run)),
         *_if_any("Space", _space(run)),
@@ -46,7 +58,10 @@ def run_page(run: Run, path: Path) -> Page:
             f"{recording.seed} and steps of {recording.dt_ms:g} ms."
         ),
         facts=[
-            ("simulated", _duration(recording.duration_ms)),
+            (
+                "simulated",
+                _duration(recording.duration_ms) + (", unfinished" * bool(about.failure)),
+            ),
             ("cells", f"{n_cells:,}"),
             ("spikes", f"{n_spikes:,}"),
             ("back end", recording.backend),
@@ -75,6 +90,22 @@ def _if_any(title: str, blocks: list[Block]) -> list[Section]:
     return [Section(title, blocks)] if blocks else []
 
 
+def _unfinished(run: Run) -> list[Block]:
+    """Why a run has less than its config asked for."""
+    failure = run.provenance.failure
+    if not failure:
+        return []
+    reached = _duration(run.recording.duration_ms)
+    wanted = run.provenance.resolved.get("duration", "a longer run")
+    return [Text(f"This run ended before its time, at {reached} of {wanted}: {failure}.")]
+
+
+def _left_out(notes: Sequence[str]) -> list[Block]:
+    if not notes:
+        return []
+    return [Text(f"A large run: {' '.join(notes)} Tables count everything.")]
+
+
 def _overview(run: Run) -> Image:
     return Image(
         "overview",
@@ -84,15 +115,17 @@ def _overview(run: Run) -> Image:
     )
 
 
-def _spiking(run: Run) -> list[Block]:
+def _spiking(run: Run, counts: Counts) -> list[Block]:
     recording = run.recording
     rows = []
     for name, spikes in recording.spikes.items():
-        active = np.count_nonzero(spikes.counts()) / max(spikes.n_units, 1)
+        each = counts[name]
+        active = np.count_nonzero(each) / max(each.size, 1)
+        watched_s = each.size * spikes.duration_ms / 1000.0
+        rate_hz = each.sum() / watched_s if watched_s else 0.0
         rows.append(
-            [words(name), f"{spikes.n_units:,}", f"{len(spikes):,}", f"{spikes.rate_hz:.2f}",
-             f"{active:.0%}"]
-        )  # fmt: skip
+            [words(name), f"{each.size:,}", f"{each.sum():,}", f"{rate_hz:.2f}", f"{active:.0%}"]
+        )
     columns = ["population", "cells", "spikes", "mean rate (spikes/s)", "cells that fired"]
     blocks: list[Block] = [Table(columns, rows, frozenset(columns[1:]))]
     blocks += _in_parts(

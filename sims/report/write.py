@@ -55,9 +55,14 @@ def write_report(path: str | os.PathLike[str], out: str | os.PathLike[str] | Non
 def _page_of(source: Path) -> Page:
     if source.is_file():
         from sims.report.run_page import run_page
-        from sims.store.run_file import read_run
+        from sims.store.run_file import LAZY_BYTES, read_run
 
-        return run_page(read_run(source), source)
+        if source.stat().st_size <= LAZY_BYTES:
+            return run_page(read_run(source), source)
+        from sims.store.sketch import read_sketch
+
+        sketch = read_sketch(source)
+        return run_page(sketch.run, source, sketch.counts, sketch.notes)
     if (source / "sweep.json").is_file():
         from sims.report.sweep_page import sweep_page
 

@@ -149,7 +149,7 @@ def _write(path: Path, about: Mapping[str, Any], arrays: Mapping[str, NDArray[An
 
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
         about = json.loads(arrays.pop("about").tobytes())
     except (OSError, EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:

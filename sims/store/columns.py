@@ -12,7 +12,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from sims.store.hdf5 import chunked, put
 
-__all__ = ["Column", "Frames", "blocks"]
+__all__ = ["Column", "Frames", "blocks", "numbered_blocks"]
 
 CHUNK_BYTES = 1 << 18
 """Engineering choice: large enough for the disk, small beside what a short run's file takes."""
@@ -149,7 +149,13 @@ class Frames:
 
 def blocks(dataset: h5py.Dataset) -> Iterator[NDArray[Any]]:
     """A dataset's rows, some at a time, so that it need not fit in memory."""
+    for _, block in numbered_blocks(dataset):
+        yield block
+
+
+def numbered_blocks(dataset: h5py.Dataset) -> Iterator[tuple[int, NDArray[Any]]]:
+    """The same, each with the number of its first row."""
     row_bytes = dataset.dtype.itemsize * max(1, int(np.prod(dataset.shape[1:])))
     n = max(1, BLOCK_BYTES // row_bytes)
     for first in range(0, dataset.shape[0], n):
-        yield dataset[first : first + n]
+        yield first, dataset[first : first + n]

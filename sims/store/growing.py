@@ -189,11 +189,17 @@ class GrowingFile:
         """Close the file and move it to its place; nothing else is left.
 
         Raises:
-            StoreError: if the disk does not take it, or another file is there and not `force`.
+            StoreError: if the disk does not take it; or if another file has come to be there and
+                not `force`: the run is then whole in the folder of unfinished ones.
         """
         with naming(self.path):
             self._seal()
-            move_file(self._data, self._target, self.path, force=force)
+            try:
+                move_file(self._data, self._target, self.path, force=force)
+            except StoreError as error:
+                if self._folder != self._partial:
+                    self._move_to_partial()
+                raise StoreError(f"{error}; the run is whole in `{self._shown}`") from None
             sync(self._target.parent)
             self._data.unlink(missing_ok=True)
             with suppress(StoreError):  # another run to the same place: its own affair

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from neuro.errors import EmberError, StoreError
-from sims.store.atomic import check_writable, write_bytes
+from sims.store.atomic import atomic_path
+from sims.store.journal import JournaledFile
 
 __all__ = ["atomic_hdf5", "chunked", "put", "put_text", "reading_hdf5", "text"]
 
@@ -23,23 +24,23 @@ _CHUNK_FROM = 1024  # elements; below that a chunk's own bookkeeping outweighs t
 
 @contextmanager
 def atomic_hdf5(path: str | os.PathLike[str], *, force: bool = False) -> Iterator[h5py.File]:
-    """Give an empty HDF5 file in memory to fill; on success it is written to `path`, whole.
+    """Give an empty HDF5 file to fill; on success it becomes `path`, else nothing remains.
 
-    In memory, because HDF5 itself meets a full disk with a crash of the interpreter or with
-    errors that are lost while objects are closed (seen with HDF5 2.0 and h5py 3.16). Groups
-    keep the order in which they are made.
+    The memory it takes does not grow with the file. Groups keep the order in which they are made.
 
     Raises:
         StoreError: if `path` exists and not `force`, or cannot be written.
     """
-    check_writable(path, force=force)
-    with h5py.File(
-        "in memory", "w", driver="core", backing_store=False, block_size=1 << 20, track_order=True
-    ) as file:
-        yield file
-        file.flush()
-        image = file.id.get_file_image()
-    write_bytes(path, image, force=force)
+    with atomic_path(path, force=force) as temporary:
+        raw = JournaledFile(temporary)
+        try:
+            try:
+                with h5py.File(raw, "w", track_order=True) as file:
+                    yield file
+            finally:
+                raw.check()  # the disk's own error, rather than what HDF5 makes of it
+        finally:
+            raw.close()
 
 
 @contextmanager
@@ -58,6 +59,8 @@ def reading_hdf5(path: str | os.PathLike[str]) -> Iterator[h5py.File]:
             raise StoreError(f"cannot read `{path}`: it is not an HDF5 file")
     try:
         file = h5py.File(path, "r", locking="best-effort")
+    except BlockingIOError:
+        raise StoreError(f"cannot read `{path}`: another process is writing it; wait") from None
     except OSError:
         raise StoreError(
             f"cannot read `{path}`: the HDF5 file is truncated or damaged; copy it again, or run "

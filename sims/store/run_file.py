@@ -7,6 +7,7 @@
     /stimulus/<stimulus>.<output>                   what was presented
     /provenance                                     config, seed, versions, timings
 
+A run that ended before its time says so: `/provenance` has `failure` and `reached_ms`.
 Spikes, traces and everything else come back bit for bit.
 """
 
@@ -14,11 +15,13 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any, TypeVar
 
 import h5py
 import numpy as np
+from numpy.typing import NDArray
 
 from neuro.errors import StoreError
 from neuro.recording import Course, Recording
@@ -26,11 +29,20 @@ from neuro.signal import Signal
 from sims.result import Provenance, Run
 from sims.store import sonata
 from sims.store.hdf5 import atomic_hdf5, put, put_text, reading_hdf5, text
+from sims.store.lazy import Members
 
-__all__ = ["FORMAT", "read_provenance", "read_run", "write_provenance", "write_run"]
+__all__ = [
+    "FORMAT", "LAZY_BYTES", "read_course", "read_provenance", "read_run", "write_provenance",
+    "write_run",
+]  # fmt: skip
+
+T = TypeVar("T")
 
 FORMAT = 1
 """Version of this layout; a reader refuses a higher one."""
+
+LAZY_BYTES = 1 << 28
+"""Above this size of a file its parts are read when they are asked for; engineering choice."""
 
 
 def write_run(path: str | os.PathLike[str], run: Run, *, force: bool = False) -> Path:
@@ -59,36 +71,45 @@ def write_run(path: str | os.PathLike[str], run: Run, *, force: bool = False) ->
     return Path(path)
 
 
-def read_run(path: str | os.PathLike[str]) -> Run:
-    """The run that `write_run` stored, bit for bit.
+def read_run(path: str | os.PathLike[str], *, lazy: bool | None = None) -> Run:
+    """The run that `write_run` or `ember run` stored, bit for bit; an unfinished one as far as
+    it came.
+
+    Args:
+        lazy: Read spikes, traces, courses and stimuli only when they are asked for, one at a
+            time; if None, where the file is larger than 256 MiB.
 
     Raises:
         StoreError: if the file is missing, truncated, damaged, not an Ember run file, or of a
-            later format.
+            later format. What is read later raises it then.
     """
     with reading_hdf5(path) as file:
         provenance = _checked_provenance(file, path)
         about = provenance.attrs
+        if lazy is None:
+            lazy = file.id.get_filesize() > LAZY_BYTES
+
+        def members(where: str, read: Callable[[Any], T]) -> Mapping[str, T]:
+            group = {} if where == "report" and where not in file else file[where]
+            if lazy:
+                return Members(path, where, list(group), read)
+            return {name: read(member) for name, member in group.items()}
+
         recording = Recording(
             duration_ms=float(about["duration_ms"]),
             dt_ms=float(about["dt_ms"]),
             seed=int(about["seed"]),
             backend=str(about["backend"]),
-            spikes={name: sonata.read_spikes(group) for name, group in file["spikes"].items()},
-            traces={
-                key: sonata.read_report(group) for key, group in file.get("report", {}).items()
-            },
-            modulators=_read_courses(file["modulation/concentration"]),
-            factors=_read_courses(file["modulation/factor"]),
+            spikes=members("spikes", sonata.read_spikes),
+            traces=members("report", sonata.read_report),
+            modulators=members("modulation/concentration", read_course),
+            factors=members("modulation/factor", read_course),
             timings={key: float(value) for key, value in provenance["timings"].attrs.items()},
         )
         return Run(
             recording=recording,
             provenance=_read_provenance(provenance),
-            signals={
-                key: Signal(data[()], dt_ms=float(data.attrs["dt_ms"]), unit=data.attrs["units"])
-                for key, data in file["stimulus"].items()
-            },
+            signals=members("stimulus", _read_signal),
             coordinates={
                 name: sonata.read_nodes(group) for name, group in file.get("nodes", {}).items()
             },
@@ -119,16 +140,20 @@ def _write_courses(file: h5py.File, where: str, courses: Mapping[str, Course]) -
             name=course.name, units=course.unit, every_ms=course.every_ms)  # fmt: skip
 
 
-def _read_courses(group: h5py.Group) -> dict[str, Course]:
-    return {
-        key: Course(
-            name=str(data.attrs["name"]),
-            unit=str(data.attrs["units"]),
-            every_ms=float(data.attrs["every_ms"]),
-            values=data[()].astype(np.float64),
-        )
-        for key, data in group.items()
-    }
+def read_course(
+    data: h5py.Dataset, values: NDArray[np.float64] | None = None, step: int = 1
+) -> Course:
+    """The course stored in `data`, or every so many of its values."""
+    return Course(
+        name=str(data.attrs["name"]),
+        unit=str(data.attrs["units"]),
+        every_ms=float(data.attrs["every_ms"]) * step,
+        values=data[()].astype(np.float64) if values is None else values,
+    )
+
+
+def _read_signal(data: h5py.Dataset) -> Signal:
+    return Signal(data[()], dt_ms=float(data.attrs["dt_ms"]), unit=data.attrs["units"])
 
 
 def write_provenance(file: h5py.File, provenance: Provenance, recording: Recording) -> None:
@@ -165,6 +190,11 @@ def write_provenance(file: h5py.File, provenance: Provenance, recording: Recordi
 
 def _checked_provenance(file: h5py.File, path: str | os.PathLike[str]) -> h5py.Group:
     group = file.get("provenance")
+    if group is None and Path(path).parent.name.endswith(".partial"):
+        raise StoreError(
+            f"cannot read `{path}`: its run was ended before the file could be closed; the same "
+            f"`ember run` goes on from its last checkpoint"
+        )
     if not isinstance(group, h5py.Group) or group.attrs.get("kind") != "run":
         raise StoreError(
             f"cannot read `{path}`: it is an HDF5 file but not an Ember run file; give one that "

@@ -128,16 +128,19 @@ def describe_report(group: h5py.Group, trace: Trace, n_frames: int) -> None:
     _put(mapping, "time", np.array([0.0, stop, trace.every_ms]), units="ms")
 
 
-def read_report(group: h5py.Group) -> Trace:
-    """The trace that `write_report` stored in `group`."""
+def read_report(
+    group: h5py.Group, values: NDArray[np.float64] | None = None, step: int = 1
+) -> Trace:
+    """The trace that `write_report` stored in `group`, or every so many of its frames."""
     data = group["data"]
+    exact = group.get("data_float64", data)
     return Trace(
         population=str(group.attrs["population"]),
         variable=str(data.attrs["variable"]),
         unit=str(data.attrs["units"]),
         cells=group["mapping/node_ids"][()].astype(np.int64),
-        every_ms=float(group["mapping/time"][2]),
-        data=group.get("data_float64", data)[()].astype(np.float64),
+        every_ms=float(group["mapping/time"][2]) * step,
+        data=exact[()].astype(np.float64) if values is None else values,
         of_edges=bool(group.attrs.get("of_edges", False)),
     )
 

@@ -50,31 +50,32 @@ class Bar:
     def _text(self, now: float, done: float, total: float | None) -> str:
         if not total:
             return f"{self._stage} …"
-        share = min(1.0, done / total)
-        filled = round(_WIDTH * share)
-        parts = [
-            self._stage,
-            "█" * filled + "░" * (_WIDTH - filled),
-            f"{_seconds(done)} of {_seconds(total)}",
-        ]
+        parts = [f"{_seconds(done)} of {_seconds(total)}"]
         began, first = self._begun
         if now > began and done > first:
             pace = (now - began) / (done - first)
-            left = _clock(pace * (total - done))
+            left = _hours(pace * (total - done))
             parts += [f"real-time factor {1000 * pace:.3g}", f"{left} left"]
-        return "  ".join(parts)
+        said = ", ".join(parts)
+        width = min(_WIDTH, _columns() - len(self._stage) - len(said) - 2)
+        filled = round(max(0, width) * min(1.0, done / total))
+        return f"{self._stage} {'█' * filled}{'░' * (width - filled)} {said}"
 
     def _draw(self, text: str) -> None:
-        width = shutil.get_terminal_size().columns
-        self._out.write(f"\r\x1b[K{text[: width - 1]}")
+        self._out.write(f"\r\x1b[K{text[: _columns()]}")
         self._out.flush()
+
+
+def _columns() -> int:
+    """How many characters fit; one less than there are, after which a terminal may wrap."""
+    return shutil.get_terminal_size().columns - 1
 
 
 def _seconds(time_ms: float) -> str:
     return f"{time_ms / 1000:.1f} s" if time_ms < 100_000 else f"{time_ms / 1000:,.0f} s"
 
 
-def _clock(seconds: float) -> str:
+def _hours(seconds: float) -> str:
     whole = round(seconds)
     hours, rest = divmod(whole, 3600)
     return f"{hours}:{rest // 60:02}:{rest % 60:02}" if hours else f"{rest // 60}:{rest % 60:02}"

@@ -156,7 +156,7 @@ def test_kill_in_the_middle_of_the_bytes(tmp_path: Path, run_file: Path) -> None
     assert not target.exists()
     (leftover,) = target.parent.iterdir()
     (half,) = leftover.iterdir()
-    assert half.stat().st_size == 50_000
+    assert 40_000 < half.stat().st_size <= 50_000
     write_text(target.parent / "other.txt", "x")  # any next write tidies up
     assert [file.name for file in target.parent.iterdir()] == ["other.txt"]
 

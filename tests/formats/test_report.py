@@ -416,3 +416,29 @@ def test_many_populations_are_shown_in_parts(
     write_report(write_run(tmp_path / "many.h5", Run(recording, run.provenance)))
     names = {p.name for p in (tmp_path / "many_figures").iterdir()}
     assert {"raster.png", "raster-2.png", "rates-2.png"} <= names and "raster-3.png" not in names
+
+
+def test_an_unfinished_run_says_so(run: Run, tmp_path: Path) -> None:
+    failure = "population `cells`: `v` of cell 3 became <nan> at 12 ms"
+    provenance = dataclasses.replace(run.provenance, failure=failure)
+    part = dataclasses.replace(run, provenance=provenance)
+    page = write_report(write_run(tmp_path / "part.h5", part)).read_text()
+    assert "This run ended before its time, at 100 ms of a longer run: population `cells`" in page
+    assert "became &lt;nan&gt; at 12 ms" in page
+    assert "before its time" not in write_report(write_run(tmp_path / "w.h5", run)).read_text()
+
+
+def test_a_large_run_is_drawn_from_a_part_and_counted_whole(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = write_run(tmp_path / "large.h5", run)
+    whole = write_report(file).read_text()
+    monkeypatch.setattr("sims.store.run_file.LAZY_BYTES", 1000)
+    monkeypatch.setattr("sims.store.sketch.MOST", 1000)
+    large = write_report(file).read_text()
+    assert "Pictures show every 3rd cell of bushy." in large
+    assert "Tables count everything." in large
+    assert "Tables count everything." not in whole
+    table = re.compile(r"<td>bushy</td>.*?</tr>", re.DOTALL)
+    assert table.search(large)[0] == table.search(whole)[0]  # type: ignore[index]
+    assert "3,000" in table.search(large)[0]  # type: ignore[index]
