@@ -120,10 +120,10 @@ def test_cells_of_the_microcircuit_fire_irregularly() -> None:
 
 def test_what_inhibition_and_the_missing_input_are_for() -> None:
     """Controls: without either, rates leave their bands by far."""
-    loose = run(microcircuit(scale=0.05, inhibition=0.0), seed=1, ms=40)
+    loose = run(microcircuit(inhibition=0.0), seed=1, ms=40)
     assert rate_hz(loose.spikes["L4E"], 20) > 100
-    usual = microcircuit(scale=0.05)
-    bare = microcircuit(scale=0.05)
+    usual = microcircuit()
+    bare = microcircuit()
     bare.populations = [replace(p, parameters={"I_ext": pA(0)}) for p in bare.populations]
     with_it, without = (run(net, seed=1, ms=600) for net in (usual, bare))
     for name in ("L4E", "L5E"):
@@ -133,7 +133,7 @@ def test_what_inhibition_and_the_missing_input_are_for() -> None:
 
 def test_shuffled_weights_are_told_from_the_microcircuit() -> None:
     """Control: the same weights on other projections, so that sources no longer have a sign."""
-    net = microcircuit(scale=0.05)
+    net = microcircuit()
     weights = [p.weight for p in net.projections]
     net.projections = [
         replace(p, weight=w)
@@ -157,7 +157,7 @@ def test_the_thalamus_reaches_layer_4_before_the_layers_that_it_excites() -> Non
     silent = replace(volley, spikes=Spikes([], [], n_units=902, t_stop_ms=320.0))
 
     def rates(source: Source, *, first: float, last: float) -> dict[str, float]:
-        net = assemble("n", [microcircuit(Port.of(source), scale=0.05)], sources=[source])
+        net = assemble("n", [microcircuit(Port.of(source))], sources=[source])
         spikes = simulate(net, duration_ms=320, seed=1, backend=BACKEND).spikes
         window = (onset + first, onset + last)
         return {n: rate_hz(spikes[n].between(0, window[1]), window[0]) for n in POPULATIONS}
@@ -170,6 +170,7 @@ def test_the_thalamus_reaches_layer_4_before_the_layers_that_it_excites() -> Non
     assert rates(volley, first=4, last=8)["L23E"] > 15  # and then it does
 
 
+@pytest.mark.slow
 def test_a_constant_current_can_stand_for_the_background() -> None:
     """At a fifth of the scale; without noise a much smaller network is silent, in NEST as well."""
     spikes = run(microcircuit(scale=0.2, input="dc"), seed=1, ms=400).spikes
