@@ -64,7 +64,10 @@ class Listed(StrEnum):
 
 def main() -> None:
     """Entry point of the command `ember`."""
+    from sims.terminal.startup import fewer_collections
+
     global _debug
+    fewer_collections()
     arguments = sys.argv[1:]
     options = arguments[: arguments.index("--")] if "--" in arguments else arguments
     _debug = "--debug" in options

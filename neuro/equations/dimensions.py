@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Mapping
 
 from neuro.equations import brian_compiler
+from neuro.equations._checked import once
 from neuro.equations.compose import WEIGHT, Composed, Port, compose, has_edges
 from neuro.equations.syntax import CONSTANTS, is_condition, names_in, parse_expression
 from neuro.errors import EquationError, nearest
@@ -25,7 +26,7 @@ def check_model(model: NeuronModel) -> None:
     Raises:
         EquationError: naming the equation and the term that is wrong.
     """
-    check_dimensions(compose(model))
+    once(model, lambda: check_dimensions(compose(model)))
 
 
 def check_synapse(
@@ -39,6 +40,12 @@ def check_synapse(
     Raises:
         EquationError: naming the equation and the term that is wrong.
     """
+    once((synapse, target, source), lambda: _check_synapse(synapse, target, source))
+
+
+def _check_synapse(
+    synapse: SynapseModel, target: NeuronModel | None, source: NeuronModel | None
+) -> None:
     from neuro.equations.edges import compile_edge
 
     membrane = NeuronModel(

@@ -13,6 +13,7 @@ from sims.config import Loaded
 from sims.config.shipped import RUN_FILE_SUFFIXES
 from sims.store.atomic import check_writable
 from sims.terminal.display import columns, progress_on, run_summary
+from sims.terminal.startup import import_numba
 
 __all__ = ["output_of", "run_and_write"]
 
@@ -42,6 +43,7 @@ def run_and_write(
     path = out or output_of(loaded)
     every_s = _interval_s(checkpoint_every)
     check_writable(path, force=force)
+    import_numba()
     from sims.run_to_file import run_to_file
 
     with progress_on(sys.stderr) as progress:
