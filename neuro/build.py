@@ -166,6 +166,8 @@ def build(network: Network, *, seed: int, dt_ms: float, wire: bool = True) -> Bu
         if wire
         else ()
     )
+    for projection in projections:
+        projection.check()
     sources = tuple(_source(s, dt_ms) for s in network.sources)
     backgrounds = tuple(_background(b, ports[b.name], dt_ms) for b in network.backgrounds)
     return Built(network, seed, dt_ms, populations, projections, sources, backgrounds, edges)

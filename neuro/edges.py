@@ -76,6 +76,15 @@ class BuiltProjection:
         same = self.pre.name == self.post.name
         return self.projection.rule.expected(self.pre, self.post, same)
 
+    def check(self) -> None:
+        """Draw some edges, to see that the rule fits both ends and that delays are long enough.
+
+        Raises:
+            NetworkError: if not.
+        """
+        if self.n_rows:
+            self.row(0)
+
     def edges_in(self, row: int) -> int:
         """How many edges a row has."""
         if self._listed is None:

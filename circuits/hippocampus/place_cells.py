@@ -15,7 +15,7 @@ from neuro.wiring import generator
 PLACE = NeuronModel(
     name="place",
     equations="""
-        dtheta/dt = 2*pi*f_theta                                          : 1
+        theta     = 2*pi*f_theta*t                                        : 1
         ahead     = ((x - x_0)*cos(heading) + (y - y_0)*sin(heading)) / L : 1
         field     = exp(-((x - x_0)**2 + (y - y_0)**2) / (2*sigma**2))    : 1
         locking   = exp(kappa*(cos(theta + 2*pi*ahead) - 1))              : 1

@@ -148,7 +148,7 @@ def test_grids_are_hexagonal_and_modules_keep_their_ratio(walk: dict[str, Signal
 
 
 @pytest.mark.parametrize("k", [1, 4])
-def test_time_cell_answers_an_impulse_exactly_as_the_theory_says(k: int) -> None:
+def test_time_cell_answers_an_impulse_exactly_as_the_theory_says(k: int, exact: None) -> None:
     """t^k e^{-st}: peak k/s, mean (k+1)/s, CV 1/sqrt(k+1) (Shankar & Howard 2012)."""
     dt_ms, peak_ms, duration_ms = 0.5, 200.0, 4000.0
     event = np.zeros(round(duration_ms / dt_ms))

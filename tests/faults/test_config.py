@@ -246,8 +246,8 @@ CHANGES = {
     "effect on nobody": (
         "on: izhikevich", "on: izhikevitch",
         "bad.yaml:33: modulation.noradrenaline.receptors.alpha.effects.0.on: expected a "
-        "population or projection of this run, or `reasoner`, found `izhikevitch`; did you mean "
-        "`izhikevich`?",
+        "population, projection or background of this run, or `reasoner`, found `izhikevitch`; did "
+        "you mean `izhikevich`?",
     ),
     "effect on no parameter": (
         "parameter: C", "parameter: g_L",
