@@ -55,7 +55,7 @@ def populated(**parameters: object) -> Network:
     ("network", "error", "said"),
     [
         (lambda: joined(delay=ms(0.05)), NetworkError, "at least one step of 0.1 ms"),
-        (lambda: joined(delay=Normal(ms(-1), ms(0.1), low=-2.0)), NetworkError, "at least one step"),
+        (lambda: joined(delay=Normal(ms(-1), ms(0.1), low=-2)), NetworkError, "at least one step"),
         (lambda: joined(weight=nS(1)), NetworkError, "weight must be a current in pA"),
         (lambda: joined(source="z"), NetworkError, "source must be one of cell, s"),
         (lambda: joined(parameters={"tauu": ms(1)}), NetworkError, "has no parameter `tauu`"),
