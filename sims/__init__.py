@@ -5,8 +5,9 @@
     >>> loaded.config.duration
     100 ms
 
-`config` reads and checks · `assembly` builds · `run` simulates · `sweep` · `train` · `store`
-writes and reads files · `report` pictures · `cli` the command `ember`, `terminal` what it shows
+`config` reads and checks · `assembly` builds · `run` simulates, `long_run` into a file · `sweep` ·
+`train` · `store` writes and reads files · `report` pictures · `cli` the command `ember`,
+`terminal` what it shows
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sims.config import Loaded, from_resolved, load
+    from sims.long_run import run_to_file
     from sims.report import write_report
     from sims.result import Provenance, Run
     from sims.run import run_experiment
@@ -25,11 +27,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Loaded", "Provenance", "Run", "export", "from_resolved", "load", "read_run",
-    "run_experiment", "run_sweep", "run_training", "write_report", "write_run",
+    "run_experiment", "run_sweep", "run_to_file", "run_training", "write_report", "write_run",
 ]  # fmt: skip
 
 _HOMES = {
     "sims.config": ("Loaded", "from_resolved", "load"),
+    "sims.long_run": ("run_to_file",),
     "sims.report": ("write_report",),
     "sims.result": ("Provenance", "Run"),
     "sims.run": ("run_experiment",),

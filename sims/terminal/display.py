@@ -11,7 +11,7 @@ from sims.progress import Progress
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from sims.run_to_file import Told
+    from sims.long_run import Told
 
 __all__ = ["columns", "progress_on", "run_summary", "stderr"]
 

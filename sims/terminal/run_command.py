@@ -44,7 +44,7 @@ def run_and_write(
     every_s = _interval_s(checkpoint_every)
     check_writable(path, force=force)
     import_numba()
-    from sims.run_to_file import run_to_file
+    from sims.long_run import run_to_file
 
     with progress_on(sys.stderr) as progress:
         told = run_to_file(

@@ -27,7 +27,7 @@ from neuro.network import Record
 from neuro.raw_run import RawRun
 from neuro.sink import Sink
 from sims.config import Loaded, load
-from sims.run_to_file import Told, run_to_file
+from sims.long_run import Told, run_to_file
 from sims.store import columns
 
 CONFIG = Path(__file__).with_name("long_run.yaml")

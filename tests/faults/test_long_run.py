@@ -21,8 +21,8 @@ import pytest
 from neuro.backends import BACKENDS
 from neuro.errors import EmberError, SimulationError, StoreError
 from sims.config import Loaded, load
+from sims.long_run import NEVER, Told, run_to_file
 from sims.run import run_experiment
-from sims.run_to_file import NEVER, Told, run_to_file
 from sims.store import identity, read_run
 from sims.store.compare import same_spikes
 from sims.store.provenance import versions
@@ -375,8 +375,9 @@ def test_a_place_that_was_taken_meanwhile_does_not_lose_the_run(tmp_path: Path) 
 # ------------------------------------------------------------------ the same as in memory
 
 
-@pytest.mark.parametrize("backend", ["numba", "brian"])
-@pytest.mark.parametrize("precision", ["float32", "float64"])
+@pytest.mark.parametrize(
+    ("backend", "precision"), [("numba", "float32"), ("numba", "float64"), ("brian", "float32")]
+)
 def test_a_streamed_run_is_the_run_in_memory(
     tmp_path: Path, backend: str, precision: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -424,3 +425,26 @@ def test_told_is_what_the_file_holds(tmp_path: Path) -> None:
     assert dict(told.populations) == {
         name: (spikes.n_units, len(spikes)) for name, spikes in run.recording.spikes.items()
     }
+
+
+def test_memory_does_not_grow_with_the_run(tmp_path: Path) -> None:
+    """Two processes, of which the second records twenty times as much."""
+    config = tmp_path / "busy.yaml"
+    config.write_text(
+        "seed: 1\nduration: 4 s\ncircuits: {net: {populations: {\n"
+        "  cells: {n: 400, model: lif, parameters: {I_ext: 600 pA},\n"
+        "          initial: {v: {uniform: {low: -70 mV, high: -50 mV}}}}}}}\n"
+    )
+    peaks, spikes = [], []
+    for duration in ("duration=4 s", "duration=80 s"):
+        with ember("run", str(config), duration, "--json", "--out",
+                   str(tmp_path / f"{len(peaks)}.h5")) as process:  # fmt: skip
+            out, err = process.communicate()
+        assert process.returncode == 0, err
+        figures = json.loads(out)
+        peaks.append(figures["peak_memory_bytes"])
+        spikes.append(figures["populations"]["cells"]["spikes"])
+    in_memory = 12 * (spikes[1] - spikes[0])  # bytes of a step and a unit
+    assert in_memory > 15e6
+    assert peaks[1] - peaks[0] < in_memory / 2
+    assert (tmp_path / "1.h5").stat().st_size > 16 * spikes[1]
