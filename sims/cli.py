@@ -145,7 +145,7 @@ def run(
     threads: Annotated[int | None, typer.Option(min=1, help="Threads to simulate on.")] = None,
     checkpoint_every: Annotated[
         str,
-        typer.Option(metavar="TIME", help="Such as '10 s', or never; a minute if left out."),
+        typer.Option(metavar="TIME", help="Between saves of the state: '10 s', never; a minute."),
     ] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
 ) -> None:
