@@ -18,6 +18,9 @@ _EVERY_S = 0.1
 
 _WIDTH = 24
 
+_SAID = 54
+"""Characters kept for what is said, so that the bar does not change its length all the time."""
+
 
 class Bar:
     """Draws over its last line, at most ten times a second; a new stage at once.
@@ -57,7 +60,8 @@ class Bar:
             left = _hours(pace * (total - done))
             parts += [f"real-time factor {1000 * pace:.3g}", f"{left} left"]
         said = ", ".join(parts)
-        width = min(_WIDTH, _columns() - len(self._stage) - len(said) - 2)
+        room = _columns() - len(self._stage) - max(len(said), _SAID) - 2
+        width = min(_WIDTH, room)
         filled = round(max(0, width) * min(1.0, done / total))
         return f"{self._stage} {'█' * filled}{'░' * (width - filled)} {said}"
 
