@@ -192,7 +192,9 @@ def prepare(
         EquationError, NetworkError, BackendUnsupported: if the network cannot be run.
     """
     built = build(network, seed=seed, dt_ms=dt_ms, wire=wire)
-    check_support(built, backend_named(backend))
+    chosen = backend_named(backend)
+    check_support(built, chosen)
+    chosen.check(built)
     for population in built.populations:
         check_stability(population, dt_ms)
     for r in record:

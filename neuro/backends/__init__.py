@@ -29,6 +29,7 @@ class Backend:
         options: Settings a config may give it, with their defaults.
         summary: One line for `ember list backends`.
         resumes: Whether a run can be checkpointed and go on from there.
+        checks: Whether its module has `check(built)`, for what no list of features can say.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Backend:
     options: dict[str, Any]
     summary: str
     resumes: bool = False
+    checks: bool = False
 
     @property
     def source(self) -> str:
@@ -46,6 +48,15 @@ class Backend:
     def load(self) -> Any:
         """The module with `run(built, …)`."""
         return import_module(self.module)
+
+    def check(self, built: Built) -> None:
+        """Ask the back end whether it can run this network; edges may not be drawn yet.
+
+        Raises:
+            BackendUnsupported, NetworkError: if it cannot, before anything compiles.
+        """
+        if self.checks:
+            self.load().check(built)
 
 
 _EDGES = frozenset({
