@@ -25,6 +25,7 @@ from neuro.equations import (
     ports_of,
 )
 from neuro.errors import NetworkError, SignalError, nearest
+from neuro.memory import require_memory
 from neuro.models.poisson import POISSON
 from neuro.network import (
     Background,
@@ -47,6 +48,8 @@ __all__ = [
 ]  # fmt: skip
 
 _TOLERANCE = 1e-6
+_EDGE_BYTES = 6
+_DRAWN_BYTES = 40  # of an edge while its row is drawn, measured with `Pairwise`
 
 
 def steps_of(time_ms: float, dt_ms: float, what: str) -> int:
@@ -166,6 +169,11 @@ def build(network: Network, *, seed: int, dt_ms: float, wire: bool = True) -> Bu
         if wire
         else ()
     )
+    # A target and a weight for each edge is the least that any back end keeps.
+    least = _EDGE_BYTES * sum(p.expected_edges for p in projections)
+    row = _DRAWN_BYTES * max((p.expected_edges / p.n_rows for p in projections if p.n_rows),
+                             default=0)  # fmt: skip
+    require_memory(least + row, f"the network `{network.name}`")
     for projection in projections:
         projection.check()
     sources = tuple(_source(s, dt_ms) for s in network.sources)
