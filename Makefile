@@ -24,7 +24,7 @@ demo: $(VENV)/.with-all ## Run the story: a sound and a pain to spikes, a sweep,
 	@PATH="$(abspath $(BIN)):$$PATH" sh examples/demo.sh
 
 test: $(VENV)/.with-test ## Run every test
-	$(BIN)/python -m pytest -n 2 --dist loadfile $(TESTS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile --max-worker-restart=0 $(TESTS)
 
 check: $(VENV)/.with-check ## Lint, format, types and the arrows between the rooms
 	$(BIN)/ruff check .
