@@ -13,7 +13,10 @@ is changed in place, so `torch.compile`, `torch.func` and checkpointing may take
         state = cell.reset(state, spikes, step, bound, …)
 
 Every tensor is `(batch, n)` or broadcasts to it: a parameter may be scalar, `(n,)`, `(batch, 1)`
-or `(batch, n)`, so a batch of parameter settings is one call.
+or `(batch, n)`, so a batch of parameter settings is one call. `cell.source` is what is run.
+
+All arithmetic is done in `dtype`, but for what is the same for all cells and changes with time:
+that is computed in double precision, as single precision cannot hold the time of a long run.
 """
 
 from __future__ import annotations
@@ -21,16 +24,28 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
+from neuro.backends.norse._distance import distances
+from neuro.backends.norse._values import Values
+from neuro.backends.norse.printed import module_of
+from neuro.backends.norse.printer import CellPrinter
+from neuro.backends.norse.random import normal, stream_of, uniform, words
 from neuro.backends.norse.surrogate import Surrogate
 from neuro.build import BuiltPopulation
+from neuro.errors import ConfigError, NetworkError, SimulationError, nearest
 
-__all__ = ["CellState", "CellStep"]
+__all__ = ["Bound", "CellState", "CellStep"]
 
 Bound = dict[str, Tensor]
 """Parameters and the constants computed from them, by name."""
+
+_DTYPES = {torch.float32: "float32", torch.float64: "float64"}
+_NEVER = -(2**30)  # the step of the last spike of a cell that has not spiked
+_NONE: Mapping[str, Tensor] = {}
 
 
 class CellState(NamedTuple):
@@ -38,8 +53,8 @@ class CellState(NamedTuple):
 
     Attributes:
         values: `(batch, n)` for each of the program's states, in its order.
-        last: One int32 tensor: the step of each cell's last spike, or, where refractoriness is a
-            condition, 1 while a cell is refractory; empty if the model has no refractoriness.
+        last: One tensor: the step of each cell's last spike (int32), or, where refractoriness is a
+            condition, whether a cell is refractory; empty if the model has no refractoriness.
         free: One bool tensor: the cells whose held states take what arrives; empty if nothing
             that arrives is held.
     """
@@ -56,12 +71,19 @@ class CellStep(torch.nn.Module):
         built: What to step.
         dt_ms: Length of a step.
         surrogate: The threshold's gradient.
-        dtype: Of states, parameters and arithmetic.
+        dtype: Of states, parameters and arithmetic: float32 or float64.
         trainable: Names of parameters, or of states whose start values, that are
-            `torch.nn.Parameter`s; everything else is a buffer.
+            `torch.nn.Parameter`s (`cell.given.<name>`, `cell.start.<name>`); everything else is a
+            buffer.
         modulated: Parameters that `factors` will scale at each step.
         streamed: Parameters that `inputs` will give anew at each step.
-        reset_gradient: Whether gradients pass from a reset into the spike that caused it.
+        reset_gradient: Whether gradients pass from a reset into the spike that caused it. Norse's
+            feed-forward cells let them; learning goes better without (Zenke & Vogels 2021).
+
+    Raises:
+        ConfigError: if a name in `trainable`, `modulated` or `streamed` is unknown, or the dtype
+            is another.
+        SimulationError: if a constant is not finite for these parameters.
     """
 
     def __init__(
@@ -77,60 +99,223 @@ class CellStep(torch.nn.Module):
         reset_gradient: bool = False,
     ) -> None:
         super().__init__()
-        raise NotImplementedError
+        self.program, self.name, self.n = built.program, built.name, built.n
+        self.dt_ms, self.dtype = dt_ms, dtype
+        self.surrogate = surrogate or Surrogate()
+        self.reset_gradient = reset_gradient or self.surrogate.method == "soft"
+        self._check(built, trainable, modulated, streamed)
+        printer = CellPrinter(built, dt_ms, _DTYPES[dtype], modulated, streamed)
+        self.source, self._code = printer.source, module_of(printer.source)
+        self.draws = tuple(printer.draws)
+        self._printed = printer
+
+        self.given = Values(built.parameters, trainable, dtype)
+        self.start = Values(built.initial, trainable, dtype)
+        numbers: dict[str, float | NDArray[np.float64]] = {
+            **printer.numbers, "dt": dt_ms, "N": float(built.n),
+            "i": np.arange(built.n, dtype=np.float64),
+        }  # fmt: skip
+        self._numbers = Values(numbers, (), dtype, persistent=False)
+        self._check_constants()
+        # A start value that is a parameter follows it when that is trained, or given for a batch.
+        chosen = {**built.composed.initial, **built.population.initial}
+        self._starts_at = {s: c for s, c in chosen.items() if isinstance(c, str)}
+        found = distances(built, printer, dt_ms)
+        self.scales = tuple(self.surrogate.scale or distance for distance in found)
+
+    def _check(
+        self, built: BuiltPopulation, trainable: Collection[str], modulated: Collection[str],
+        streamed: Collection[str],
+    ) -> None:  # fmt: skip
+        if self.dtype not in _DTYPES:
+            raise ConfigError(
+                f"population `{built.name}`: dtype must be float32 or float64, found {self.dtype}; "
+                f"membranes do not hold in less"
+            )
+        parameters = {*built.parameters}
+        for kind, names, known in (
+            ("trainable", trainable, parameters | {*built.program.states}),
+            ("modulated", modulated, parameters),
+            ("streamed", streamed, parameters),
+        ):
+            if unknown := sorted(set(names) - known):
+                raise ConfigError(
+                    f"population `{built.name}`: cannot make `{unknown[0]}` {kind}"
+                    f"{nearest(unknown[0], known)} (known: {', '.join(sorted(known)) or 'none'})"
+                )
+
+    def _check_constants(self) -> None:
+        with torch.no_grad():
+            for name, value in self.bind().items():
+                if value.is_floating_point() and not bool(torch.isfinite(value).all()):
+                    meaning = dict(self._printed.constants).get(name, name)
+                    raise SimulationError(
+                        f"population `{self.name}`: the constant {meaning} is not finite for these "
+                        f"parameters; where two time constants coincide, change one a little or "
+                        f"give the model `method: exponential_euler`"
+                    )
 
     def bind(self, overrides: Mapping[str, Tensor] | None = None) -> Bound:
-        """Parameters, `overrides` in place of this module's own, and what is constant in a pass."""
-        raise NotImplementedError
+        """Parameters, and all that is computed from them once a pass; gradients flow through.
 
-    def initial(self, batch: int = 1, bound: Bound | None = None,
-                overrides: Mapping[str, Tensor] | None = None) -> CellState:  # fmt: skip
-        """The state before the first step."""
-        raise NotImplementedError
+        Args:
+            overrides: Values in place of this module's own, `(n,)`, `(batch, 1)`, `(batch, n)` or
+                scalar.
 
-    def draw(self, seed: int | Sequence[int], first_step: int, n_steps: int) -> tuple[Tensor, ...]:
-        """Random numbers for steps `first_step …`, `(n_steps, batch or 1, n)` for each draw."""
-        raise NotImplementedError
+        Raises:
+            NetworkError: if the model has no such parameter.
+        """
+        bound = {**self.given.all(), **self._numbers.all()}
+        for name, value in (overrides or {}).items():
+            if name not in self.program.parameters:
+                raise NetworkError(
+                    f"population `{self.name}` has no parameter `{name}`"
+                    f"{nearest(name, self.program.parameters)}"
+                )
+            bound[name] = torch.as_tensor(value, dtype=self.dtype, device=bound["dt"].device)
+        return {**bound, **self._code.bind(bound)}
+
+    def initial(
+        self, batch: int = 1, bound: Bound | None = None,
+        overrides: Mapping[str, Tensor] | None = None,
+    ) -> CellState:  # fmt: skip
+        """The state before the first step.
+
+        Args:
+            bound: Where start values that are parameters are taken from.
+            overrides: Start values of some states, `(n,)`, `(batch, 1)` or `(batch, n)`.
+        """
+        own, given = self.start.all(), overrides or {}
+        values = []
+        for name in self.program.states:
+            value = own[name]
+            if bound is not None and name in self._starts_at:
+                value = bound[self._starts_at[name]]
+            if name in given:
+                value = torch.as_tensor(given[name], dtype=self.dtype, device=value.device)
+            values.append(value.expand(batch, self.n))
+        device, shape = self._numbers.all()["dt"].device, (batch, self.n)
+        last: tuple[Tensor, ...] = ()
+        if self._printed.conditional:
+            last = (torch.zeros(shape, dtype=torch.bool, device=device),)
+        elif self._printed.timed:
+            last = (torch.full(shape, _NEVER, dtype=torch.int32, device=device),)
+        free = torch.ones(shape, dtype=torch.bool, device=device)
+        return CellState(tuple(values), last, (free,) if self._printed.guarded else ())
+
+    def draw(
+        self, seed: int | Sequence[int], first_step: int, n_steps: int
+    ) -> tuple[Tensor, ...]:
+        """The random numbers of steps `first_step …`, one tensor for each of `draws`.
+
+        Returns:
+            `(n_steps, 1, n)` each; `(n_steps, batch, n)` for one seed for each of the batch. They
+            are those that the numba back end draws for a seed.
+        """
+        stream, device = stream_of(self.name), self._numbers.all()["dt"].device
+        makers = {"rand": uniform, "randn": normal}
+        return tuple(
+            makers[kind](
+                words(seed, stream + k, self.n, first_step, n_steps, device), self.dtype
+            )
+            for k, kind in enumerate(self.draws)
+        )  # fmt: skip
 
     def update(
         self, state: CellState, step: int | Tensor, bound: Bound,
-        inputs: Mapping[str, Tensor] = {}, factors: Mapping[str, Tensor] = {},
+        inputs: Mapping[str, Tensor] = _NONE, factors: Mapping[str, Tensor] = _NONE,
         draws: Sequence[Tensor] = (),
     ) -> tuple[Tensor, CellState]:  # fmt: skip
         """Advance all cells by one step.
+
+        Args:
+            step: Number of the step, as an int or a 0-d int64 tensor.
+            inputs: The model's inputs, its summed variables and its streamed parameters.
+            factors: Of each modulated parameter.
+            draws: `(batch or 1, n)` for each of `draws`.
 
         Returns:
             Spikes, `(batch, n)` of 0 and 1 in `dtype` with the surrogate's gradient (all 0 for a
             model without a threshold), and the state before anything is delivered or reset.
         """
-        raise NotImplementedError
+        values, last, free = state
+        spikes, values, last, free = self._code.update(
+            values, last, step, self._time(step), bound, inputs, factors, draws, self.surrogate,
+            self.scales,
+        )  # fmt: skip
+        return spikes, CellState(values, last, free)
 
     def increments(
-        self, port: int, weight: Tensor, bound: Bound, targets: Tensor | None = None
-    ) -> dict[str, Tensor]:
-        """What each arriving `weight` adds to which state, in the shape of `weight`.
+        self, port: int, weight: Tensor, bound: Bound, targets: Tensor | None = None,
+        factors: Mapping[str, Tensor] = _NONE,
+    ) -> dict[str, Tensor]:  # fmt: skip
+        """What an arriving spike of each `weight` adds to which state, in the shape of `weight`.
 
         Args:
-            targets: The target cell of each weight's last dimension, where that is not the cells.
+            targets: The target cell of each weight along the last dimension, where that dimension
+                does not count the cells.
         """
-        raise NotImplementedError
+        if targets is not None:
+            bound = {
+                name: value.expand(*value.shape[:-1], self.n)[..., targets] if value.dim() else value
+                for name, value in bound.items()
+            }
+        values = getattr(self._code, f"arrive_{port}")(weight, bound, factors)
+        states = [state for state, _ in self.program.deliveries[port]]
+        return dict(zip(states, values, strict=True))
 
     def deliver(self, state: CellState, additions: Mapping[str, Tensor]) -> CellState:
         """Add to states; refractory cells take nothing on states that are held."""
-        raise NotImplementedError
+        values = list(state.values)
+        for name, added in additions.items():
+            if name in self.program.held:
+                added = added * state.free[0]
+            at = self.program.states.index(name)
+            values[at] = values[at] + added
+        return state._replace(values=tuple(values))
 
     def reset(
         self, state: CellState, spikes: Tensor, step: int | Tensor, bound: Bound,
-        inputs: Mapping[str, Tensor] = {}, factors: Mapping[str, Tensor] = {},
+        inputs: Mapping[str, Tensor] = _NONE, factors: Mapping[str, Tensor] = _NONE,
         draws: Sequence[Tensor] = (),
     ) -> CellState:  # fmt: skip
         """Apply the reset to the cells that spiked."""
-        raise NotImplementedError
+        if not self.program.reset:
+            return state
+        if not self.reset_gradient:
+            spikes = spikes.detach()
+        values = self._code.reset(
+            spikes, state.values, state.last, step, self._time(step), bound, inputs, factors, draws
+        )
+        return state._replace(values=values)
 
     def observe(
         self, name: str, state: CellState, step: int | Tensor, bound: Bound,
-        inputs: Mapping[str, Tensor] = {}, factors: Mapping[str, Tensor] = {},
+        inputs: Mapping[str, Tensor] = _NONE, factors: Mapping[str, Tensor] = _NONE,
         draws: Sequence[Tensor] = (),
     ) -> Tensor:  # fmt: skip
-        """A state or subexpression, `(batch, n)`."""
-        raise NotImplementedError
+        """A state or subexpression as it is now, `(batch, n)` or what broadcasts to it."""
+        if name in self.program.states:
+            return state.values[self.program.states.index(name)]
+        observe = getattr(self._code, f"observe_{name}")
+        value: Tensor = observe(
+            state.values, state.last, step, self._time(step), bound, inputs, factors, draws
+        )
+        return value
+
+    def forward(
+        self, state: CellState, step: int | Tensor = 0, inputs: Mapping[str, Tensor] = _NONE,
+        factors: Mapping[str, Tensor] = _NONE, draws: Sequence[Tensor] = (),
+        additions: Mapping[str, Tensor] = _NONE,
+    ) -> tuple[Tensor, CellState]:  # fmt: skip
+        """A whole step, for a single one or for `torch.func.functional_call`: spikes and state."""
+        bound = self.bind()
+        spikes, state = self.update(state, step, bound, inputs, factors, draws)
+        state = self.deliver(state, additions)
+        return spikes, self.reset(state, spikes, step, bound, inputs, factors, draws)
+
+    def _time(self, step: int | Tensor) -> Tensor | None:
+        if not self._printed.tells_time:
+            return None
+        device = self._numbers.all()["dt"].device
+        return torch.as_tensor(step, dtype=torch.float64, device=device) * self.dt_ms

@@ -1,0 +1,326 @@
+"""Print one population's step as a readable Python module of PyTorch calls.
+
+Printed, because a step is then one function without a Python object or call for each node of the
+equations: it runs faster than a tree of closures, `torch.compile` traces it as it stands, and
+`print(cell.source)` shows what is run. Arithmetic is sorted by how often it must be done as for
+the numba back end (`neuro.equations.hoist`), so both add and multiply in the same order.
+
+Names that end in `__` are the module's own:
+
+    S__ states   L__ last   B__ bound   X__ inputs   Y__ factors   R__ draws   t__ time in ms
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Collection, Sequence
+
+import numpy as np
+
+from neuro.backends.norse._shared import shared
+from neuro.backends.norse.wording import IMPORTS, in_torch, is_truth
+from neuro.build import BuiltPopulation
+from neuro.equations.compose import WEIGHT
+from neuro.equations.hoist import CELL, CONSTANT, TIME, Hoister
+from neuro.equations.program import Assignment
+from neuro.equations.syntax import is_condition, names_in
+
+__all__ = ["CellPrinter"]
+
+_STEP = "S__, L__, step__, t__, B__, X__, Y__, R__"
+_EARLIER = {"dt", "N", "i"}  # bound, though no parameters
+_SIGNS = {ast.Gt: (False, True), ast.GtE: (False, False), ast.Lt: (True, True),
+          ast.LtE: (True, False)}  # fmt: skip
+
+
+class CellPrinter:
+    """The code of one population.
+
+    Attributes:
+        source: The module: `bind`, `update`, `reset` and an `observe_<name>` for each
+            subexpression.
+        draws: `rand` or `randn` for each random number of a step, in order.
+        numbers: Numbers that `bind` and the others read as tensors, by name.
+        comparisons: Both sides of each comparison in the threshold, which needs a scale.
+        constants: What is computed once a pass, or once a step, in order.
+        tells_time: Whether anything reads the time.
+        conditional, timed: Whether refractoriness is a condition, or a time.
+        guarded: Whether what arrives may find a held state.
+    """
+
+    def __init__(
+        self, built: BuiltPopulation, dt_ms: float, dtype: str,
+        modulated: Collection[str] = (), streamed: Collection[str] = (),
+    ) -> None:  # fmt: skip
+        self.program = program = built.program
+        self._dt_ms, self._n = dt_ms, float(built.n)
+        self._modulated = frozenset(modulated) - frozenset(streamed)
+        self._inputs = {*program.inputs, *program.summed, *streamed}
+        self._parameters = set(built.parameters) - set(streamed)
+        self.draws: list[str] = []
+        self.numbers: dict[str, float] = {}
+        self.comparisons: list[tuple[str, str]] = []
+
+        varies = {"t": TIME, "dt": CONSTANT, "N": CONSTANT, "i": CELL}
+        for name, value in built.parameters.items():
+            varies[name] = (CELL if np.ndim(value) else 0) | (TIME if name in modulated else 0)
+        for name in program.inputs:
+            wide = np.ndim(built.drives[name].values) == 2
+            varies[name] = TIME | (CELL if wide else 0)
+        varies |= dict.fromkeys([*program.states, *program.summed, *streamed], TIME | CELL)
+        self._hoister = Hoister(varies)
+        self._rest = ""  # steps of refractoriness, where they do not change over a pass
+
+        self.conditional = bool(program.refractory) and is_condition(program.refractory)
+        self.timed = bool(program.refractory) and not self.conditional
+        arriving = {state for delivery in program.deliveries for state, _ in delivery}
+        self.guarded = bool(arriving & set(program.held))
+        functions = [self._update(), self._reset()]
+        functions += [self._observe(name) for name, _ in program.subexpressions]
+        functions += [self._arrive(port) for port, _ in enumerate(program.deliveries)]
+        functions.insert(0, self._bind(functions))
+        self.constants = [*self._hoister.bound, *self._hoister.per_step]
+        self.tells_time = any(re.search(r"^    t\w* = t__", f, re.M) for f in functions)
+        self.source = "\n\n\n".join([self._header(dtype, "".join(functions)), *functions]) + "\n"
+
+    def _header(self, dtype: str, body: str) -> str:
+        lines = [f'"""One step of `{self.program.name}`, printed from its equations."""', ""]
+        lines.append(f"from torch import {dtype} as F__, float64 as D__, int32 as I__")
+        called = set(re.findall(r"\b(\w+)__\(", body))
+        for module, names in IMPORTS.items():
+            if words := ", ".join(f"{n} as {n}__" for n in names if n in called):
+                lines.append(f"from {module} import {words}")
+        return "\n".join(lines)
+
+    def _bind(self, functions: Sequence[str]) -> str:
+        """What does not change over a pass, and is read by one of the other functions."""
+        bound = self._hoister.bound
+        read = {n for _, text in bound for n in names_in(text)} - {name for name, _ in bound}
+        lines = [f"{name} = {self._tensor(text)}" for name, text in bound]
+        made = [name for name, _ in bound if any(f'"{name}"' in code for code in functions)]
+        if self._rest:
+            lines.append(f"rest__ = {self._rest}.to(I__)")
+            made.append("rest__")
+        entries = ", ".join(f'"{name}": {name}' for name in made)
+        lines.append(f"return {{{entries}}}")
+        return self._function("bind(B__)", read, lines)
+
+    def _update(self) -> str:
+        program, hoister = self.program, self._hoister
+        active = hoister.assignments(program.active)
+        resting = hoister.assignments(program.resting)
+        uses = self._needed(names_in(program.threshold or "0"))
+        threshold = hoister.expression(program.threshold)
+        lines: list[str] = []
+        texts = [*active, *resting, *uses]
+        names = {n for _, text in texts for n in names_in(text)} | names_in(threshold or "0")
+        if self.conditional:
+            before = self._needed(names_in(program.refractory))
+            condition = hoister.expression(program.refractory)
+            names |= names_in(condition) | {n for _, text in before for n in names_in(text)}
+            lines += [f"{name} = {self._text(text)}" for name, text in before]
+            lines.append(f"awake__ = ~(L__[0] & ({self._text(condition)}))")
+        elif self.timed:
+            # Brian2's `timestep`, so that all back ends hold a cell for the same steps.
+            steps = hoister.expression(f"floor(({program.refractory})/dt + 0.001)")
+            self._rest = steps if steps in dict(hoister.bound) else ""
+            names |= {"rest__"} if self._rest else names_in(steps)
+            rest = "rest__" if self._rest else f"({self._text(steps)}).to(I__)"
+            lines.append(f"awake__ = L__[0] <= step__ - {rest}")
+        written = [name[: -len("__new")] for name, _ in active if name.endswith("__new")]
+        lines += self._stepping(active, resting, written)
+        lines += [f"{name} = {self._text(text)}" for name, text in uses]
+        spikes = "None"
+        if threshold:
+            spikes = "spikes__"
+            gate = "awake__ * " if program.refractory else ""
+            fires = self._spike(ast.parse(threshold, mode="eval").body)
+            lines.append(f"spikes__ = {gate}({fires})" if gate else f"spikes__ = {fires}")
+        last = free = "()"
+        if program.refractory:
+            lines.append("fired__ = spikes__ > 0.5")
+            last = "(fired__ | ~awake__,)"
+            if self.timed:
+                last = "(where__(fired__, step__, L__[0]),)"
+            if self.guarded:
+                free = "(awake__ & ~fired__,)"
+        states = "".join(f"{name}, " for name in program.states)
+        lines.append(f"return {spikes}, ({states}), {last}, {free}")
+        return self._function(f"update({_STEP}, surrogate__, scales__)", names | set(written),
+                              lines, per_step=True)  # fmt: skip
+
+    def _stepping(
+        self, active: Sequence[Assignment], resting: Sequence[Assignment], written: Sequence[str]
+    ) -> list[str]:
+        """The step; where a refractory cell steps otherwise, both are computed and one is taken."""
+        lines = [f"{name} = {self._text(text)}" for name, text in active]
+        taken, other = dict(active), dict[str, str]()
+        for name, text in resting:
+            for old, new in other.items():
+                text = re.sub(rf"\b{old}\b", new, text)
+            if taken.get(name) != text:
+                other[name] = f"{name}__rest"
+                lines.append(f"{name}__rest = {self._text(text)}")
+        lines = shared(lines)
+        for name in written:
+            result = f"{name}__new"
+            if result in other:
+                lines.append(f"{name} = where__(awake__, {result}, {other[result]})")
+            else:
+                lines.append(f"{name} = {result}")
+        return lines
+
+    def _arrive(self, port: int) -> str:
+        """What each arriving weight adds to the states that the port's synapses feed."""
+        added = [text for _, text in self.program.deliveries[port]]
+        names = {name for text in added for name in names_in(text)}
+        values = "".join(f"{self._text(text)}, " for text in added)
+        return self._function(f"arrive_{port}({WEIGHT}, B__, Y__)", names, [f"return ({values})"])
+
+    def _spike(self, tree: ast.expr) -> str:
+        """A condition as a number that is 1 or 0, with the surrogate's gradient."""
+        match tree:
+            case ast.BoolOp(op=op, values=[first, *rest]):
+                text = self._spike(first)
+                for part in rest:
+                    other = self._spike(part)
+                    both = f"({text}) * ({other})"
+                    text = both if isinstance(op, ast.And) else f"({text}) + ({other}) - {both}"
+                return text
+            case ast.UnaryOp(op=ast.Not(), operand=operand):
+                return f"1.0 - ({self._spike(operand)})"
+            case ast.Compare(left=left, ops=[op], comparators=[right]) if type(op) in _SIGNS:
+                swapped, strict = _SIGNS[type(op)]
+                low, high = (left, right) if swapped else (right, left)
+                if _is_rand(low) or _is_rand(high):
+                    drawn, chance = (low, high) if _is_rand(low) else (high, low)
+                    text = f"{self._text(ast.unparse(chance))}, {self._text(ast.unparse(drawn))}"
+                    if drawn is low:
+                        return f"surrogate__.chance({text}, {strict})"
+                    return f"1.0 - surrogate__.chance({text}, {not strict})"
+                sides = ast.unparse(high), ast.unparse(low)
+                self.comparisons.append(sides)
+                text = ", ".join(map(self._text, sides))
+                scale = f"scales__[{len(self.comparisons) - 1}]"
+                return f"surrogate__.crossing({text}, {strict}, {scale})"
+        text = self._text(ast.unparse(tree))
+        return f"({text}).to(F__)" if is_truth(tree) else f"({text} != 0.0).to(F__)"
+
+    def _reset(self) -> str:
+        """Each assignment is taken by the share z of a spike: all of it, or nothing."""
+        reset = self.program.reset
+        uses = self._needed({name for _, text in reset for name in names_in(text)})
+        names = {name for _, text in [*uses, *reset] for name in names_in(text)}
+        names |= {name for name, _ in reset}
+        lines = [f"{name} = {self._text(text)}" for name, text in uses]
+        for name, text in reset:
+            added = _added_to(name, text)
+            if added:
+                lines.append(f"{name} = addcmul__({name}, z__, {self._tensor(added)})")
+            else:
+                lines.append(f"{name} = lerp__({name}, {self._tensor(text)}, z__)")
+        states = "".join(f"{name}, " for name in self.program.states)
+        lines.append(f"return ({states})")
+        return self._function(f"reset(z__, {_STEP})", names, lines)
+
+    def _observe(self, variable: str) -> str:
+        uses = self._needed({variable})
+        names = {name for _, text in uses for name in names_in(text)}
+        lines = [f"{name} = {self._text(text)}" for name, text in uses]
+        return self._function(f"observe_{variable}({_STEP})", names, [*lines, f"return {variable}"])
+
+    def _needed(self, names: set[str]) -> list[Assignment]:
+        """Subexpressions that must be computed before these names can be read, in order."""
+        needed: list[Assignment] = []
+        for name, expression in reversed(self.program.subexpressions):
+            if name in names:
+                needed.append((name, expression))
+                names = names | names_in(expression)
+        for name, _ in needed:
+            self._hoister.varies[name] = TIME | CELL
+        return needed[::-1]
+
+    def _function(
+        self, signature: str, names: set[str], lines: Sequence[str], *, per_step: bool = False
+    ) -> str:
+        """A function with everything that its lines read loaded first."""
+        doubles = self._hoister.per_step if per_step else []
+        early = {n for _, text in doubles for n in names_in(text)} - {name for name, _ in doubles}
+        head: list[str] = []
+        states = self.program.states
+        if set(states) & names:
+            unpacked = ", ".join(name if name in names else "_" for name in states)
+            head.append(f"{unpacked}{',' if len(states) == 1 else ''} = S__")
+        for name in sorted(early):
+            head.append(f"{name}__64 = {self._double(name)}")
+        for name, text in doubles:
+            head.append(f"{name}__64 = {self._text(text, double=True)}")
+            if name in names:
+                head.append(f"{name} = {name}__64.to(F__)")
+        stepwise = {name for name, _ in doubles}
+        known = {"t"} | self._inputs | self._parameters | _EARLIER
+        known |= {"rest__"} | {name for name, _ in self._hoister.bound}
+        head += [f"{name} = {self._single(name)}" for name in sorted((names & known) - stepwise)]
+        used = {n for line in lines for n in re.findall(r"\bk\d+__\b", line)}
+        head += [f'{name} = B__["{name}"]' for name in self.numbers if name in used]
+        return "\n".join([f"def {signature}:", *(f"    {line}" for line in [*head, *lines])])
+
+    def _single(self, name: str) -> str:
+        if name == "t":
+            return "t__.to(F__)"
+        if name in self._inputs:
+            return f'X__["{name}"]'
+        factor = f' * Y__["{name}"]' if name in self._modulated else ""
+        return f'B__["{name}"]{factor}'
+
+    def _double(self, name: str) -> str:
+        """What is computed once a step is computed in double precision, as time demands."""
+        if name == "t":
+            return "t__"
+        if name in ("dt", "N"):
+            return repr(self._dt_ms if name == "dt" else self._n)
+        if name in self._inputs:
+            return f'X__["{name}"].to(D__)'
+        factor = f' * Y__["{name}"].to(D__)' if name in self._modulated else ""
+        return f'B__["{name}"].to(D__){factor}'
+
+    def _text(self, expression: str, *, double: bool = False) -> str:
+        def draw(kind: str) -> str:
+            self.draws.append(kind)
+            return f"R__[{len(self.draws) - 1}]"
+
+        if double:
+            return in_torch(expression, draw, repr, "{}__64".format, "D__")
+        return in_torch(expression, draw, self._number)
+
+    def _tensor(self, expression: str) -> str:
+        """As `_text`, but never a plain number."""
+        text = self._text(expression)
+        try:
+            return self._number(float(text))
+        except ValueError:
+            return text
+
+    def _number(self, value: float) -> str:
+        for name, known in self.numbers.items():
+            if known == value:
+                return name
+        name = f"k{len(self.numbers)}__"
+        self.numbers[name] = value
+        return name
+
+
+def _is_rand(tree: ast.expr) -> bool:
+    return isinstance(tree, ast.Call) and isinstance(tree.func, ast.Name) and tree.func.id == "rand"
+
+
+def _added_to(name: str, text: str) -> str:
+    """The b of `name + b`, as an augmented assignment is spelled; else nothing."""
+    tree = ast.parse(text, mode="eval").body
+    match tree:
+        case ast.BinOp(left=ast.Name(id=left), op=ast.Add() | ast.Sub() as op, right=right):
+            if left == name:
+                added = right if isinstance(op, ast.Add) else ast.UnaryOp(ast.USub(), right)
+                return ast.unparse(added)
+    return ""
