@@ -18,7 +18,7 @@ import numpy as np
 
 from neuro.backends.numba.intrinsics import prefetch
 
-__all__ = ["collect", "deliver", "deliver_awake", "factors_of", "push", "push_again", "sample"]
+__all__ = ["collect", "deliver", "factors_of", "push", "push_again", "sample"]
 
 # Called from printed code alone, never from Python: without wrappers they compile faster.
 _inner: Any = numba.njit(  # type: ignore[call-overload]
@@ -91,8 +91,11 @@ def _roomier(queue):
 
 
 @_inner
-def deliver(step, queue, target, weight, factor, S):
-    """Add the weights of what is due to the targets' states `S`, and empty this step's queue."""
+def deliver(step, queue, target, weight, factor, S, free):
+    """Add the weights of what is due to the targets' states `S`, and empty this step's queue.
+
+    Where `free` is given, a cell of which it is 0 is refractory and takes nothing.
+    """
     entries = queue[step % (queue.shape[0] - 1)]
     n = np.int64(entries[0])
     for j in range(n):
@@ -102,23 +105,7 @@ def deliver(step, queue, target, weight, factor, S):
             prefetch(weight, coming)
             prefetch(weight, coming + np.uint64(16))
         for e in range(np.uint64(entries[2 * j + 1]), np.uint64(entries[2 * j + 2])):
-            S[target[e]] += weight[e] * factor
-    entries[0] = 0
-
-
-@_inner
-def deliver_awake(step, queue, target, weight, factor, S, free):
-    """`deliver`, but a refractory cell, whose variable is held, takes nothing."""
-    entries = queue[step % (queue.shape[0] - 1)]
-    n = np.int64(entries[0])
-    for j in range(n):
-        if j + AHEAD < n:
-            coming = np.uint64(entries[2 * (j + AHEAD) + 1])
-            prefetch(target, coming)
-            prefetch(weight, coming)
-            prefetch(weight, coming + np.uint64(16))
-        for e in range(np.uint64(entries[2 * j + 1]), np.uint64(entries[2 * j + 2])):
-            if free[target[e]] != 0:
+            if free is None or free[target[e]] != 0:  # decided when this is compiled
                 S[target[e]] += weight[e] * factor
     entries[0] = 0
 

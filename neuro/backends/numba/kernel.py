@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 from neuro.backends.numba.cache import forget_kernel, load_kernel, seal_kernel
 from neuro.backends.numba.cells import CellPrinter
 from neuro.backends.numba.cores import move_to_own_core
-from neuro.backends.numba.delivery import push_again
 from neuro.backends.numba.edge_arrays import EdgeArrays
 from neuro.backends.numba.edge_printer import EdgePrinter
 from neuro.backends.numba.layout import acted_on, lay_out
 from neuro.backends.numba.plan import background_plans, build_tables, table_plans
 from neuro.backends.numba.printer import Plan, print_kernel, queue_names
 from neuro.backends.numba.random import TILE, seed_key
+from neuro.backends.numba.state import Route, RunState
 from neuro.backends.numba.tables import empty_queue
 from neuro.build import Built, steps_of
 from neuro.edge_binding import scaled_by
@@ -80,10 +80,12 @@ class Kernel:
         self._places = [recorded_at(built, record) for record in records]
         delays = [t.longest for t in self._tables]
         delays += [int(e.built.delay_steps.max(initial=1)) for e in edges]
-        self._longest = max(delays, default=1)
-        self._recent = np.zeros(0, np.int64), np.zeros(0, np.int64)
         self._common = self._shared_arguments(real)
         self._own = [self._block_arguments(b, real) for b in range(n_blocks)]
+        self._state = RunState(
+            built, layout, self._own, [self._routes(own) for own in self._own], self._edges,
+            max(delays, default=1),
+        )  # fmt: skip
 
     def _on(self, kind: str, owner: str) -> dict[str, int]:
         """The factors on an owner's parameters of one kind, by the parameter's name."""
@@ -250,7 +252,7 @@ class Kernel:
             for other in others:
                 other.result()
         self._hand_over(first, sink)
-        return self._failure() if signals[1:].any() else ""
+        return self._state.not_finite(self.step) if signals[1:].any() else ""
 
     def _prepare(self, stop: int) -> None:
         """Set what changes from chunk to chunk."""
@@ -272,7 +274,9 @@ class Kernel:
         for edge, printer in zip(self._edges, self._plan.edges, strict=True):
             if printer.published:
                 name = printer.built.pre.name
-                edge.publish(first, {row: self.values(name, row) for row in printer.published})
+                edge.publish(
+                    first, {row: self._state.values(name, row) for row in printer.published}
+                )
         for k, (record, every) in enumerate(zip(self._records, self._trace_every, strict=True)):
             n = len(record.cells) or self._places[k].size(self._built)
             frame, frames = _frames(first, stop, every)
@@ -310,7 +314,8 @@ class Kernel:
                 fresh.append((step[order], sender))
                 unit = sender - self._layout.senders[population.name]
                 sink.spikes(population.name, step[order], unit.astype(np.int32))
-        self._remember(np.concatenate([s for s, _ in fresh]), np.concatenate([u for _, u in fresh]))
+        steps, senders = (np.concatenate([part[k] for part in fresh]) for k in (0, 1))
+        self._state.remember(self.step, steps, senders)
         for k, every in enumerate(self._trace_every):
             _, frames = _frames(first, self.step, every)
             sink.trace(k, self._common[f"trace_{k}"][:frames])
@@ -318,104 +323,25 @@ class Kernel:
         sink.courses(self._common["courses"][:frames], self._common["factor_courses"][:frames])
 
     def state(self) -> dict[str, Any]:
-        """Everything the run depends on from here, without regard to blocks: numbers and arrays.
-
-        What is under way between cells is kept as the spikes of the last steps.
-        """
-        steps, senders = self._recent
-        state: dict[str, Any] = {
-            "step": self.step, "recent/steps": steps, "recent/senders": senders,
-            "concentration": self._own[0]["concentration"].copy(),
-            "released": self._own[0]["released"].copy(),
-        }  # fmt: skip
-        for population in self._built.populations:
-            name = population.name
-            for row in self._layout.rows[name]:
-                state[f"cells/{name}/{row}"] = self.values(name, row)
-            state[f"last/{name}"] = np.concatenate([
-                own["last"][at : at + n] for own, at, n in self._spans(name)
-            ])  # fmt: skip
-        for edge in self._edges:
-            state |= edge.state(self._own)
-        return state
+        """Everything the run depends on from here, without regard to blocks."""
+        return self._state.saved(self.step)
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go on from a state, which may come from a run with another number of threads."""
-        self.step = int(state["step"])
-        for k, population in enumerate(self._built.populations):
-            name = population.name
-            bounds = self._layout.bounds[name]
-            for row in self._layout.rows[name]:
-                address = self._layout.address(k, name, row)
-                values = np.asarray(state[f"cells/{name}/{row}"])
-                for b, block in enumerate(self._layout.blocks):
-                    n = bounds[b + 1] - bounds[b]
-                    block.S[address[b] : address[b] + n] = values[bounds[b] : bounds[b + 1]]
-            last = np.asarray(state[f"last/{name}"])
-            for b, (own, at, n) in enumerate(self._spans(name)):
-                own["last"][at : at + n] = last[bounds[b] : bounds[b] + n]
-        for own in self._own:
-            own["concentration"][:] = state["concentration"]
-            own["released"][:] = state["released"]
-        for edge in self._edges:
-            edge.restore(self._own, state)
-        self._recent = np.asarray(state["recent/steps"]), np.asarray(state["recent/senders"])
-        steps, senders = self._recent
-        for own in self._own:
-            for queue, (first, pointer, segment) in self._routes(own).items():
-                own[queue] = push_again(
-                    self.step, steps.astype(np.int64), senders.astype(np.int32), first, pointer,
-                    segment, own[queue],
-                )  # fmt: skip
+        self.step = self._state.restore(state)
 
-    def _routes(self, own: dict[str, Any]) -> dict[str, tuple[int, Any, Any]]:
+    def _routes(self, own: dict[str, Any]) -> dict[str, Route]:
         """What leads to each of a block's queues: first sender, pointer, segment."""
-        routes = {
+        routes: dict[str, Route] = {
             f"queue_{k}": (table.first_sender, own[f"pointer_{k}"], own[f"segment_{k}"])
             for k, table in enumerate(self._tables)
         }
         for edge in self._plan.edges:
             name = f"edge{edge.number}_"
-            routes[name + "queue"] = tuple(own[name + p] for p in ("sender", "pointer", "segment"))
+            routes[f"{name}queue"] = (
+                own[f"{name}sender"], own[f"{name}pointer"], own[f"{name}segment"],
+            )  # fmt: skip
         return routes
-
-    def _spans(self, name: str) -> list[tuple[dict[str, Any], int, int]]:
-        """Each block's arguments, and where a population lies in its arrays by cell."""
-        k = self._index[name]
-        return [(own, int(own["where"][k, 2]), int(own["where"][k, 0])) for own in self._own]
-
-    def _remember(self, steps: NDArray[np.int64], senders: NDArray[np.int64]) -> None:
-        """Keep the spikes that are still under way, sorted by step and sender."""
-        old_steps, old_senders = self._recent
-        steps, senders = np.append(old_steps, steps), np.append(old_senders, senders)
-        order = np.lexsort((senders, steps))
-        order = order[steps[order] >= self.step - self._longest]
-        self._recent = steps[order], senders[order]
-
-    def _failure(self) -> str:
-        """Which state is not finite, of the first cell in which one is."""
-        dt_ms = self._built.dt_ms
-        for population in self._built.populations:
-            for row in population.program.states:
-                values = self.values(population.name, row)
-                wrong = np.flatnonzero(~np.isfinite(values))
-                if wrong.size:
-                    return (
-                        f"population `{population.name}`: `{row}` of cell {wrong[0]} became "
-                        f"{values[wrong[0]]} by {self.step * dt_ms:g} ms; lower dt or check the "
-                        f"parameters"
-                    )
-        return f"a state stopped being finite before {self.step * dt_ms:g} ms; lower dt"
-
-    def values(self, population: str, row: str) -> NDArray[np.floating]:
-        """`(n,)` a state of all cells of a population."""
-        number = [p.name for p in self._built.populations].index(population)
-        address = self._layout.address(number, population, row)
-        sizes = np.diff(self._layout.bounds[population])
-        return np.concatenate([
-            block.S[at : at + n]
-            for block, at, n in zip(self._layout.blocks, address, sizes, strict=True)
-        ])  # fmt: skip
 
 
 def _bytes(built: Built, plan: Plan, real: type[np.floating]) -> float:

@@ -30,7 +30,7 @@ from numpy import {real} as F
 from numpy import int32, int64
 
 from neuro.backends.numba.delivery import (
-    collect, deliver, deliver_awake, factors_of, push, sample,
+    collect, deliver, factors_of, push, sample,
 )
 from neuro.backends.numba.intrinsics import await_all, select
 from neuro.backends.numba.mathematics import FLOAT32, FLOAT64, clip
@@ -238,9 +238,8 @@ class _Calls:
         lines = []
         for k, table in enumerate(self.plan.tables):
             factor = f"F(factors[{table.factor}])" if table.factor >= 0 else "F(1.0)"
-            called = "deliver_awake" if table.awake else "deliver"
-            free = ", free" if table.awake else ""
-            lines.append(f"{called}(step, queue_{k}, target_{k}, weight_{k}, {factor}, S{free})")
+            free = "free" if table.awake else "None"
+            lines.append(f"deliver(step, queue_{k}, target_{k}, weight_{k}, {factor}, S, {free})")
         return lines
 
     def backgrounds(self) -> list[str]:
