@@ -80,6 +80,14 @@ BACKENDS: dict[str, Backend] = {
         {"codegen": "numpy"},
         "Brian2, the reference the others are checked against",
     ),
+    "lava": Backend(
+        "lava",
+        "neuro.backends.lava.engine",
+        frozenset(_INTEGRATORS | {"spikes", "random numbers", "Poisson background"}),
+        {"runner": "emulator", "timeout_s": 600.0},
+        "Loihi's fixed-point arithmetic, emulated to the last bit, or run by lava-nc",
+        checks=True,
+    ),
 }
 
 

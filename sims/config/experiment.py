@@ -28,7 +28,7 @@ RunName: TypeAlias = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*
 class BackendSpec(StrictModel):
     """What computes the run. Only `name` may also be given alone: `backend: brian`."""
 
-    name: Literal["numba", "brian"] = "numba"
+    name: Literal["numba", "brian", "lava"] = "numba"
     """`ember list backends` says what each can do."""
     threads: Positive | None = None
     """For `numba`: threads; the result does not depend on them. `--threads` goes before it."""
@@ -36,6 +36,10 @@ class BackendSpec(StrictModel):
     """For `numba`: of states, weights and arithmetic; `float32` if left out."""
     codegen: Literal["numpy", "cython"] | None = None
     """For `brian`: how it makes its code; `cython` needs a C compiler."""
+    runner: Literal["emulator", "lava-nc"] | None = None
+    """For `lava`: the emulator, or lava-nc itself in a Python 3.10 of its own."""
+    timeout_s: Annotated[float, Field(gt=0)] | None = None
+    """For `lava` with `lava-nc`: seconds after which it is stopped."""
 
     @model_validator(mode="before")
     @classmethod
@@ -50,7 +54,7 @@ class BackendSpec(StrictModel):
 
     @model_validator(mode="after")
     def _only_its_options(self) -> BackendSpec:
-        for option in ("threads", "precision", "codegen"):
+        for option in ("threads", "precision", "codegen", "runner", "timeout_s"):
             if getattr(self, option) is not None and option not in BACKENDS[self.name].options:
                 raise KeyProblem(f"back end `{self.name}` has no such option", (option,))
         return self

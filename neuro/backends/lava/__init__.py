@@ -1,0 +1,1 @@
+"""Lava: Loihi's arithmetic, emulated here or run by lava-nc."""
