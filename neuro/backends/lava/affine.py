@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from neuro.equations.hoist import evaluate
 from neuro.equations.program import Assignment

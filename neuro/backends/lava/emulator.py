@@ -71,22 +71,20 @@ class Emulator:
     @property
     def wrapped(self) -> dict[str, int]:
         """How often a current of each process wrapped round so far."""
-        return {c.name: int(k) for c, k in zip(self.network.cells, self._board.count[:, 0],
+        return {c.name: int(k) for c, k in zip(self.network.cells, self._board.odd[:, 0],
                                                strict=True)}  # fmt: skip
 
     @property
     def cut(self) -> dict[str, int]:
         """How often a voltage of each process was cut from below so far."""
-        return {c.name: int(k) for c, k in zip(self.network.cells, self._board.count[:, 1],
+        return {c.name: int(k) for c, k in zip(self.network.cells, self._board.odd[:, 1],
                                                strict=True)}  # fmt: skip
 
     def first_wrap(self) -> tuple[str, int, int] | None:
         """Process, step and cell of the first current that wrapped round; None if none did."""
         found = [
             (int(step), cells.name, int(cell) - self.first[cells.name])
-            for cells, (step, cell) in zip(
-                self.network.cells, self._board.count[:, 2:], strict=True
-            )
+            for cells, (step, cell) in zip(self.network.cells, self._board.odd[:, 2:], strict=True)
             if step >= 0
         ]
         if not found:
@@ -97,9 +95,7 @@ class Emulator:
     def advance(self, until: int) -> Stretch:
         """Go on to step `until`, or as far as one stretch has room for: see `step`."""
         widths = [probe.cells.size for probe in self._probes]
-        a_step = sum(
-            width / probe.every for width, probe in zip(widths, self._probes, strict=True)
-        )
+        a_step = sum(width / probe.every for width, probe in zip(widths, self._probes, strict=True))
         until = min(until, self.step + max(1, int(_SAMPLES / max(a_step, 1e-9))))
         frames = [-(-until // p.every) - -(-self.step // p.every) for p in self._probes]
         room = [width * n for width, n in zip(widths, frames, strict=True)]
@@ -139,8 +135,8 @@ class Emulator:
         def every(name: str) -> NDArray[np.int64]:
             return np.concatenate([np.zeros(0, np.int64), *(getattr(c, name) for c in cells)])
 
-        count = np.zeros((len(cells), 4), np.int64)
-        count[:, 2:] = -1
+        odd = np.zeros((len(cells), 4), np.int64)
+        odd[:, 2:] = -1
         return Board(
             first=ends,
             du=one_each("du"),
@@ -153,7 +149,7 @@ class Emulator:
             v=every("v").astype(np.int32),
             ring=np.zeros((slots, self.n), np.int32),
             fired=np.zeros(self.n, np.uint8),
-            count=count,
+            odd=odd,
         )
 
     def _senders(self) -> dict[str, int]:
@@ -258,6 +254,4 @@ def emulate(network: FixedNetwork, n_steps: int, *, watch: bool = True) -> Fixed
     for r, probe in enumerate(probes):
         frames = [np.zeros((0, probe.cells.size), np.int32), *(s.samples[r] for s in stretches)]
         kept[probe.variable][probe.process] = np.concatenate(frames)
-    return FixedRun(
-        n_steps, spikes, kept["u"], kept["v"], run_s, emulator.wrapped, emulator.cut
-    )
+    return FixedRun(n_steps, spikes, kept["u"], kept["v"], run_s, emulator.wrapped, emulator.cut)

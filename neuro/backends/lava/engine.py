@@ -1,4 +1,4 @@
-"""Run a built network in Loihi's arithmetic: emulated here, or by lava-nc in a process of its own."""
+"""Run a built network in Loihi's arithmetic: emulated here, or by lava-nc in its own process."""
 
 from __future__ import annotations
 
@@ -200,7 +200,8 @@ def _run_lava(
     }  # fmt: skip
     watched = {name: cells for name, cells in watched.items() if cells.size}
     require_memory(
-        4.0 * n_steps * sum(part.n for part in network.inputs), f"lava-nc's input of `{network.name}`"
+        4.0 * n_steps * sum(part.n for part in network.inputs),
+        f"lava-nc's input of `{network.name}`",
     )
     run = run_lava([network], [n_steps], watched=[watched], timeout_s=timeout_s)[0]
     ours = emulate(network, n_steps, watch=False)

@@ -30,7 +30,7 @@ def write_job(
     Args:
         watched: Per network, the cells of each process whose states are kept after every step.
     """
-    arrays: dict[str, NDArray[Any]] = {}
+    arrays: dict[str, Any] = {}
     described = []
     for k, (network, steps, kept) in enumerate(zip(networks, n_steps, watched, strict=True)):
         none = np.zeros(0, np.int64)
@@ -53,7 +53,7 @@ def write_job(
 
 
 def _part(
-    key: str, part: LifCells | Synapses | Inputs, arrays: dict[str, NDArray[Any]],
+    key: str, part: LifCells | Synapses | Inputs, arrays: dict[str, Any],
     **more: NDArray[Any],
 ) -> dict[str, Any]:  # fmt: skip
     values = {field.name: getattr(part, field.name) for field in fields(part)} | more

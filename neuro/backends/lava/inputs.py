@@ -6,10 +6,9 @@ run nor on who runs it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from neuro.backends.lava.lif_form import is_poisson
 from neuro.backends.lava.processes import PAYLOAD, Inputs
@@ -36,19 +35,16 @@ def inputs_of(built: Built, block: int) -> tuple[Inputs, ...]:
     for population in built.populations:
         if is_poisson(population):
             chance = np.broadcast_to(population.parameters["rate"], (population.n,)) * built.dt_ms
-            drawn = _draw(
-                built, population.name, population.n, block,
-                lambda rng, shape, chance=chance: rng.random(shape) < chance,
-            )  # fmt: skip
-            found.append(Inputs(population.name, population.n, drawn[0], drawn[1]))
+            rng = generator(built.seed, "lava", population.name, block)
+            steps, units = np.nonzero(rng.random((BLOCK, population.n)) < chance)
+            found.append(Inputs(population.name, population.n, steps + first, units))
     for part in built.backgrounds:
-        name, mean = part.background.name, part.arrivals
+        name = part.background.name
         n = built.network.population(part.background.target).n
-        drawn = _draw(
-            built, name, n, block, lambda rng, shape, mean=mean: rng.poisson(mean, shape)
-        )
-        payload = np.minimum(drawn[2], PAYLOAD)
-        found.append(Inputs(background_input(name), n, drawn[0], drawn[1], payload))
+        drawn = generator(built.seed, "lava", name, block).poisson(part.arrivals, (BLOCK, n))
+        steps, units = np.nonzero(drawn)
+        payload = np.minimum(drawn[steps, units], PAYLOAD)
+        found.append(Inputs(background_input(name), n, steps + first, units, payload))
     return tuple(found)
 
 
@@ -64,13 +60,3 @@ def joined(blocks: Sequence[tuple[Inputs, ...]]) -> tuple[Inputs, ...]:
         return Inputs(parts[0].name, parts[0].n, steps, units, payload)
 
     return tuple(one(parts) for parts in zip(*blocks, strict=True))
-
-
-def _draw(
-    built: Built, name: str, n: int, block: int,
-    draw: Callable[[np.random.Generator, tuple[int, int]], NDArray[np.generic]],
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:  # fmt: skip
-    """Steps, units and numbers where `draw` gives other than 0."""
-    drawn = draw(generator(built.seed, "lava", name, block), (BLOCK, n)).astype(np.int64)
-    steps, units = np.nonzero(drawn)
-    return steps + block * BLOCK, units, drawn[steps, units]

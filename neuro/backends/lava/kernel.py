@@ -20,7 +20,7 @@ class Board(NamedTuple):
     """All cells: process p has cells `first[p]` to `first[p + 1]`; states change in place.
 
     `ring[(t + 1 + delay) % slots]` gathers what reaches each cell's current in that step.
-    `count[p]` is how often a current wrapped, how often a voltage was cut from below, and
+    `odd[p]` is how often a current wrapped, how often a voltage was cut from below, and
     where the first wrapped current was: its step (-1 if none) and cell.
     """
 
@@ -35,7 +35,7 @@ class Board(NamedTuple):
     v: NDArray[np.int32]
     ring: NDArray[np.int32]
     fired: NDArray[np.uint8]
-    count: NDArray[np.int64]
+    odd: NDArray[np.int64]
 
 
 class Edges(NamedTuple):
@@ -136,7 +136,7 @@ def update(step: int, p: int, board: Board, row: NDArray[np.int32]) -> int:  # p
     keep_v = 4096 - board.dv[p]
     threshold = board.vth[p] << 6
     u, v, bias, fired = board.u, board.v, board.bias, board.fired
-    wrapped, cut = 0, 0
+    wrapped = cut = np.int64(0)
     for i in range(low, high):
         product = np.int64(u[i]) * keep_u
         kept = np.abs(product) >> 12  # of the magnitude: toward zero
@@ -145,25 +145,25 @@ def update(step: int, p: int, board: Board, row: NDArray[np.int32]) -> int:  # p
         row[i] = 0
         inside = current
         if current > 8388608:
-            inside = current - 16777216
+            inside = current - np.int64(16777216)
         if current <= -8388608:
-            inside = current + 16777216
+            inside = current + np.int64(16777216)
         wrapped += inside != current
         product = np.int64(v[i]) * keep_v
         kept = np.abs(product) >> 12
         kept = kept if product >= 0 else -kept
-        voltage = np.int64(np.int32(kept + inside + bias[i]))
-        cut += voltage < -8388607
-        voltage = min(max(voltage, -8388607), 8388607)
+        free = np.int64(np.int32(kept + inside + bias[i]))
+        cut += free < -8388607
+        voltage = min(max(free, np.int64(-8388607)), np.int64(8388607))
         spikes = voltage > threshold
         u[i] = np.int32(inside)
         v[i] = np.int32(0 if spikes else voltage)
         fired[i] = np.uint8(spikes)
-        if inside != current and board.count[p, 2] < 0:
-            board.count[p, 2] = step
-            board.count[p, 3] = i
-    board.count[p, 0] += wrapped
-    board.count[p, 1] += cut
+        if inside != current and board.odd[p, 2] < 0:
+            board.odd[p, 2] = step
+            board.odd[p, 3] = i
+    board.odd[p, 0] += wrapped
+    board.odd[p, 1] += cut
     return 0
 
 

@@ -66,7 +66,7 @@ def run_lava(
 
 def _run(command: Sequence[str], folder: Path, timeout_s: float) -> None:
     """Run the worker in a session of its own, so that Lava's children end with it."""
-    calm = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
+    calm = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
     said = folder / "said.txt"
     with said.open("wb") as words:
         try:

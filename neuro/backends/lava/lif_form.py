@@ -240,7 +240,9 @@ def _port(
     try:
         increment = affine_value(text, arriving, values)
     except NotAffine:
-        raise Unfit(f"synapses whose effect is not in proportion to the weight (`{name}`)") from None
+        raise Unfit(
+            f"synapses whose effect is not in proportion to the weight (`{name}`)"
+        ) from None
     if np.any(increment.constant):
         raise Unfit(f"synapses whose effect is not in proportion to the weight (`{name}`)")
     factor = _one(f"effect of `{name}`", increment.of(WEIGHT))

@@ -115,15 +115,16 @@ class FixedNetwork:
     inputs: tuple[Inputs, ...] = ()
 
     def __post_init__(self) -> None:
-        for kind, parts in (("sender", (*self.cells, *self.inputs)), ("synapses", self.synapses)):
-            for name, times in Counter(part.name for part in parts).items():
+        senders: tuple[LifCells | Inputs, ...] = (*self.cells, *self.inputs)
+        for names in ([part.name for part in senders], [part.name for part in self.synapses]):
+            for name, times in Counter(names).items():
                 if times > 1:
-                    raise NetworkError(f"{kind}: each needs a name of its own, found two `{name}`")
+                    raise NetworkError(f"each process needs a name of its own, found two `{name}`")
         for cells in self.cells:
             _check_cells(cells)
         for inputs in self.inputs:
             _check_inputs(inputs)
-        sizes = {part.name: part.n for part in (*self.cells, *self.inputs)}
+        sizes = {part.name: part.n for part in senders}
         targets = {cells.name for cells in self.cells}
         for synapses in self.synapses:
             where = f"synapses `{synapses.name}`"

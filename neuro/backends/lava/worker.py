@@ -57,7 +57,7 @@ def define_watch(watched: list[bool]) -> Any:
         for state in states:
             setattr(self, state, ref_port(shape=(sizes[int(state[2:])],)))
 
-    class Model(py_model):  # type: ignore[misc]
+    class Model(py_model):  # type: ignore[misc, valid-type]
         """Keeps what it sees in memory until the last step."""
 
         def __init__(self, proc_params: Any) -> None:
@@ -90,7 +90,7 @@ def define_watch(watched: list[bool]) -> Any:
         def save(self) -> None:
             """Write the file, in the last step."""
             if self.time_step == self.settings["n_steps"]:
-                joined = {
+                joined: Any = {
                     name: np.stack(kept) if name in states else np.concatenate(kept)
                     for name, kept in self.found.items()
                 }
@@ -226,7 +226,7 @@ def parts_of(network: dict[str, Any]) -> Iterable[dict[str, Any]]:
 
 
 def search_once() -> None:
-    """Let Lava look for a process's models once a class: it imports whole folders anew each time."""
+    """Let Lava look for models once a class; it would import whole folders for each process."""
     graphs = lava("magma.compiler.compiler_graphs", "ProcGroupDiGraphs")
     search, found = graphs._find_proc_models, dict[type, Any]()
 

@@ -41,9 +41,13 @@ def losses(
     found = quantise(built)
     if not duration_ms:
         return found.report
-    times = {"duration_ms": duration_ms, "dt_ms": dt_ms, "seed": seed}
-    ours = simulate(network, backend="lava", **times)
-    reference = simulate(network, backend="numba", options={"precision": "float64"}, **times)
+    ours, reference = (
+        simulate(
+            network, duration_ms=duration_ms, dt_ms=dt_ms, seed=seed, backend=backend,
+            options=options,
+        )
+        for backend, options in (("lava", {}), ("numba", {"precision": "float64"}))
+    )  # fmt: skip
     emulator = Emulator(
         FixedNetwork(network.name, found.cells, found.synapses, inputs_of(built, 0))
     )
