@@ -23,9 +23,8 @@ class Values(torch.nn.Module):
         dtype: torch.dtype, *, persistent: bool = True,
     ) -> None:  # fmt: skip
         super().__init__()
-        self._attributes = {
-            name: f"{name}_" if hasattr(torch.nn.Module(), name) else name for name in values
-        }
+        taken = set(dir(self)) | {"_attributes"}
+        self._attributes = {name: f"{name}_" if name in taken else name for name in values}
         for name, value in values.items():
             tensor = torch.tensor(np.asarray(value, np.float64), dtype=dtype)
             if name in trainable:

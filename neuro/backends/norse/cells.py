@@ -31,7 +31,7 @@ from torch import Tensor
 
 from neuro.backends.norse._distance import distances
 from neuro.backends.norse._values import Values
-from neuro.backends.norse.printed import module_of
+from neuro.backends.norse.printed import Printed
 from neuro.backends.norse.printer import CellPrinter
 from neuro.backends.norse.random import normal, stream_of, uniform, words
 from neuro.backends.norse.surrogate import Surrogate
@@ -54,7 +54,8 @@ class CellState(NamedTuple):
     Attributes:
         values: `(batch, n)` for each of the program's states, in its order.
         last: One tensor: the step of each cell's last spike (int32), or, where refractoriness is a
-            condition, whether a cell is refractory; empty if the model has no refractoriness.
+            condition, whether a cell is refractory; empty if the model has no refractoriness. A
+            model without states has one that says nothing but how large the batch is.
         free: One bool tensor: the cells whose held states take what arrives; empty if nothing
             that arrives is held.
     """
@@ -77,6 +78,7 @@ class CellStep(torch.nn.Module):
             buffer.
         modulated: Parameters that `factors` will scale at each step.
         streamed: Parameters that `inputs` will give anew at each step.
+        acted_on: States, besides those of `program.deliveries`, that `deliver` will add to.
         reset_gradient: Whether gradients pass from a reset into the spike that caused it. Norse's
             feed-forward cells let them; learning goes better without (Zenke & Vogels 2021).
 
@@ -96,6 +98,7 @@ class CellStep(torch.nn.Module):
         trainable: Collection[str] = (),
         modulated: Collection[str] = (),
         streamed: Collection[str] = (),
+        acted_on: Collection[str] = (),
         reset_gradient: bool = False,
     ) -> None:
         super().__init__()
@@ -104,8 +107,8 @@ class CellStep(torch.nn.Module):
         self.surrogate = surrogate or Surrogate()
         self.reset_gradient = reset_gradient or self.surrogate.method == "soft"
         self._check(built, trainable, modulated, streamed)
-        printer = CellPrinter(built, dt_ms, _DTYPES[dtype], modulated, streamed)
-        self.source, self._code = printer.source, module_of(printer.source)
+        printer = CellPrinter(built, dt_ms, _DTYPES[dtype], modulated, streamed, acted_on)
+        self.source, self._code = printer.source, Printed(printer.source)
         self.draws = tuple(printer.draws)
         self._printed = printer
 
@@ -119,7 +122,11 @@ class CellStep(torch.nn.Module):
         self._check_constants()
         # A start value that is a parameter follows it when that is trained, or given for a batch.
         chosen = {**built.composed.initial, **built.population.initial}
-        self._starts_at = {s: c for s, c in chosen.items() if isinstance(c, str)}
+        self._starts_at = {
+            state: choice
+            for state, choice in chosen.items()
+            if isinstance(choice, str) and state not in trainable
+        }
         found = distances(built, printer, dt_ms)
         self.scales = tuple(self.surrogate.scale or distance for distance in found)
 
@@ -200,6 +207,8 @@ class CellStep(torch.nn.Module):
             last = (torch.zeros(shape, dtype=torch.bool, device=device),)
         elif self._printed.timed:
             last = (torch.full(shape, _NEVER, dtype=torch.int32, device=device),)
+        elif not values:
+            last = (torch.zeros(shape, dtype=torch.bool, device=device),)
         free = torch.ones(shape, dtype=torch.bool, device=device)
         return CellState(tuple(values), last, (free,) if self._printed.guarded else ())
 
@@ -238,12 +247,16 @@ class CellStep(torch.nn.Module):
             Spikes, `(batch, n)` of 0 and 1 in `dtype` with the surrogate's gradient (all 0 for a
             model without a threshold), and the state before anything is delivered or reset.
         """
-        values, last, free = state
         spikes, values, last, free = self._code.update(
-            values, last, step, self._time(step), bound, inputs, factors, draws, self.surrogate,
-            self.scales,
+            state.values, state.last, step, self._time(step), bound, inputs, factors, draws,
+            self.surrogate, self.scales,
         )  # fmt: skip
-        return spikes, CellState(values, last, free)
+        like = values[0] if values else state.last[0]
+        if spikes is None:
+            spikes = torch.zeros((), dtype=self.dtype, device=like.device)
+        if spikes.shape != like.shape and spikes.dim() <= like.dim():
+            spikes = spikes.expand(torch.broadcast_shapes(spikes.shape, like.shape))
+        return spikes, CellState(values, last or (() if values else state.last), free)
 
     def increments(
         self, port: int, weight: Tensor, bound: Bound, targets: Tensor | None = None,

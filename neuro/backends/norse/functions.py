@@ -26,9 +26,7 @@ class _Exprel(torch.autograd.Function):
 
     @staticmethod
     def forward(x: Tensor) -> Tensor:
-        at_zero = x == 0
-        # The quotient that is not taken would be 0/0.
-        return torch.expm1(x).div(x).masked_fill(at_zero, 1.0)
+        return torch.expm1(x).div(x).masked_fill(x == 0, 1.0)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
@@ -36,14 +34,17 @@ class _Exprel(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> Any:
-        x, y = ctx.saved_tensors
-        near = x.abs() < _NEAR.get(x.dtype, 0.3)
-        small = torch.where(near, x, 0.0)
-        series = torch.full_like(x, _SERIES[-1])
-        for coefficient in _SERIES[-2::-1]:
-            series = series * small + coefficient
-        large = torch.where(near, 1.0, x)
-        return gradient * torch.where(near, series, (torch.exp(x) - y) / large)
+        return gradient * _slope(*ctx.saved_tensors)
+
+
+def _slope(x: Tensor, y: Tensor) -> Tensor:
+    near = x.abs() < _NEAR[x.dtype]
+    small = torch.where(near, x, 0.0)
+    series = torch.full_like(x, _SERIES[-1])
+    for coefficient in _SERIES[-2::-1]:
+        series = series * small + coefficient
+    large = torch.where(near, 1.0, x)
+    return torch.where(near, series, (torch.exp(x) - y) / large)
 
 
 def clip(x: Tensor, low: Any, high: Any) -> Tensor:

@@ -3,33 +3,48 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 from importlib.abc import InspectLoader
 from importlib.machinery import ModuleSpec
 from importlib.util import module_from_spec
 from types import CodeType, ModuleType
+from typing import Any
 
-__all__ = ["module_of"]
-
-_loaded: dict[str, ModuleType] = {}
+__all__ = ["Printed"]
 
 
-def module_of(source: str) -> ModuleType:
-    """The module that the source is; the same one for the same source.
+class Printed:
+    """Printed code, its functions as attributes; can be copied, as a module cannot.
 
-    Tracebacks, `inspect.getsource` and `torch.compile` see its lines. Printing takes
-    milliseconds, so unlike machine code it is not kept on disk.
+    Tracebacks, `inspect.getsource` and `torch.compile` see its lines. The same source is the same
+    module. Printing takes milliseconds, so unlike machine code it is not kept on disk.
     """
+
+    def __init__(self, source: str) -> None:
+        self.source = source
+        self._module = _module_of(source)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return getattr(self._module, name)
+
+    def __reduce__(self) -> tuple[type[Printed], tuple[str]]:
+        return Printed, (self.source,)
+
+
+def _module_of(source: str) -> ModuleType:
     name = "ember_step_" + hashlib.blake2b(source.encode(), digest_size=8).hexdigest()
-    if name not in _loaded:
-        loader = _Printed(name, source)
+    if name not in sys.modules:
+        loader = _Loader(name, source)
         module = module_from_spec(ModuleSpec(name, loader, origin=f"<{name}>"))
         module.__file__ = f"<{name}>"
         loader.exec_module(module)
-        _loaded[name] = module
-    return _loaded[name]
+        sys.modules[name] = module  # where `torch.compile` looks it up
+    return sys.modules[name]
 
 
-class _Printed(InspectLoader):
+class _Loader(InspectLoader):
     def __init__(self, name: str, source: str) -> None:
         self._name, self._source = name, source
 

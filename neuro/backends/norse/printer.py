@@ -52,6 +52,7 @@ class CellPrinter:
     def __init__(
         self, built: BuiltPopulation, dt_ms: float, dtype: str,
         modulated: Collection[str] = (), streamed: Collection[str] = (),
+        acted_on: Collection[str] = (),
     ) -> None:  # fmt: skip
         self.program = program = built.program
         self._dt_ms, self._n = dt_ms, float(built.n)
@@ -75,7 +76,7 @@ class CellPrinter:
         self.conditional = bool(program.refractory) and is_condition(program.refractory)
         self.timed = bool(program.refractory) and not self.conditional
         arriving = {state for delivery in program.deliveries for state, _ in delivery}
-        self.guarded = bool(arriving & set(program.held))
+        self.guarded = bool((arriving | set(acted_on)) & set(program.held))
         functions = [self._update(), self._reset()]
         functions += [self._observe(name) for name, _ in program.subexpressions]
         functions += [self._arrive(port) for port, _ in enumerate(program.deliveries)]
@@ -147,8 +148,8 @@ class CellPrinter:
                 free = "(awake__ & ~fired__,)"
         states = "".join(f"{name}, " for name in program.states)
         lines.append(f"return {spikes}, ({states}), {last}, {free}")
-        return self._function(f"update({_STEP}, surrogate__, scales__)", names | set(written),
-                              lines, per_step=True)  # fmt: skip
+        return self._function(f"update({_STEP}, surrogate__, scales__)", names | set(program.states), lines,
+                              per_step=True)  # fmt: skip
 
     def _stepping(
         self, active: Sequence[Assignment], resting: Sequence[Assignment], written: Sequence[str]
@@ -195,7 +196,7 @@ class CellPrinter:
                 low, high = (left, right) if swapped else (right, left)
                 if _is_rand(low) or _is_rand(high):
                     drawn, chance = (low, high) if _is_rand(low) else (high, low)
-                    text = f"{self._text(ast.unparse(chance))}, {self._text(ast.unparse(drawn))}"
+                    text = f"{self._tensor(ast.unparse(chance))}, {self._text('rand()')}"
                     if drawn is low:
                         return f"surrogate__.chance({text}, {strict})"
                     return f"1.0 - surrogate__.chance({text}, {not strict})"
@@ -212,7 +213,7 @@ class CellPrinter:
         reset = self.program.reset
         uses = self._needed({name for _, text in reset for name in names_in(text)})
         names = {name for _, text in [*uses, *reset] for name in names_in(text)}
-        names |= {name for name, _ in reset}
+        names |= set(self.program.states)
         lines = [f"{name} = {self._text(text)}" for name, text in uses]
         for name, text in reset:
             added = _added_to(name, text)

@@ -48,6 +48,7 @@ _SLOPES: dict[str, Callable[[Tensor, float], Tensor]] = {
     "tanh": lambda x, alpha: 1 - torch.tanh(alpha * x).square(),
     "circ": lambda x, alpha: alpha**3 / (alpha**2 + x.square()).pow(1.5),
     "heavi_erfc": lambda x, alpha: 2 / math.sqrt(math.pi) * torch.exp(-(alpha * x).square()),
+    "heaviside": lambda x, alpha: torch.zeros_like(x),
 }
 
 
@@ -89,13 +90,20 @@ class Surrogate:
         """1 where `high > low` (`>=` if not strict), else 0; in the dtype of the tensors."""
         if self.method == "soft":
             return torch.sigmoid((high - low) * (self.sharpness / scale))
+        if not torch.is_grad_enabled():
+            return _step(high, low, strict)
         return _Crossing.apply(high, low, strict, 1 / scale, self.method, self.sharpness)
 
     def chance(self, probability: Tensor, uniform: Tensor, strict: bool) -> Tensor:
         """1 where `uniform < probability` (`<=` if not strict); `soft`, the probability itself."""
         if self.method == "soft":
-            return probability.expand_as(uniform)
+            return probability + torch.zeros_like(uniform)
         return _Chance.apply(probability, uniform, strict)
+
+
+def _step(high: Any, low: Any, strict: bool) -> Tensor:
+    like = high if isinstance(high, Tensor) else low
+    return (high > low if strict else high >= low).to(like.dtype)
 
 
 class _Crossing(torch.autograd.Function):
@@ -107,27 +115,23 @@ class _Crossing(torch.autograd.Function):
     def forward(
         high: Any, low: Any, strict: bool, inverse_scale: float, method: str, alpha: float
     ) -> Tensor:
-        like = high if isinstance(high, Tensor) else low
-        return (high > low if strict else high >= low).to(like.dtype)
+        return _step(high, low, strict)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
         high, low, _, *ctx.how = inputs
+        tensors = [side for side in (high, low) if isinstance(side, Tensor)]
         ctx.numbers = [None if isinstance(side, Tensor) else side for side in (high, low)]
-        ctx.save_for_backward(*(side for side in (high, low) if isinstance(side, Tensor)))
+        ctx.save_for_backward(*tensors)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> Any:
         kept = list(ctx.saved_tensors)
         high, low = (kept.pop(0) if side is None else side for side in ctx.numbers)
         inverse_scale, method, alpha = ctx.how
-        if method == "heaviside":
-            slope = torch.zeros_like(gradient)
-        else:
-            slope = gradient * _SLOPES[method]((high - low) * inverse_scale, alpha)
-            slope = slope * inverse_scale
-        rising = slope.sum_to_size(high.shape) if ctx.needs_input_grad[0] else None
-        falling = -slope.sum_to_size(low.shape) if ctx.needs_input_grad[1] else None
+        passed = gradient * _SLOPES[method]((high - low) * inverse_scale, alpha) * inverse_scale
+        rising = passed.sum_to_size(high.shape) if ctx.needs_input_grad[0] else None
+        falling = -passed.sum_to_size(low.shape) if ctx.needs_input_grad[1] else None
         return rising, falling, None, None, None, None
 
 
