@@ -57,6 +57,8 @@ OPTIONS = {
     "run": {"--out", "--force", "--threads", "--json", "--checkpoint-every"},
     "sweep": {"--out", "--workers", "--cluster", "--on-error"},
     "status": set(),
+    "compare": {"--backends", "--reference", "--seeds", "--jitter", "--timeout", "--import",
+                "--out", "--force", "--json"},
     "export": {"--to", "--out"},
     "train": {"--out"},
     "report": {"--out"},
