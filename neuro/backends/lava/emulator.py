@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from neuro.backends.lava import kernel
 from neuro.backends.lava.kernel import Arriving, Board, Edges, Found
-from neuro.backends.lava.processes import FixedNetwork, Inputs, Synapses
+from neuro.backends.lava.processes import FixedNetwork, Inputs
 from neuro.backends.lava.runs import FixedRun
 from neuro.backends.lava.weights import effective_weights
 from neuro.memory import require_memory
@@ -187,7 +187,6 @@ class Emulator:
             starts=starts,
             down=np.array(down, np.int64),
             graded=np.array([group[0].num_message_bits > 0 for group in groups], np.bool_),
-            narrow=np.array([_narrow(group[0]) for group in groups], np.bool_),
             target=np.concatenate(none + target),
             delay=np.concatenate(none + delay),
             weight=np.concatenate(none + weight),
@@ -216,13 +215,6 @@ class Emulator:
         return Arriving(
             steps[sends][order], who[sends][order], payload[sends][order], np.zeros(1, np.int64)
         )
-
-
-def _narrow(synapses: Synapses) -> bool:
-    """Whether Lava sums in 32 bits: where it multiplies a matrix with graded spikes."""
-    return synapses.kind == "delay_sparse" or (
-        synapses.num_message_bits > 0 and synapses.kind != "delay_dense"
-    )
 
 
 def emulate(network: FixedNetwork, n_steps: int, *, watch: bool = True) -> FixedRun:

@@ -84,7 +84,7 @@ def run(
     if runner == "lava-nc":
         environment()
     prepared = time.perf_counter()
-    emulator = Emulator(network, [trace.probe for trace in traces])
+    emulator = Emulator(network, [probe for trace in traces for probe in trace.probes])
     emulator.advance(0)  # compiles
     compiled = time.perf_counter()
     if runner == "lava-nc":
@@ -104,12 +104,15 @@ def run(
 
 @dataclass(frozen=True, eq=False)
 class _Trace:
-    """What one Record samples, and how its whole numbers are read."""
+    """What one Record samples, and how its whole numbers are read: a sum over probes.
 
-    probe: Probe
+    `start` is what a probe of states before the step sees first.
+    """
+
+    probes: tuple[Probe, ...]
+    per_unit: tuple[float, ...]
     offset: NDArray[np.float64]
-    per_unit: float
-    start: NDArray[np.float64]
+    start: NDArray[np.int64]
 
     @classmethod
     def of(cls, built: Built, quantised: Quantised, record: Record) -> _Trace:
@@ -127,25 +130,38 @@ class _Trace:
                 f"record: `{record.variable}` of `{record.population}` is not kept on Loihi, where "
                 f"one current stands for all synapses; record {' or '.join(kept)}"
             )
-        if record.variable == scale.membrane:
-            probe = Probe(record.population, "v before", cells, every)
-            return cls(probe, scale.reset[cells], scale.per_mv, form.v[cells].astype(np.float64))
-        # Lava's current of a step is the one that Ember has before it.
-        probe = Probe(record.population, "u", cells, every)
-        return cls(probe, np.zeros(1), scale.current[record.variable], np.zeros(0))
+        # Lava's current of a step is the one that Ember has before it, and so is, with delta
+        # synapses, what has stepped the membrane since the step before.
+        current = Probe(record.population, "u", cells, every)
+        if record.variable != scale.membrane:
+            per_unit = scale.current[record.variable]
+            return cls((current,), (per_unit,), np.zeros(cells.size), form.v[cells])
+        probes = (Probe(record.population, "v before", cells, every),)
+        if scale.jump:
+            return cls(
+                (*probes, current), (scale.per_mv, scale.jump), scale.reset[cells], form.v[cells]
+            )
+        return cls(probes, (scale.per_mv,), scale.reset[cells], form.v[cells])
 
-    def read(self, samples: NDArray[np.int32]) -> NDArray[np.float64]:
-        """Samples in the unit of the variable."""
-        return samples / self.per_unit + self.offset
+    def read(self, samples: Sequence[NDArray[np.int32]]) -> NDArray[np.float64]:
+        """Samples of each probe as values in the unit of the variable."""
+        found = np.broadcast_to(self.offset, samples[0].shape).copy()
+        for values, per_unit in zip(samples, self.per_unit, strict=True):
+            found += values / per_unit
+        return found
 
     def from_lava(self, run: FixedRun, watched: NDArray[np.int64]) -> NDArray[np.float64]:
         """The same of a run that kept the states of the `watched` cells after every step."""
-        name = self.probe.process
-        column = np.searchsorted(watched, self.probe.cells)
-        if self.probe.variable == "u":
-            return self.read(run.u[name][:: self.probe.every, column])
-        before = np.concatenate([self.start[None, :].astype(np.int32), run.v[name][:-1, column]])
-        return self.read(before[:: self.probe.every])
+        samples = []
+        for probe in self.probes:
+            column = np.searchsorted(watched, probe.cells)
+            if probe.variable == "u":
+                samples.append(run.u[probe.process][:: probe.every, column])
+            else:
+                after = run.v[probe.process][:-1, column]
+                before = np.concatenate([self.start[None, :].astype(np.int32), after])
+                samples.append(before[:: probe.every])
+        return self.read(samples)
 
 
 def _emulate(
@@ -167,8 +183,9 @@ def _emulate(
                 low = emulator.first[cells.name]
                 mine = (stretch.cells >= low) & (stretch.cells < low + cells.n)
                 sink.spikes(cells.name, stretch.steps[mine], stretch.cells[mine] - np.int32(low))
-            for number, (trace, samples) in enumerate(zip(traces, stretch.samples, strict=True)):
-                sink.trace(number, trace.read(samples))
+            samples = iter(stretch.samples)
+            for number, trace in enumerate(traces):
+                sink.trace(number, trace.read([next(samples) for _ in trace.probes]))
         progress(emulator.step * built.dt_ms)
         if wrapped := emulator.first_wrap():
             name, step, cell = wrapped
@@ -194,7 +211,7 @@ def _run_lava(
     watched = {
         cells.name: np.unique(np.concatenate(
             [np.zeros(0, np.int64),
-             *(t.probe.cells for t in traces if t.probe.process == cells.name)]
+             *(p.cells for t in traces for p in t.probes if p.process == cells.name)]
         ))
         for cells in quantised.cells
     }  # fmt: skip
@@ -217,4 +234,4 @@ def _run_lava(
             within = part.steps < n_steps
             sink.spikes(part.name, part.steps[within], part.units[within].astype(np.int32))
     for number, trace in enumerate(traces):
-        sink.trace(number, trace.from_lava(run, watched[trace.probe.process]))
+        sink.trace(number, trace.from_lava(run, watched[trace.probes[0].process]))

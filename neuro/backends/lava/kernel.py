@@ -2,7 +2,7 @@
 
 Semantics of `PyLifModelBitAcc`, `PyLifResetModelBitAcc`, and the bit-accurate models of Dense,
 Sparse, DelayDense and DelaySparse in lava-nc 0.10.0. Sums and currents are kept as Lava keeps
-them, in 32 bits that wrap; only sums that are shifted down need their full width.
+them, in 32 bits that wrap; sums that are shifted down never need more.
 """
 
 from __future__ import annotations
@@ -42,14 +42,12 @@ class Edges(NamedTuple):
     """All synapses in groups; sender s of group g has edges `starts[g, s]` to `starts[g, s + 1]`.
 
     A group whose sums are shifted down (`down[g] > 0`) is one process, and gathers in `sums`,
-    by delay and target, before it shifts; `narrow` ones gather in 32 bits. Senders are cells,
-    then units of inputs.
+    by delay and target, before it shifts. Senders are cells, then units of inputs.
     """
 
     starts: NDArray[np.int64]
     down: NDArray[np.int64]
     graded: NDArray[np.bool_]
-    narrow: NDArray[np.bool_]
     target: NDArray[np.int32]
     delay: NDArray[np.int32]
     weight: NDArray[np.int32]
@@ -195,8 +193,7 @@ def deliver_shifted(
         times = payload[k] if edges.graded[g] else 1
         for e in range(edges.starts[g, senders[k]], edges.starts[g, senders[k] + 1]):
             at = np.int64(edges.delay[e]) * n + edges.target[e]
-            total = edges.sums[at] + np.int64(edges.weight[e]) * times
-            edges.sums[at] = np.int64(np.int32(total)) if edges.narrow[g] else total
+            edges.sums[at] += np.int64(edges.weight[e]) * times
             if not edges.listed[at]:
                 edges.listed[at] = True
                 edges.touched[count] = at

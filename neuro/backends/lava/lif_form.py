@@ -68,6 +68,11 @@ class LifForm:
     flow: Mapping[str, float]
 
     @property
+    def steps(self) -> bool:
+        """Whether synapses step the membrane itself."""
+        return any(not current.state for current in self.currents)
+
+    @property
     def decay(self) -> float:
         """What a step leaves of the current; all ports have the same."""
         return self.currents[0].decay if self.currents else 0.0

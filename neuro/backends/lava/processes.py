@@ -131,6 +131,9 @@ class FixedNetwork:
             _one_of(f"{where}: source", synapses.source, sizes)
             _one_of(f"{where}: target", synapses.target, targets)
             _check_synapses(synapses, where, sizes[synapses.source], sizes[synapses.target])
+            for inputs in self.inputs:
+                if synapses.num_message_bits and inputs.name == synapses.source:
+                    _check_sums(synapses, inputs, where)
 
     @property
     def n_edges(self) -> int:
@@ -185,6 +188,18 @@ def _check_synapses(synapses: Synapses, where: str, n_sources: int, n_targets: i
     pairs = synapses.sources.astype(np.int64) * n_targets + synapses.targets
     if np.unique(pairs).size != pairs.size:
         raise NetworkError(f"{where}: a matrix has one weight for each pair, found a pair twice")
+
+
+def _check_sums(synapses: Synapses, inputs: Inputs, where: str) -> None:
+    """Lava sums graded spikes in 32 bits or in 64, by the kind of process; both hold 31."""
+    if inputs.payload is None or not synapses.targets.size:
+        return
+    most = 256 * int(np.bincount(synapses.targets).max()) * int(inputs.payload.max(initial=0))
+    if most >= 2**31:
+        raise NetworkError(
+            f"{where}: graded spikes may add up to {2**31 - 1} at a cell, found up to {most}; "
+            f"send smaller ones, or to fewer synapses of a cell"
+        )
 
 
 def _within(what: str, values: ArrayLike, low: int, high: int) -> None:

@@ -33,12 +33,14 @@ class Scale:
         reset: `(n,)` mV at which the potential is 0.
         per_mv: Bits of the potential in a mV.
         current: Bits of the current for one unit of each current state.
+        jump: Bits of the current for a mV by which a delta synapse steps the membrane; 0 without.
     """
 
     membrane: str
     reset: NDArray[np.float64]
     per_mv: float
     current: dict[str, float]
+    jump: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,6 +77,7 @@ def quantise(built: Built) -> Quantised:
         scales[population.name] = Scale(
             form.membrane, form.reset, per_mv,
             {name: per_mv * gain * decays.correction for name, gain in form.flow.items()},
+            per_mv * form.keep * decays.correction if form.steps else 0.0,
         )  # fmt: skip
         for part in incoming:
             whole, lost = _whole(part, per_mv)

@@ -1,0 +1,250 @@
+"""The emulator against lava-nc itself: the same bits, on networks that reach every corner."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from neuro import Background, Network, Population, Projection, Record, Source, Spikes, simulate
+from neuro.backends.lava import emulator, kernel
+from neuro.backends.lava.emulator import emulate
+from neuro.backends.lava.lava_nc import run_lava
+from neuro.backends.lava.processes import KINDS, SIGN_MODES, FixedNetwork, Synapses
+from neuro.backends.lava.python310 import environment
+from neuro.backends.lava.runs import FixedRun, differences
+from neuro.backends.lava.weights import effective_weights, sign_mode
+from neuro.errors import EmberError
+from neuro.models import LIF, POISSON
+from neuro.network import Uniform
+from neuro.synapses import DELTA, EXPONENTIAL_CURRENT
+from neuro.units import Hz, ms, mV, pA
+from neuro.wiring import FixedTotal, Pairwise
+from tests.backends._lava import alone, random_network, together
+from tests.conftest import IN_CI
+
+# Most are short; some are long enough for the longest delay to show.
+SHORT, LONG = (20, 18, 7), (1, 90, 63)  # batches, steps, longest delay
+BATCH = 10
+
+Pair = tuple[FixedNetwork, FixedRun]
+
+
+def lava_or_skip() -> None:
+    """In CI lava-nc must be there, or be made; on a person's machine it may be missing."""
+    try:
+        environment()
+    except EmberError as error:
+        if IN_CI:
+            pytest.fail(f"CI must run lava-nc: {error}")
+        pytest.skip(f"lava-nc was not run: {error}")
+
+
+@pytest.fixture(scope="module")
+def compared() -> list[Pair]:
+    """Each random network with what lava-nc made of it; one process of Lava for all of them."""
+    lava_or_skip()
+    batches = [
+        [random_network(1000 * b + k, steps, longest=longest) for k in range(BATCH)]
+        for n, steps, longest in (SHORT, LONG)
+        for b in range(n)
+    ]
+    n_steps = [steps for n, steps, _ in (SHORT, LONG) for _ in range(n)]
+    runs = run_lava([together(batch) for batch in batches], n_steps, timeout_s=900)
+    return [
+        pair
+        for batch, run in zip(batches, runs, strict=True)
+        for pair in zip(batch, alone(run, len(batch)), strict=True)
+    ]
+
+
+def wrong(compared: list[Pair]) -> Iterator[str]:
+    """The networks in which emulator and Lava differ, with their first difference."""
+    for network, lavas in compared:
+        if told := differences(emulate(network, lavas.n_steps), lavas):
+            yield f"{network.name}: {told[0]}"
+
+
+def test_the_emulator_equals_lava_bit_for_bit(compared: list[Pair]) -> None:
+    """Current, voltage and spikes of every cell after every step, on more than 200 networks."""
+    assert len(compared) >= 200
+    assert list(wrong(compared)) == []
+
+
+def test_the_networks_reach_every_corner(compared: list[Pair]) -> None:
+    """Silence agrees with anything, and so does arithmetic that never overflows."""
+    cells = [c for network, _ in compared for c in network.cells]
+    synapses = [s for network, _ in compared for s in network.synapses]
+    runs = [emulate(network, lavas.n_steps, watch=False) for network, lavas in compared]
+    spiking = [run for run in runs if sum(s.size for s, _ in run.spikes.values()) > 5]
+    assert len(spiking) > 100
+    assert sum(any(run.wrapped.values()) for run in runs) > 20
+    assert sum(any(run.cut.values()) for run in runs) > 20
+    assert {0, 4095} <= {c.du for c in cells} & {c.dv for c in cells}
+    assert {0, 2**17 - 1} <= {c.vth for c in cells}
+    assert sum(c.reset_interval > 0 for c in cells) > 10
+    assert {s.kind for s in synapses} == set(KINDS)
+    assert {s.sign_mode for s in synapses} == set(SIGN_MODES)
+    assert {sign_mode(s) for s in synapses} == set(SIGN_MODES) - {"auto"}
+    assert {s.weight_exp for s in synapses} == set(range(-8, 8))
+    assert {s.num_weight_bits for s in synapses} == set(range(9))
+    assert {s.num_message_bits for s in synapses} == {0, 8}
+    assert sum(bool((effective_weights(s) != s.weights).any()) for s in synapses) > 50
+    delays = {int(d) for s in synapses for d in s.delays}
+    assert {0, 63} <= delays and len(delays) > 40
+    assert any(s.source in {c.name for c in n.cells} for n, _ in compared for s in n.synapses)
+
+
+def pure(change: Callable[[str], str]) -> types.ModuleType:
+    """The kernel's own text, changed, in plain Python."""
+    source = Path(kernel.__file__).read_text().replace("@njit(cache=True, nogil=True)\n", "")
+    module = types.ModuleType("changed_kernel")
+    exec(compile(change(source), "changed_kernel", "exec"), module.__dict__)
+    return module
+
+
+TOWARD_ZERO = """kept = np.abs(product) >> 12  # of the magnitude: toward zero
+        kept = kept if product >= 0 else -kept
+        current"""
+BROKEN = {
+    "current rounded down": (TOWARD_ZERO, "kept = product >> 12\n        current"),
+    "voltage rounded down": (
+        "kept = kept if product >= 0 else -kept\n        free",
+        "kept = product >> 12\n        free",
+    ),
+    "messages late by a step": (
+        "slot = (step + 1 + edges.delay[e])", "slot = (step + 2 + edges.delay[e])",
+    ),
+    "messages early by a step": (
+        "slot = (step + 1 + edges.delay[e])", "slot = (step + edges.delay[e])",
+    ),
+    "current saturates": ("inside = current - np.int64(16777216)", "inside = np.int64(8388607)"),
+    "current does not wrap": ("if current <= -8388608:", "if False:"),
+    "voltage is not cut": ("voltage = min(max(free", "voltage = free  # min(max(free"),
+    "spikes at the threshold": ("spikes = voltage > threshold", "spikes = voltage >= threshold"),
+    "threshold not aligned": ("threshold = board.vth[p] << 6", "threshold = board.vth[p]"),
+    "input not aligned": ("np.int64(row[i]) << 6", "np.int64(row[i])"),
+    "decay of the current without its offset": ("board.du[p] + 1", "board.du[p]"),
+    "decay of the voltage with one": ("4096 - board.dv[p]", "4096 - (board.dv[p] + 1)"),
+    "voltage takes the old current": ("kept + inside + bias", "kept + np.int64(u[i]) + bias"),
+    "reset by subtraction": ("0 if spikes else voltage", "voltage - threshold * spikes"),
+    "periodic reset a step late": ("(step + 1) % interval ==", "step % interval =="),
+    "each weight shifted, not the sum": (
+        "np.int64(edges.weight[e]) * times", "((edges.weight[e] * times) >> edges.down[g])",
+    ),
+    "shift toward zero": (
+        "shifted = edges.sums[at] >> edges.down[g]",
+        "shifted = np.int64(edges.sums[at] / 2.0 ** edges.down[g])",
+    ),
+    "graded spikes count once": ("payload[k] if edges.graded[g] else 1", "1"),
+    "binary spikes count with payload": ("payload[k] if edges.graded[g] else 1", "payload[k]"),
+}  # fmt: skip
+
+
+def test_the_kernel_in_plain_python_is_right(
+    compared: list[Pair], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So whatever a change below breaks, the change broke it."""
+    monkeypatch.setattr(emulator, "kernel", pure(lambda source: source))
+    with np.errstate(over="ignore"):
+        assert list(wrong(compared)) == []
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_wrong_emulator_is_caught(
+    compared: list[Pair], monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    old, new = BROKEN[name]
+
+    def change(source: str) -> str:
+        assert source.count(old) >= 1
+        return source.replace(old, new)
+
+    monkeypatch.setattr(emulator, "kernel", pure(change))
+    with np.errstate(all="ignore"):
+        assert next(wrong(compared), "") != ""
+
+
+def rounded_to_zero(synapses: Synapses) -> np.ndarray:
+    dropped = 8 - synapses.num_weight_bits + (sign_mode(synapses) == "mixed")
+    signed = sign_mode(synapses) == "mixed"
+    high = 0 if sign_mode(synapses) == "inhibitory" else 255
+    low = -256 if signed else -255 if sign_mode(synapses) == "inhibitory" else 0
+    cut = np.clip(synapses.weights, low, high)
+    return np.sign(cut) * (np.abs(cut) >> dropped << dropped)
+
+
+@pytest.mark.parametrize(
+    "weights",
+    [rounded_to_zero, lambda s: s.weights.astype(np.int64),
+     lambda s: effective_weights(replace(s, sign_mode="auto")),
+     lambda s: effective_weights(replace(s, num_weight_bits=8))],
+    ids=["bits dropped toward zero", "nothing dropped", "sign mode ignored", "bits ignored"],
+)  # fmt: skip
+def test_wrong_weights_are_caught(
+    compared: list[Pair], monkeypatch: pytest.MonkeyPatch, weights: Callable[[Synapses], np.ndarray]
+) -> None:
+    monkeypatch.setattr(emulator, "effective_weights", weights)
+    assert next(wrong(compared), "") != ""
+
+
+def test_the_comparator_sees_a_single_bit(compared: list[Pair]) -> None:
+    network, lavas = next(pair for pair in compared if len(pair[0].cells) == 2)
+    name = network.cells[1].name
+    for kind in ("u", "v"):
+        states = dict(getattr(lavas, kind))
+        states[name] = states[name].copy()
+        states[name][7, 0] ^= 1
+        told = differences(lavas, replace(lavas, **{kind: states}))
+        assert len(told) == 1 and told[0].startswith(f"{kind} of {name}: step 7, cell 0")
+    steps, units = lavas.spikes[name]
+    more = {**lavas.spikes, name: (np.append(steps, 99), np.append(units, 0))}
+    assert differences(lavas, replace(lavas, spikes=more)) == [
+        f"spikes of {name}: 1, first step 99, cell 0"
+    ]
+    assert differences(lavas, replace(lavas, u={})) != []
+
+
+def network() -> Network:
+    """Everything a Network can bring to Lava: sources, chance, delays, twofold synapses."""
+    still = {"t_ref": ms(0), "I_ext": pA(280)}
+    times = np.arange(5, 45, 2.5)
+    source = Source("s", Spikes(times, np.arange(times.size) % 3, n_units=3, t_stop_ms=45))
+    cells = (
+        Population("a", LIF, 8, {**still, "V_r": mV(-62)}, {"I_syn_1": pA(30)}),
+        Population("b", LIF, 5, still),
+        Population("p", POISSON, 6, {"rate": Hz(60)}),
+    )
+    return Network(
+        "all of it",
+        cells,
+        (source,),
+        (
+            Projection("sa", "s", "a", EXPONENTIAL_CURRENT, Pairwise(0.7), pA(90), ms(1)),
+            Projection("pa", "p", "a", EXPONENTIAL_CURRENT, FixedTotal(60),
+                       Uniform(pA(-20), pA(60)), Uniform(ms(0.5), ms(31.5))),
+            Projection("ab", "a", "b", DELTA, Pairwise(0.8), mV(1.5), ms(2)),
+        ),
+        backgrounds=(Background("noise", "b", DELTA, Hz(300), mV(0.4), n=3),),
+    )  # fmt: skip
+
+
+def test_the_back_end_gives_the_same_recording_by_either_runner() -> None:
+    lava_or_skip()
+    records = [Record("a", "v", 0.5), Record("a", "I_syn_1", 1.0, (3, 1)), Record("b", "v", 1.0)]
+    ours, lavas = (
+        simulate(
+            network(), duration_ms=45, dt_ms=0.5, seed=3, backend="lava", record=records,
+            options={"runner": runner, "timeout_s": 300},
+        )
+        for runner in ("emulator", "lava-nc")
+    )  # fmt: skip
+    assert all(len(ours.spikes[name]) > 5 for name in "abps")
+    assert all(ours.spikes[name] == lavas.spikes[name] for name in "abps")
+    for name, trace in ours.traces.items():
+        assert np.ptp(trace.data) > 0.1
+        np.testing.assert_array_equal(trace.data, lavas.traces[name].data)
