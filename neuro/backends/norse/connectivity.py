@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from neuro.backends.norse.lanes import csr
 from neuro.edges import BuiltProjection
 
 __all__ = ["DENSE_FROM", "Paths"]
@@ -92,6 +93,7 @@ class Paths(torch.nn.Module):
             self._keep("flat", flat)
         else:
             self._keep_sparse(tap, target)
+        self._keep("tap_ends", _ends(tap, self.n_taps))
 
     def _keep(self, name: str, array: np.ndarray) -> None:
         self.register_buffer(
@@ -107,7 +109,6 @@ class Paths(torch.nn.Module):
         self._keep("place", place)
         self._keep("row_ends", _ends(target, self.n_post))
         self._keep("columns", tap[order])
-        self._keep("tap_ends", _ends(tap, self.n_taps))
 
     def taps(self, window: Tensor, n_steps: int) -> Tensor:
         """`(n_steps, batch, taps)` what arrives in each of `n_steps`.
@@ -148,11 +149,11 @@ class Paths(torch.nn.Module):
             matrix = matrix.view(self.n_taps, self.n_post)
             return Product(weights, matrix, None, None, scale)
         detached = weights.detach()
-        sparse = _csr(
+        sparse = csr(
             self.get_buffer("row_ends"), self.get_buffer("columns"),
             detached[self.get_buffer("order")], (self.n_post, self.n_taps),
         )  # fmt: skip
-        transposed = _csr(
+        transposed = csr(
             self.get_buffer("tap_ends"), self.target, detached, (self.n_taps, self.n_post)
         )
         return Product(weights, None, sparse, transposed, scale)
@@ -180,10 +181,6 @@ class Paths(torch.nn.Module):
 
 def _ends(rows: np.ndarray, n: int) -> np.ndarray:
     return np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=n))])
-
-
-def _csr(ends: Tensor, columns: Tensor, values: Tensor, size: tuple[int, int]) -> Tensor:
-    return torch.sparse_csr_tensor(ends, columns, values, size, check_invariants=False)
 
 
 class _Sparse(torch.autograd.Function):

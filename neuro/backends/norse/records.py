@@ -1,0 +1,73 @@
+"""What a pass keeps besides spikes: traces of cells and edges, sampled before the step."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from neuro.build import Built, steps_of
+from neuro.errors import NetworkError, nearest
+from neuro.network import Record
+from neuro.recorded import recorded_at
+
+__all__ = ["Watch", "watches"]
+
+
+class Watch(NamedTuple):
+    """A variable to keep.
+
+    Attributes:
+        owner, variable: A population's or, if `edges`, a projection's.
+        every: Steps from sample to sample.
+        cells: Which cells or edges; all if empty.
+    """
+
+    owner: str
+    variable: str
+    edges: bool
+    every: int
+    cells: tuple[int, ...]
+
+    @property
+    def name(self) -> str:
+        """`owner.variable`."""
+        return f"{self.owner}.{self.variable}"
+
+    def taken(self, first: int, values: Tensor) -> Tensor:
+        """The frames of `(n_steps, batch, n)` from step `first` on, of the chosen cells."""
+        values = values[-first % self.every :: self.every]
+        if not self.cells:
+            return values
+        return values[..., torch.tensor(self.cells, device=values.device)]
+
+
+def watches(built: Built, records: Sequence[Record | str]) -> tuple[Watch, ...]:
+    """The records as the pass needs them; a name such as `cells.v` keeps every cell and step.
+
+    Raises:
+        NetworkError: if there is no such variable.
+    """
+    return tuple(_watch(built, record) for record in records)
+
+
+def _watch(built: Built, record: Record | str) -> Watch:
+    if isinstance(record, str):
+        owner, _, variable = record.rpartition(".")
+        record = Record(owner, variable, built.dt_ms)
+    place = recorded_at(built, record)
+    if record.variable not in place.known:
+        raise NetworkError(
+            f"record: `{record.population}` has no variable `{record.variable}`"
+            f"{nearest(record.variable, place.known)} (known: {', '.join(place.known) or 'none'})"
+        )
+    n = place.size(built)
+    if odd := [cell for cell in record.cells if not 0 <= cell < n]:
+        raise NetworkError(
+            f"record: `{record.variable}` of `{record.population}`: "
+            f"{'edges' if place.edges else 'cells'} must lie in 0..{n - 1}, found {odd[0]}"
+        )
+    every = steps_of(record.every_ms, built.dt_ms, f"every of `{record.variable}`")
+    return Watch(record.population, record.variable, place.edges, max(1, every), record.cells)
