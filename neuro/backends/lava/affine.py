@@ -66,12 +66,13 @@ def affine_step(
 
 
 def affine_value(text: str, known: Mapping[str, Affine], values: Mapping[str, Any]) -> Affine:
-    """An expression over `known` names and numbers.
+    """An expression over `known` names and numbers; it may come out infinite or NaN.
 
     Raises:
         NotAffine: if it is no weighted sum.
     """
-    return _Reader(known, values).read(ast.parse(text, mode="eval").body)
+    with np.errstate(all="ignore"):
+        return _Reader(known, values).read(ast.parse(text, mode="eval").body)
 
 
 class _Reader:

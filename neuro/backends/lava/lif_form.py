@@ -20,6 +20,7 @@ from neuro.build import BuiltPopulation
 from neuro.equations.compose import WEIGHT
 from neuro.equations.hoist import evaluate
 from neuro.equations.syntax import is_condition, names_in, parse_lines
+from neuro.errors import NetworkError
 from neuro.models.poisson import POISSON
 
 __all__ = ["Current", "LifForm", "Unfit", "is_poisson", "lif_form"]
@@ -88,6 +89,7 @@ def lif_form(population: BuiltPopulation, dt_ms: float) -> LifForm:
 
     Raises:
         Unfit: naming what Loihi's LIF has not.
+        NetworkError: if the parameters make no step.
     """
     program = population.program
     if program.inputs:
@@ -100,16 +102,22 @@ def lif_form(population: BuiltPopulation, dt_ms: float) -> LifForm:
         step = affine_step(program.active, program.states, values)
     except NotAffine as error:
         raise Unfit(_nonlinear(population, str(error))) from None
+    numbers = [x for a in step.values() for x in (a.constant, *a.weights.values())]
+    if not all(np.isfinite(x).all() for x in numbers):
+        raise NetworkError(
+            f"population `{population.name}`: a step must come out finite, found infinity or NaN; "
+            f"check the parameters {', '.join(program.parameters)}"
+        )
     reader = _Constants(population, values)
     membrane, threshold = reader.threshold()
     reset = reader.reset(membrane)
     distance = _one("distance from reset to threshold", threshold - reset)
     if not distance > 0:
         raise Unfit(f"threshold at or below the reset (they are {distance:g} mV apart)")
-    keep = _one("membrane time constant", step[membrane].of(membrane))
+    keep = _one("membrane time constant", step[membrane].of(membrane), dt_ms)
     if not 0 <= keep <= 1:
         raise Unfit(f"membrane that grows or swings by itself (a step leaves {keep:.3g} of it)")
-    flow, decays = _currents(population, step, membrane)
+    flow, decays = _currents(population, step, membrane, values)
     currents = tuple(
         _port(population, k, membrane, keep, flow, decays, values)
         for k in range(len(population.ports))
@@ -196,20 +204,24 @@ class _Constants:
         return np.asarray(value.constant, np.float64)
 
 
-def _one(what: str, value: Any) -> float:
-    """The one value that all cells have."""
+def _one(what: str, value: Any, dt_ms: float = 0.0) -> float:
+    """The one value that all cells have; with `dt_ms`, what a step leaves, shown as a time."""
     array = np.asarray(value, np.float64)
     if np.ptp(array) > _SAME * max(1.0, float(np.abs(array).max())):
+        low, high, unit = array.min(), array.max(), ""
+        if dt_ms and low > 0 and high < 1:
+            low, high, unit = -dt_ms / np.log(low), -dt_ms / np.log(high), " ms"
         raise Unfit(
-            f"{what} that differs from cell to cell (found {array.min():.4g} to "
-            f"{array.max():.4g}); give each value a population of its own"
+            f"{what} that differs from cell to cell (found {low:.4g} to {high:.4g}{unit}); give "
+            f"each value a population of its own"
         )
     return float(array.flat[0])
 
 
 def _currents(
-    population: BuiltPopulation, step: Mapping[str, Affine], membrane: str
-) -> tuple[dict[str, float], dict[str, float]]:
+    population: BuiltPopulation, step: Mapping[str, Affine], membrane: str,
+    values: Mapping[str, Any],
+) -> tuple[dict[str, float], dict[str, float]]:  # fmt: skip
     """What each other state adds to the membrane in a step, and what a step leaves of it."""
     flow, decays = dict[str, float](), dict[str, float]()
     owner = {
@@ -226,7 +238,7 @@ def _currents(
         if reads - {state}:
             raise Unfit(f"synaptic current that rises before it falls (`{owner[state]}`)")
         flow[state] = _one(f"effect of `{state}`", step[membrane].of(state))
-        decays[state] = _one("synaptic time constant", step[state].of(state))
+        decays[state] = _one("synaptic time constant", step[state].of(state), values["dt"])
         if not 0 <= decays[state] <= 1:
             raise Unfit(f"synaptic current that grows or swings by itself (`{owner[state]}`)")
     return flow, decays

@@ -31,12 +31,9 @@ def lif_forms(built: Built) -> dict[str, LifForm]:
     ):
         if items:
             raise _unsupported(built, network.name, what)
-    poisson = {p.name for p in built.populations if is_poisson(p)}
     found = {}
     for population in built.populations:
-        if population.name in poisson:
-            if population.ports:
-                raise _unsupported(built, population.name, "synapses onto Poisson cells")
+        if is_poisson(population):
             continue
         try:
             found[population.name] = lif_form(population, built.dt_ms)
