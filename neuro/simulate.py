@@ -19,7 +19,7 @@ from neuro.sink import MemorySink, Sink
 from neuro.spikes import Spikes
 from neuro.stability import check_stability
 
-__all__ = ["prepare", "run_built", "simulate"]
+__all__ = ["as_recording", "prepare", "run_built", "simulate"]
 
 
 def simulate(
@@ -68,7 +68,7 @@ def simulate(
         record=record, every_ms=every_ms, progress=progress,
     )  # fmt: skip
     raw = raw._replace(prepare_s=bound_s + raw.prepare_s)
-    recording = _recording(built, sink, raw, backend, record, max(every_ms, dt_ms))
+    recording = as_recording(built, sink, raw, backend, record, max(every_ms, dt_ms))
     if raw.failure:
         raise SimulationError(raw.failure, recording)
     return recording
@@ -135,10 +135,11 @@ def run_built(
     return raw
 
 
-def _recording(
+def as_recording(
     built: Built, sink: MemorySink, raw: RawRun, backend: str, record: Sequence[Record],
     every_ms: float,
 ) -> Recording:  # fmt: skip
+    """What a sink kept of a run, as a Recording; `every_ms` is the interval of the courses."""
     duration_ms = raw.reached_steps * built.dt_ms
     spikes = {s.source.name: s.source.spikes.between(0.0, duration_ms) for s in built.sources}
     for population in built.populations:

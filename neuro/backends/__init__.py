@@ -80,6 +80,14 @@ BACKENDS: dict[str, Backend] = {
         {"codegen": "numpy"},
         "Brian2, the reference the others are checked against",
     ),
+    "norse": Backend(
+        "norse",
+        "neuro.backends.norse.engine",
+        frozenset(_COMMON | _EDGES | {"Poisson background"}),
+        {"precision": "float32", "device": "cpu", "compile": False},
+        "PyTorch, with gradients from Python; batches and GPUs",
+        checks=True,
+    ),
     "lava": Backend(
         "lava",
         "neuro.backends.lava.engine",

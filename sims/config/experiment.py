@@ -25,15 +25,22 @@ __all__ = ["BackendSpec", "OutputSpec", "RecordSpec", "RunConfig", "TraceSpec", 
 RunName: TypeAlias = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$")]
 
 
+_OPTIONS = ("threads", "precision", "device", "compile", "codegen", "runner", "timeout_s")
+
+
 class BackendSpec(StrictModel):
     """What computes the run. Only `name` may also be given alone: `backend: brian`."""
 
-    name: Literal["numba", "brian", "lava"] = "numba"
+    name: Literal["numba", "brian", "norse", "lava"] = "numba"
     """`ember list backends` says what each can do."""
     threads: Positive | None = None
     """For `numba`: threads; the result does not depend on them. `--threads` goes before it."""
     precision: Literal["float32", "float64"] | None = None
-    """For `numba`: of states, weights and arithmetic; `float32` if left out."""
+    """For `numba` and `norse`: of states, weights and arithmetic; `float32` if left out."""
+    device: Annotated[str, Field(pattern=r"^(cpu|cuda(:[0-9]+)?)$")] | None = None
+    """For `norse`: where it computes, `cpu`, `cuda` or one card as `cuda:1`."""
+    compile: bool | None = None
+    """For `norse`: whether steps are compiled, which takes minutes once; needs a C++ compiler."""
     codegen: Literal["numpy", "cython"] | None = None
     """For `brian`: how it makes its code; `cython` needs a C compiler."""
     runner: Literal["emulator", "lava-nc"] | None = None
@@ -54,7 +61,7 @@ class BackendSpec(StrictModel):
 
     @model_validator(mode="after")
     def _only_its_options(self) -> BackendSpec:
-        for option in ("threads", "precision", "codegen", "runner", "timeout_s"):
+        for option in _OPTIONS:
             if getattr(self, option) is not None and option not in BACKENDS[self.name].options:
                 raise KeyProblem(f"back end `{self.name}` has no such option", (option,))
         return self
@@ -115,7 +122,7 @@ class RunConfig(StrictModel):
     sweep: SweepSection | None = None
     """What varies, for `ember sweep`."""
     files: dict[str, str] = Field(default_factory=dict)
-    """Content hash of each file the stimulus reads, by path; Ember writes it to check a re-run."""
+    """Content hash of each file that is read, by path; Ember writes it to check a re-run."""
 
     @field_validator("stimulus", mode="before")
     @classmethod

@@ -1,0 +1,52 @@
+"""What no list of features can say: networks whose synapses this back end would get wrong."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from neuro.build import Built, BuiltPopulation
+from neuro.edge_binding import scaled_by
+from neuro.equations.compose import WEIGHT
+from neuro.equations.hoist import evaluate
+from neuro.equations.syntax import names_in
+from neuro.errors import BackendUnsupported
+
+__all__ = ["check"]
+
+_ABLE = ("brian",)
+
+
+def check(built: Built) -> None:
+    """Refuse static synapses that are not a weight times what stays the same.
+
+    Raises:
+        BackendUnsupported: if what a spike adds reads a modulated parameter, or is not in
+            proportion to a weight that is modulated.
+    """
+    modulated = [place for places in scaled_by(built).values() for place in places]
+    parameters = {(p.owner, p.parameter) for p in modulated if p.kind == "cells"}
+    weights = {p.owner for p in modulated if p.kind == "weight"}
+    for population in built.populations:
+        for number, port in enumerate(population.ports):
+            for state, text in population.program.deliveries[number]:
+                for name in sorted(names_in(text)):
+                    if (population.name, name) in parameters:
+                        raise BackendUnsupported(
+                            port.synapse.name, "norse",
+                            [f"modulated `{name}` in what a spike adds to `{state}`"], _ABLE,
+                        )  # fmt: skip
+                if weights & set(port.projections) and not _proportional(population, text):
+                    raise BackendUnsupported(
+                        port.synapse.name, "norse",
+                        [f"modulated weight that `{state}` does not take in proportion"], _ABLE,
+                    )  # fmt: skip
+
+
+def _proportional(population: BuiltPopulation, text: str) -> bool:
+    """Whether twice the weight adds twice as much, at a few weights."""
+    weights = np.array([0.3, 1.0, 7.0])
+    values = {
+        name: np.ravel(value)[0] for name, value in population.parameters.items()
+    } | {"dt": 0.1}
+    once, twice = (evaluate(text, {**values, WEIGHT: w}) for w in (weights, 2 * weights))
+    return bool(np.allclose(2 * once, twice, rtol=1e-12))
