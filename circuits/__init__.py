@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from circuits import auditory, cortex, hippocampus, limbic, nociception, oscillation
+from circuits import auditory, cortex, hippocampus, limbic, nir, nociception, oscillation
 from circuits.circuit import CIRCUITS, Circuit, Port, Sourced, assemble, circuit
 
 __all__ = [
     "CIRCUITS", "Circuit", "Port", "Sourced", "assemble", "auditory", "circuit", "cortex",
-    "hippocampus", "limbic", "nociception", "oscillation",
+    "hippocampus", "limbic", "nir", "nociception", "oscillation",
 ]  # fmt: skip

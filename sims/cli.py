@@ -31,6 +31,13 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+nir = typer.Typer(
+    help="Networks to and from NIR files, which other tools read and write.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+app.add_typer(nir, name="nir")
+
 Config = Annotated[
     str, typer.Argument(metavar="CONFIG", help="A config file, or the name of a shipped one.")
 ]
@@ -74,7 +81,14 @@ def main() -> None:
     app(args=[a for a in arguments if a != "--debug"] if _debug else arguments, prog_name="ember")
 
 
-def command(function: F) -> F:
+class Loops(StrEnum):
+    """What to do with a loop in a NIR file that has no Delay node."""
+
+    REFUSE = "refuse"
+    ONE_STEP = "one_step"
+
+
+def command(function: F, into: typer.Typer = app) -> F:
     """Register a command whose errors are one line on stderr and a status other than 0."""
 
     @functools.wraps(function)
@@ -97,7 +111,7 @@ def command(function: F) -> F:
                 raise
             _fail(str(error), error, 1)
 
-    app.command(name=function.__name__.removesuffix("_"))(run)
+    into.command(name=function.__name__.removesuffix("_").removeprefix("nir_"))(run)
     return run  # type: ignore[return-value]
 
 
@@ -346,3 +360,53 @@ def schema() -> None:
     from sims.config.schema import published
 
     print(json.dumps(published(), indent=2, ensure_ascii=False))
+
+
+def nir_command(function: F) -> F:
+    """Register a command of `ember nir`."""
+    return command(function, nir)
+
+
+@nir_command
+def nir_export(
+    config: Config,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The NIR file to write.")],
+    overrides: Overrides = None,
+    output: Annotated[
+        list[str] | None, typer.Option(metavar="POPULATION", help="Give it an Output node.")
+    ] = None,
+    without: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="WHAT",
+            help="Leave it out: refractory, modulation, background or coincidences.",
+        ),
+    ] = None,
+    force: Force = False,
+) -> None:
+    """Write the network of a config as a NIR file.
+
+    What NIR cannot say is refused by name, before anything is written.
+    """
+    from sims.config import load
+    from sims.terminal.nir_command import export
+
+    loaded = load(config, overrides or ())
+    print(export(loaded, file, outputs=output or (), without=without or (), force=force))
+
+
+@nir_command
+def nir_show(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A NIR file.")],
+    dt: Annotated[
+        str | None, typer.Option(metavar="TIME", help="The step it is for, if it says none.")
+    ] = None,
+    units: Annotated[
+        str | None, typer.Option(metavar="UNITS", help="plain, SI or norse, if it says none.")
+    ] = None,
+    loops: Annotated[Loops, typer.Option(help="Without a Delay node.")] = Loops.REFUSE,
+) -> None:
+    """Say what is in a NIR file, what Ember reads in it, and who else reads it right."""
+    from sims.terminal.nir_command import show
+
+    print(show(file, dt=dt, units=units, loops=loops.value))

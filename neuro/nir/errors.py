@@ -20,10 +20,22 @@ class NirUnsupported(EmberError, ValueError):
         self.reasons = tuple(reasons)
         shown = "; ".join(self.reasons[:_SHOWN])
         more = len(self.reasons) - _SHOWN
+        left_out = [
+            next((word for start, word in _CAN_BE_LEFT_OUT.items() if r.startswith(start)), "")
+            for r in reasons
+        ]
+        advice = ""
+        if all(left_out):
+            advice = f" (`without` {' and '.join(dict.fromkeys(left_out))} writes the rest)"
         super().__init__(
             f"NIR cannot say what network `{network}` has: {shown}"
             + (f"; and {more} more" if more > 0 else "")
+            + advice
         )
 
 
 _SHOWN = 4
+_CAN_BE_LEFT_OUT = {
+    "a refractory": "refractory", "modulation": "modulation", "a Poisson": "background",
+    "delta synapses": "coincidences",
+}  # fmt: skip

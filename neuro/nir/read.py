@@ -7,33 +7,30 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from neuro.errors import nearest
-from neuro.network import Drive, Network, Population, Projection, Source, participants
+from neuro.network import Network, participants
 from neuro.nir._cells import cells_of
 from neuro.nir._names import plain_names
-from neuro.nir._synapses import drive_of, synapses_of
+from neuro.nir._synapses import synapses_of
 from neuro.nir.errors import NirError
 from neuro.nir.file import read_graph
 from neuro.nir.graph import NEURONS, Graph, from_dict
 from neuro.nir.loops import open_loops
 from neuro.nir.maps import Incoming, incoming
 from neuro.nir.own import restored
+from neuro.nir.reading import Reading
 from neuro.nir.shapes import shapes_of
 from neuro.nir.timing import Link, lags_to_read
 from neuro.nir.units import CHOICES, Units, units_of
-from neuro.signal import Signal
-from neuro.spikes import Spikes
 
 if TYPE_CHECKING:
     import nir
 
-__all__ = ["Loops", "Reading", "read"]
+__all__ = ["Loops", "read"]
 
 Loops = Literal["refuse", "one_step"]
 _NO_UNITS = (
@@ -41,80 +38,6 @@ _NO_UNITS = (
     "have no unit; say units: plain if they are plain numbers, as other tools write them "
     "(1 is read as 1 mV), SI if they are volts, or norse if Norse wrote the file"
 )
-
-
-@dataclass(frozen=True, eq=False)
-class Reading:
-    """What a NIR graph is in Ember.
-
-    Attributes:
-        populations, projections: As in a `Network`; a projection from an input of the graph has
-            the input's name as its source.
-        inputs: Inputs that take spikes, by their name in `projections`, with their size.
-        currents: Inputs that take currents, with their size.
-        outputs: Per output of the graph, the population it reports.
-        lags: Per population, how many steps its spikes come after those of other tools.
-        nodes: Per population or input, the name of its node in the graph.
-        dt_ms: The step that it was read for.
-        notes: What a reader should know, a sentence each.
-        own: Whether this is a network that Ember wrote, unchanged, with its own models.
-    """
-
-    populations: tuple[Population, ...]
-    projections: tuple[Projection, ...]
-    inputs: Mapping[str, int]
-    currents: Mapping[str, int]
-    outputs: Mapping[str, str]
-    lags: Mapping[str, int]
-    nodes: Mapping[str, str]
-    dt_ms: float
-    notes: tuple[str, ...] = ()
-    own: bool = False
-    _arriving: Mapping[str, Incoming] | None = None
-    _units: Units = Units()  # noqa: RUF009  # immutable
-
-    def network(
-        self,
-        spikes: Mapping[str, Spikes] | None = None,
-        currents: Mapping[str, Signal] | None = None,
-        *,
-        name: str = "nir",
-    ) -> Network:
-        """The network, fed.
-
-        Args:
-            spikes: For each of `inputs`.
-            currents: For each of `currents`, `(n_frames, n)`, in the file's own unit of current.
-
-        Raises:
-            NirError: if an input gets nothing, or something of another size.
-        """
-        spikes, currents = spikes or {}, currents or {}
-        _fits("spikes", self.inputs, {key: s.n_units for key, s in spikes.items()})
-        widths = {key: np.atleast_2d(s.values.T).shape[0] for key, s in currents.items()}
-        _fits("currents", self.currents, widths)
-        return Network(
-            name=name,
-            populations=self.populations,
-            sources=tuple(Source(key, spikes[key]) for key in self.inputs),
-            projections=self.projections,
-            drives=self.drives(currents),
-        )
-
-    def drives(self, currents: Mapping[str, Signal]) -> tuple[Drive, ...]:
-        """What flows into cells over time: currents from outside, and constants that start late."""
-        if self._arriving is None:
-            return ()
-        drives = [
-            drive_of(
-                population, self._arriving[self.nodes[population.name]],
-                {self.nodes[key]: signal for key, signal in currents.items()},
-                self.lags[population.name], self.dt_ms, self._units,
-            )
-            for population in self.populations
-            if population.model.inputs
-        ]  # fmt: skip
-        return tuple(drives)
 
 
 def read(
@@ -143,7 +66,13 @@ def read(
     Raises:
         NirError: one line on what is wrong with the file, or what it does not say.
     """
-    graph = _graph(source)
+    if isinstance(source, (str, os.PathLike)):
+        graph = read_graph(source)
+        try:
+            return read(graph, dt_ms=dt_ms, units=units, loops=loops, currents=currents)
+        except NirError as error:
+            raise NirError(f"cannot read `{os.fspath(source)}`: {error}") from None
+    graph = source if isinstance(source, Graph) else from_dict(source.to_dict())
     step_ms = _step(graph, dt_ms)
     chosen = _units(graph, units)
     notes: list[str] = []
@@ -152,7 +81,7 @@ def read(
             if (network := restored(graph, step_ms)) is not None:
                 return _own(graph, network, step_ms)
         except NirError as error:
-            notes.append(f"{error}, so they are read as anybody's")
+            notes.append(f"{error}, so it is read like anybody's")
     return _read(graph, step_ms, chosen, units == "norse", loops, currents, notes)
 
 
@@ -169,14 +98,6 @@ def _own(graph: Graph, network: Network, dt_ms: float) -> Reading:
         dt_ms=dt_ms,
         own=True,
     )
-
-
-def _graph(source: str | os.PathLike[str] | Graph | nir.NIRGraph) -> Graph:
-    if isinstance(source, Graph):
-        return source
-    if isinstance(source, (str, os.PathLike)):
-        return read_graph(source)
-    return from_dict(source.to_dict())
 
 
 def _step(graph: Graph, dt_ms: float | None) -> float:
@@ -295,25 +216,14 @@ def _outputs(
                     f"output `{output}` is a weighted sum of the spikes of `{found[output]}`, "
                     f"which are recorded as they are"
                 )
-        else:
+        elif origins:
             notes.append(f"output `{output}` mixes several nodes, which are recorded one by one")
     return found or {names[n]: names[n] for n in neurons}
 
 
-def _is_identity(matrix: NDArray[np.float64]) -> bool:
+def _is_identity(matrix: Any) -> bool:
     from scipy.sparse import eye_array
 
     if matrix.shape[0] != matrix.shape[1]:
         return False
     return abs(matrix - eye_array(matrix.shape[0], format="csr")).sum() == 0
-
-
-def _fits(what: str, wanted: Mapping[str, int], found: Mapping[str, int]) -> None:
-    for key in found:
-        if key not in wanted:
-            raise NirError(f"{what} for `{key}`: there is no such input{nearest(key, wanted)}")
-    for key, n in wanted.items():
-        if key not in found:
-            raise NirError(f"input `{key}` needs {what} of {n} units, found none")
-        if found[key] != n:
-            raise NirError(f"input `{key}` needs {what} of {n} units, found {found[key]}")

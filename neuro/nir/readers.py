@@ -26,7 +26,7 @@ _SNNTORCH_DT_S = 1e-4
 
 def norse_problems(graph: Graph, dt_ms: float) -> list[str]:
     """Why `norse.torch.from_nir(graph, dt=dt_ms / 1000)` would not give the graph's spikes."""
-    found = _unknown(graph, _NORSE) + _many_inputs(graph)
+    found = _unknown(graph, _NORSE) + _many_inputs(graph) + _too_fast(graph, dt_ms)
     for name in graph.of_kind("IF", "LIF", "CubaLIF"):
         node = graph.nodes[name]
         if np.any(_given(node, "v_reset")):
@@ -42,7 +42,7 @@ def norse_problems(graph: Graph, dt_ms: float) -> list[str]:
 
 def snntorch_problems(graph: Graph, dt_ms: float) -> list[str]:
     """Why `snntorch.import_nir.import_from_nir(graph)` would not give the graph's spikes."""
-    found = _unknown(graph, _SNNTORCH) + _many_inputs(graph)
+    found = _unknown(graph, _SNNTORCH) + _many_inputs(graph) + _too_fast(graph, dt_ms)
     if abs(dt_ms / 1000.0 - _SNNTORCH_DT_S) > 1e-9 * _SNNTORCH_DT_S:
         found.append(f"it has a fixed step of 0.1 ms, the graph is for {dt_ms:g} ms")
     for name in graph.of_kind("LIF", "CubaLIF"):
@@ -83,6 +83,16 @@ def _unknown(graph: Graph, known: set[str]) -> list[str]:
 def _many_inputs(graph: Graph) -> list[str]:
     n = len(graph.of_kind("Input"))
     return [] if n == 1 else [f"it takes one Input, the graph has {n}"]
+
+
+def _too_fast(graph: Graph, dt_ms: float) -> list[str]:
+    """As in files of Norse's export, whose time constants are multiplied by dt."""
+    for name in graph.of_kind("LI", "LIF", "CubaLI", "CubaLIF"):
+        for key in ("tau", "tau_mem", "tau_syn"):
+            tau = _given(graph.nodes[name], key, np.inf)
+            if np.any(tau * 1000.0 < dt_ms * (1 - 1e-6)):
+                return [f"`{key}` of `{name}` is shorter than the step"]
+    return []
 
 
 def _run_too_early(graph: Graph) -> list[str]:

@@ -74,11 +74,13 @@ def to_nir(
         b._replace(left=b.delay_steps + 1 + lags[b.source] - lags[b.target]) for b in bundles
     ]
     graph = Drawing()
-    for source in built.sources:
-        graph.add(source.source.name, "Input", shape=np.array([source.source.n]))
+    heard = {b.source for b in bundles}
+    inputs = {s.source.name: s.source.n for s in built.sources if s.source.name in heard}
+    for name, n in inputs.items():
+        graph.add(name, "Input", shape=np.array([n]))
     entries = graph.neurons(cells)
     direct = graph.weights(bundles, entries, built.dt_ms / 1000.0)
-    graph.constants(cells, direct, [s.source.name for s in built.sources])
+    graph.constants(cells, direct, list(inputs))
     graph.outputs(_reported(built, bundles, outputs), {p.name: p.n for p in built.populations})
     metadata: dict[str, Any] = {
         "dt": built.dt_ms / 1000.0,

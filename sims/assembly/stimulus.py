@@ -33,14 +33,18 @@ def stream_seed(seed: int, *stream: str) -> int:
 
 
 def check_files(loaded: Loaded) -> None:
-    """Refuse to run again on a sound or path that has changed or is gone.
+    """Refuse to run again on a sound, path or network that has changed or is gone.
 
     Raises:
         ConfigError: naming the file and the key.
     """
     config: RunConfig = loaded.config
-    for name, settings in config.stimulus.items():
-        for key in settings.files:
+    readers: list[tuple[str, str, Any]] = [
+        *(("stimulus", *item) for item in config.stimulus.items()),
+        *(("circuits", *item) for item in config.circuits.items()),
+    ]
+    for section, name, settings in readers:
+        for key in getattr(settings, "files", ()):
             file = getattr(settings, key)
             wanted = config.files.get(str(file)) if file is not None else None
             if wanted is None:
@@ -49,14 +53,14 @@ def check_files(loaded: Loaded) -> None:
                 found = content_hash(str(file))
             except OSError as error:
                 raise loaded.refusal(
-                    ("stimulus", name, key),
+                    (section, name, key),
                     f"cannot read the file `{file}`: {error.strerror or error}",
                 ) from None
             if found != wanted:
                 raise loaded.refusal(
-                    ("stimulus", name, key),
+                    (section, name, key),
                     f"the file `{file}` is not the one this run was made from (content {wanted}, "
-                    f"found {found}); name another with stimulus.{name}.{key}=PATH",
+                    f"found {found}); name another with {section}.{name}.{key}=PATH",
                 )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -170,23 +170,20 @@ def _run_schema(document: Document) -> type[StrictModel]:
 
 
 def _settle_files(document: Document) -> None:
-    """Make the path of each file a stimulus reads absolute, and note the hash of its content.
+    """Make the path of each file that is read absolute, and note the hash of its content.
 
     A path in a config starts from that config's folder, one on the command line from here.
     """
     from sims.config.registered import file_settings
 
-    stimuli = document.data.get("stimulus")
-    if not isinstance(stimuli, dict):
-        return
     known = document.data.get("files")
     hashes: dict[str, str] = {}
-    for name, settings in stimuli.items():
-        for key in file_settings(name, settings):
+    for section, name, settings in _readers(document):
+        for key in file_settings(section, name, settings):
             given = settings.get(key)
             if not isinstance(given, str):
                 continue
-            where = document.where(("stimulus", name, key))
+            where = document.where((section, name, key))
             folder = Path() if where.line is None else Path(where.source).parent
             file = os.path.abspath(folder / Path(given).expanduser())
             settings[key] = file
@@ -197,11 +194,19 @@ def _settle_files(document: Document) -> None:
                 hashes[file] = content_hash(file)
             except OSError as error:
                 raise refusal(
-                    where, ("stimulus", name, key),
+                    where, (section, name, key),
                     f"cannot read the file `{file}`: {error.strerror or error}",
                 ) from None  # fmt: skip
     if hashes or known:
         document.data["files"] = hashes
+
+
+def _readers(document: Document) -> Iterator[tuple[str, str, Any]]:
+    """Each stimulus and circuit, with its section and name."""
+    for section in ("stimulus", "circuits"):
+        held = document.data.get(section)
+        for name, settings in held.items() if isinstance(held, dict) else ():
+            yield section, name, settings
 
 
 def content_hash(path: str | os.PathLike[str]) -> str:

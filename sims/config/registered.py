@@ -12,6 +12,7 @@ import re
 import types
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -96,7 +97,6 @@ def settings_schema(
     described = _descriptions(inspect.getdoc(function) or "")
     fields: dict[str, Any] = {key: (Literal[name], name)}
     references: dict[str, Literal["port", "signal"]] = {}
-    files: list[str] = []
     for parameter in inspect.signature(function).parameters.values():
         if parameter.name in SUPPLIED:
             continue
@@ -111,8 +111,6 @@ def settings_schema(
                 field_type = _as_field(annotation)
             except TypeError as error:
                 raise TypeError(f"{key} `{name}`: `{parameter.name}`: {error}") from None
-        if Path in _leaves(annotation) or parameter.name == "file":
-            files.append(parameter.name)
         required = parameter.default is inspect.Parameter.empty
         fields[parameter.name] = (
             field_type,
@@ -127,7 +125,7 @@ def settings_schema(
     )
     made.function = function
     made.registered_as = name
-    made.references, made.files = references, tuple(files)
+    made.references, made.files = references, _files(function)
     return made
 
 
@@ -283,11 +281,25 @@ RegisteredEncoder = Annotated[EncoderSettings, _Choice("encoder")]
 """A registered encoder with its settings."""
 
 
-def file_settings(stimulus: str, settings: object) -> tuple[str, ...]:
-    """Which settings of a stimulus, as given in a config, name files to read."""
+def file_settings(section: str, name: str, settings: object) -> tuple[str, ...]:
+    """Which settings of a stimulus or circuit, as given in a config, name files to read."""
     if not isinstance(settings, Mapping):
         return ()
-    name = settings.get("encoder", default_encoder(stimulus))
-    if not isinstance(name, str) or name not in ENCODERS:
+    if section == "circuits":
+        chosen, registry = settings.get("circuit"), CIRCUITS
+        return _files(registry[chosen]) if isinstance(chosen, str) and chosen in registry else ()
+    encoder = settings.get("encoder", default_encoder(name))
+    if not isinstance(encoder, str) or encoder not in ENCODERS:
         return ()
-    return settings_schema("encoder", name, ENCODERS[name]).files
+    return _files(ENCODERS[encoder])
+
+
+@cache
+def _files(function: Callable[..., Any]) -> tuple[str, ...]:
+    """The parameters of a registered function that name files."""
+    hints = get_type_hints(function, include_extras=True)
+    return tuple(
+        name
+        for name in inspect.signature(function).parameters
+        if name == "file" or (name in hints and Path in _leaves(hints[name]))
+    )

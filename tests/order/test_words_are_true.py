@@ -58,11 +58,14 @@ def command_tree() -> dict[str, Any]:
 
     from sims.cli import app
 
-    group = typer.main.get_command(app)
-    return {
-        name: {option for parameter in command.params for option in parameter.opts}
-        for name, command in group.commands.items()  # type: ignore[attr-defined]
-    } | {"": {option for parameter in group.params for option in parameter.opts} | {"--help"}}
+    def options(command: Any) -> set[str]:
+        """Its own, and those of its commands if it is a group."""
+        found = {option for parameter in command.params for option in parameter.opts}
+        return found.union(*map(options, getattr(command, "commands", {}).values()))
+
+    group: Any = typer.main.get_command(app)
+    tree = {name: options(command) for name, command in group.commands.items()}
+    return tree | {"": {o for parameter in group.params for o in parameter.opts} | {"--help"}}
 
 
 def test_every_command_and_option_that_is_recommended_exists() -> None:
