@@ -7,6 +7,7 @@ import platform
 import re
 import subprocess
 import sys
+import time
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -46,12 +47,28 @@ def machine() -> dict[str, Any]:
     return facts
 
 
-def load() -> float:
-    """Other work per core over the last minute; 0 where the system does not tell."""
-    try:
-        return os.getloadavg()[0] / (os.cpu_count() or 1)
-    except OSError:
-        return 0.0
+def load(seconds: float = 1.0) -> float:
+    """Other work per core over the next second; over the last minute where that is all there is."""
+    before = _busy_ticks()
+    if before is None:
+        try:
+            return os.getloadavg()[0] / (os.cpu_count() or 1)
+        except OSError:
+            return 0.0
+    time.sleep(seconds)
+    after = _busy_ticks() or before
+    busy, total = after[0] - before[0], after[1] - before[1]
+    return busy / total if total else 0.0
+
+
+def _busy_ticks() -> tuple[int, int] | None:
+    """Linux: ticks in which the cores had work, and all ticks, since the machine started."""
+    fields = _read("/proc/stat").partition("\n")[0].split()
+    if len(fields) < 6 or fields[0] != "cpu":
+        return None
+    ticks = [int(field) for field in fields[1:]]
+    idle = ticks[3] + ticks[4]  # idle, and waiting for a disk
+    return sum(ticks) - idle, sum(ticks)
 
 
 def provenance(load_before: float) -> dict[str, Any]:
