@@ -53,7 +53,7 @@ def in_torch(
     return ast.unparse(_Torch(draw, constant, name, dtype).visit(tree))
 
 
-def is_truth(tree: ast.expr) -> bool:
+def is_truth(tree: ast.AST) -> bool:
     """Whether an expression is true or false by its form."""
     if isinstance(tree, ast.UnaryOp) and isinstance(tree.op, ast.Not):
         return True
@@ -67,24 +67,26 @@ def _parsed(text: str) -> ast.expr:
 class _Folded(ast.NodeTransformer):
     """Numbers for what holds numbers alone, which PyTorch's functions would not take."""
 
-    def visit_Name(self, node: ast.Name) -> ast.expr:
-        return ast.Constant(CONSTANTS[node.id]) if node.id in CONSTANTS else node
-
-    def visit_Call(self, node: ast.Call) -> ast.expr:
-        node.args = [self.visit(argument) for argument in node.args]  # not the function's name
-        drawn = isinstance(node.func, ast.Name) and node.func.id in ("rand", "randn")
-        return node if drawn else self._value(node, node.args)
-
-    def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
-        self.generic_visit(node)
-        return self._value(node, [node.left, node.right])
-
-    @staticmethod
-    def _value(node: ast.expr, parts: list[ast.expr]) -> ast.expr:
-        if any(_number_of(part) is None for part in parts):
+    def visit(self, node: ast.AST) -> ast.AST:
+        match node:
+            case ast.Name(id=name):
+                return ast.Constant(CONSTANTS[name]) if name in CONSTANTS else node
+            case ast.Call(args=[]):
+                return node  # a draw
+            case ast.Call(args=arguments):
+                node.args = parts = [self.visit(each) for each in arguments]
+            case ast.BinOp() | ast.UnaryOp() | ast.Compare() | ast.BoolOp():
+                self.generic_visit(node)
+                parts = [each for each in ast.walk(node) if each is not node]
+                parts = [each for each in parts if isinstance(each, (ast.Name, ast.Constant))]
+            case _:
+                return node
+        if not all(_is_number(each) for each in parts):
             return node
-        value = float(evaluate(ast.unparse(node), {}))
-        one = ast.Constant(abs(value))  # a negative constant would be printed without brackets
+        value = evaluate(ast.unparse(node), {})
+        if is_truth(node):
+            return ast.Constant(bool(value))
+        one = ast.Constant(abs(float(value)))  # a negative one would be printed without brackets
         return ast.UnaryOp(ast.USub(), one) if value < 0 else one
 
 
@@ -144,6 +146,11 @@ class _Torch(ast.NodeTransformer):
         if not is_truth(tree):
             return self.visit(tree)
         return _parsed(f"({ast.unparse(self.visit(tree))}).to({self._dtype})")
+
+
+def _is_number(tree: ast.AST) -> bool:
+    inner = tree.operand if isinstance(tree, ast.UnaryOp) else tree
+    return isinstance(inner, ast.Constant)
 
 
 def _number_of(tree: ast.expr) -> float | None:
