@@ -1,7 +1,3 @@
-# /// script
-# requires-python = "==3.10.*"
-# dependencies = ["lava-nc==0.10.0"]
-# ///
 """Run networks with the real lava-nc; a script for Python 3.10, which Ember starts.
 
     python worker.py FOLDER      or      uv run --script worker.py FOLDER
@@ -11,6 +7,11 @@ Lava looks for process models in the folder of the script, so the script is run 
 stands alone. It imports nothing of Ember, and Lava only when it is run, for Ember's own Python
 has none.
 """
+
+# /// script
+# requires-python = "==3.10.*"
+# dependencies = ["lava-nc==0.10.0"]
+# ///
 
 from __future__ import annotations
 
