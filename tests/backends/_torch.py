@@ -17,7 +17,8 @@ Additions = Callable[[int], Mapping[str, torch.Tensor]]
 
 
 def built(population: Population, dt_ms: float, *drives: Drive, seed: int = 0) -> BuiltPopulation:
-    return build(Network("one", (population,), drives=drives), seed=seed, dt_ms=dt_ms).populations[0]
+    network = Network("one", (population,), drives=drives)
+    return build(network, seed=seed, dt_ms=dt_ms).populations[0]
 
 
 def stepped(

@@ -29,7 +29,8 @@ POINTS = {  # pA, from quiet to fast
 # Numba takes most of a minute to compile these.
 COMPARTMENTS = {
     "wang_buzsaki": (100, 300), "traub_miles": (200, 900), "pinsky_rinzel": (150, 300),
-    "rothman_manis_i_c": (100, 400), "rothman_manis_i_t": (200, 400), "rothman_manis_ii": (400, 900),
+    "rothman_manis_i_c": (100, 400), "rothman_manis_i_t": (200, 400),
+    "rothman_manis_ii": (400, 900),
 }  # fmt: skip
 CURRENTS = POINTS | COMPARTMENTS
 # A step rounds v, of at most about 100 mV, some tens of times, each by half a unit in the last
@@ -95,9 +96,7 @@ def test_a_model_steps_as_on_numba(name: str) -> None:
             assert differences(spikes, None, name, 0.0) == ""
             return
         shifted = cell.start.v + torch.tensor([[0.0], [1e-6]])
-        spikes, seen = stepped(
-            cell, N_STEPS, seed=3, watch=("v",), batch=2, start={"v": shifted}
-        )
+        spikes, seen = stepped(cell, N_STEPS, seed=3, watch=("v",), batch=2, start={"v": shifted})
     assert spikes[:, 0].sum() >= 5 or not cell.program.threshold  # silence agrees with anything
     carried = max(1.0, float((seen["v"][:, 1] - seen["v"][:, 0]).abs().max()) / 1e-6)
     assert differences(spikes, seen["v"], name, N_STEPS * carried * ROUNDING_MV) == ""

@@ -20,6 +20,7 @@ from neuro.synapses import DELTA, EXPONENTIAL_CONDUCTANCE, EXPONENTIAL_CURRENT
 from neuro.units import pA, pF
 from tests.backends._networks import DRIVEN
 
+
 def generator(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 

@@ -149,7 +149,7 @@ def _built(
     population: Population, dt_ms: float, synapse: SynapseModel | None, drive: str, seed: int
 ) -> BuiltPopulation:
     """The population with the synapse on it, and something for each of its inputs."""
-    arrivals = ()
+    arrivals: tuple[Background, ...] = ()
     if synapse is not None:
         weight = Quantity(0.0, synapse.weight.dimension)
         arrivals = (Background("input", population.name, synapse, Hz(0), weight),)

@@ -107,7 +107,9 @@ class CellStep(torch.nn.Module):
         self.surrogate = surrogate or Surrogate()
         self.reset_gradient = reset_gradient or self.surrogate.method == "soft"
         self._check(built, trainable, modulated, streamed)
-        printer = CellPrinter(built, dt_ms, _DTYPES[dtype], modulated, streamed, acted_on)
+        printer = CellPrinter(
+            built, dt_ms, _DTYPES[dtype], modulated, streamed, acted_on, self.surrogate.by_chance
+        )
         self.source, self._code = printer.source, Printed(printer.source)
         self.draws = tuple(printer.draws)
         self._printed = printer
@@ -212,15 +214,15 @@ class CellStep(torch.nn.Module):
         free = torch.ones(shape, dtype=torch.bool, device=device)
         return CellState(tuple(values), last, (free,) if self._printed.guarded else ())
 
-    def draw(
-        self, seed: int | Sequence[int], first_step: int, n_steps: int
-    ) -> tuple[Tensor, ...]:
+    def draw(self, seed: int | Sequence[int], first_step: int, n_steps: int) -> tuple[Tensor, ...]:
         """The random numbers of steps `first_step …`, one tensor for each of `draws`.
 
         Returns:
             `(n_steps, 1, n)` each; `(n_steps, batch, n)` for one seed for each of the batch. They
             are those that the numba back end draws for a seed.
         """
+        if not self.draws:
+            return ()
         stream, device = stream_of(self.name), self._numbers.all()["dt"].device
         makers = {"rand": uniform, "randn": normal}
         return tuple(
@@ -270,8 +272,8 @@ class CellStep(torch.nn.Module):
         """
         if targets is not None:
             bound = {
-                name: value.expand(*value.shape[:-1], self.n)[..., targets] if value.dim() else value
-                for name, value in bound.items()
+                name: x.expand(*x.shape[:-1], self.n)[..., targets] if x.dim() else x
+                for name, x in bound.items()
             }
         values = getattr(self._code, f"arrive_{port}")(weight, bound, factors)
         states = [state for state, _ in self.program.deliveries[port]]

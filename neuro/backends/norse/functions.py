@@ -12,7 +12,7 @@ __all__ = ["clip", "cube", "exprel", "floor_divide", "fourth", "remainder"]
 
 def exprel(x: Tensor) -> Tensor:
     """`(exp(x) - 1) / x`, 1 at 0; its gradient is exact there and near it."""
-    return _Exprel.apply(x)
+    return _Exprel.apply(x)  # type: ignore[no-untyped-call]
 
 
 # Below this |x| the slope is taken from its series; above it, (exp(x) - exprel(x)) / x loses at

@@ -22,12 +22,11 @@ class Printed:
 
     def __init__(self, source: str) -> None:
         self.source = source
-        self._module = _module_of(source)
+        functions = vars(_module_of(source)).items()
+        vars(self).update({name: each for name, each in functions if not name.endswith("__")})
 
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("_"):
-            raise AttributeError(name)
-        return getattr(self._module, name)
+    def __getattr__(self, name: str) -> Any:  # for those who check types: there is no other
+        raise AttributeError(f"the printed code has no `{name}`")
 
     def __reduce__(self) -> tuple[type[Printed], tuple[str]]:
         return Printed, (self.source,)

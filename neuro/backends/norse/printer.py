@@ -52,10 +52,10 @@ class CellPrinter:
     def __init__(
         self, built: BuiltPopulation, dt_ms: float, dtype: str,
         modulated: Collection[str] = (), streamed: Collection[str] = (),
-        acted_on: Collection[str] = (),
+        acted_on: Collection[str] = (), by_chance: bool = False,
     ) -> None:  # fmt: skip
         self.program = program = built.program
-        self._dt_ms, self._n = dt_ms, float(built.n)
+        self._dt_ms, self._n, self._by_chance = dt_ms, float(built.n), by_chance
         self._modulated = frozenset(modulated) - frozenset(streamed)
         self._inputs = {*program.inputs, *program.summed, *streamed}
         self._parameters = set(built.parameters) - set(streamed)
@@ -148,8 +148,9 @@ class CellPrinter:
                 free = "(awake__ & ~fired__,)"
         states = "".join(f"{name}, " for name in program.states)
         lines.append(f"return {spikes}, ({states}), {last}, {free}")
-        return self._function(f"update({_STEP}, surrogate__, scales__)", names | set(program.states), lines,
-                              per_step=True)  # fmt: skip
+        names |= set(program.states)
+        signature = f"update({_STEP}, surrogate__, scales__)"
+        return self._function(signature, names, lines, per_step=True)
 
     def _stepping(
         self, active: Sequence[Assignment], resting: Sequence[Assignment], written: Sequence[str]
@@ -204,7 +205,8 @@ class CellPrinter:
                 self.comparisons.append(sides)
                 text = ", ".join(map(self._text, sides))
                 scale = f"scales__[{len(self.comparisons) - 1}]"
-                return f"surrogate__.crossing({text}, {strict}, {scale})"
+                drawn_by = f", {self._text('rand()')}" if self._by_chance else ""
+                return f"surrogate__.crossing({text}, {strict}, {scale}{drawn_by})"
         text = self._text(ast.unparse(tree))
         return f"({text}).to(F__)" if is_truth(tree) else f"({text} != 0.0).to(F__)"
 

@@ -9,6 +9,8 @@ threshold and alpha the sharpness, the gradient of a spike by x is
     circ        alpha**3 / (alpha**2 + x**2)**1.5
     heavi_erfc  2/sqrt(pi) * exp(-(alpha*x)**2)
     heaviside   0
+    logistic    as tanh; the spike itself falls by chance, with probability (1 + tanh(alpha*x))/2
+    circ_dist   as circ; by chance, with probability (1 + x/sqrt(alpha**2 + x**2))/2
 
 Norse 1.1 leaves alpha out of `super`, so Ember's is Norse's at alpha = 1, the default. `soft` is
 no surrogate but a threshold that is smooth when it is run, sigmoid(alpha*x): its gradient is
@@ -38,7 +40,7 @@ __all__ = ["METHODS", "Surrogate"]
 
 METHODS = {
     "super": 1.0, "triangle": 0.3, "tanh": 1.0, "circ": 1.0, "heavi_erfc": 1.0, "heaviside": 1.0,
-    "soft": 10.0,
+    "logistic": 1.0, "circ_dist": 1.0, "soft": 10.0,
 }  # fmt: skip
 """Names of thresholds, and the sharpness each has unless another is given."""
 
@@ -50,6 +52,12 @@ _SLOPES: dict[str, Callable[[Tensor, float], Tensor]] = {
     "heavi_erfc": lambda x, alpha: 2 / math.sqrt(math.pi) * torch.exp(-(alpha * x).square()),
     "heaviside": lambda x, alpha: torch.zeros_like(x),
 }
+
+_PROBABILITIES: dict[str, Callable[[Tensor, float], Tensor]] = {
+    "logistic": lambda x, alpha: 0.5 + 0.5 * torch.tanh(alpha * x),
+    "circ_dist": lambda x, alpha: 0.5 + 0.5 * x / (alpha**2 + x.square()).sqrt(),
+}
+_SLOPES |= {"logistic": _SLOPES["tanh"], "circ_dist": _SLOPES["circ"]}
 
 
 @dataclass(frozen=True)
@@ -86,23 +94,41 @@ class Surrogate:
         """`alpha`, or the method's own."""
         return METHODS[self.method] if self.alpha is None else self.alpha
 
-    def crossing(self, high: Any, low: Any, strict: bool, scale: float) -> Tensor:
-        """1 where `high > low` (`>=` if not strict), else 0; in the dtype of the tensors."""
+    @property
+    def by_chance(self) -> bool:
+        """Whether a crossing needs a random number."""
+        return self.method in _PROBABILITIES
+
+    def crossing(
+        self, high: Any, low: Any, strict: bool, scale: float, uniform: Tensor | None = None
+    ) -> Tensor:
+        """1 where `high > low` (`>=` if not strict), else 0; in the dtype of the tensors.
+
+        Args:
+            uniform: Random numbers in [0, 1), for methods that are `by_chance`.
+        """
         if self.method == "soft":
             return torch.sigmoid((high - low) * (self.sharpness / scale))
+        how = (uniform, strict, 1 / scale, self.method, self.sharpness)
         if not torch.is_grad_enabled():
-            return _step(high, low, strict)
-        return _Crossing.apply(high, low, strict, 1 / scale, self.method, self.sharpness)
+            return _fired(high, low, *how)
+        return _Crossing.apply(high, low, *how)  # type: ignore[no-untyped-call]
 
     def chance(self, probability: Tensor, uniform: Tensor, strict: bool) -> Tensor:
         """1 where `uniform < probability` (`<=` if not strict); `soft`, the probability itself."""
         if self.method == "soft":
             return probability + torch.zeros_like(uniform)
-        return _Chance.apply(probability, uniform, strict)
+        return _Chance.apply(probability, uniform, strict)  # type: ignore[no-untyped-call]
 
 
-def _step(high: Any, low: Any, strict: bool) -> Tensor:
-    like = high if isinstance(high, Tensor) else low
+def _fired(
+    high: Any, low: Any, uniform: Tensor | None, strict: bool, inverse_scale: float, method: str,
+    alpha: float,
+) -> Tensor:  # fmt: skip
+    like: Tensor = high if isinstance(high, Tensor) else low
+    if uniform is not None:
+        x = (high - low) * inverse_scale
+        return (uniform < _PROBABILITIES[method](x, alpha)).to(like.dtype)
     return (high > low if strict else high >= low).to(like.dtype)
 
 
@@ -113,13 +139,14 @@ class _Crossing(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        high: Any, low: Any, strict: bool, inverse_scale: float, method: str, alpha: float
-    ) -> Tensor:
-        return _step(high, low, strict)
+        high: Any, low: Any, uniform: Tensor | None, strict: bool, inverse_scale: float,
+        method: str, alpha: float,
+    ) -> Tensor:  # fmt: skip
+        return _fired(high, low, uniform, strict, inverse_scale, method, alpha)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-        high, low, _, *ctx.how = inputs
+        high, low, _uniform, _strict, *ctx.how = inputs
         tensors = [side for side in (high, low) if isinstance(side, Tensor)]
         ctx.numbers = [None if isinstance(side, Tensor) else side for side in (high, low)]
         ctx.save_for_backward(*tensors)
@@ -132,7 +159,7 @@ class _Crossing(torch.autograd.Function):
         passed = gradient * _SLOPES[method]((high - low) * inverse_scale, alpha) * inverse_scale
         rising = passed.sum_to_size(high.shape) if ctx.needs_input_grad[0] else None
         falling = -passed.sum_to_size(low.shape) if ctx.needs_input_grad[1] else None
-        return rising, falling, None, None, None, None
+        return rising, falling, None, None, None, None, None
 
 
 class _Chance(torch.autograd.Function):

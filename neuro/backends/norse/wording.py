@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable
+from typing import Any
 
 from neuro.equations.hoist import evaluate
 from neuro.equations.syntax import CONSTANTS
@@ -67,18 +68,19 @@ def _parsed(text: str) -> ast.expr:
 class _Folded(ast.NodeTransformer):
     """Numbers for what holds numbers alone, which PyTorch's functions would not take."""
 
-    def visit(self, node: ast.AST) -> ast.AST:
+    def visit(self, node: ast.AST) -> Any:
+        parts: list[ast.AST]
         match node:
             case ast.Name(id=name):
                 return ast.Constant(CONSTANTS[name]) if name in CONSTANTS else node
             case ast.Call(args=[]):
                 return node  # a draw
             case ast.Call(args=arguments):
-                node.args = parts = [self.visit(each) for each in arguments]
+                node.args = [self.visit(each) for each in arguments]
+                parts = [*node.args]
             case ast.BinOp() | ast.UnaryOp() | ast.Compare() | ast.BoolOp():
                 self.generic_visit(node)
-                parts = [each for each in ast.walk(node) if each is not node]
-                parts = [each for each in parts if isinstance(each, (ast.Name, ast.Constant))]
+                parts = [e for e in ast.walk(node) if isinstance(e, (ast.Name, ast.Constant))]
             case _:
                 return node
         if not all(_is_number(each) for each in parts):
