@@ -204,6 +204,8 @@ def _processes(
     found = []
     for k in range(int(layer.max(initial=0)) + 1):
         mine = (layer == k) & (whole != 0)
+        if not mine.any():  # nothing to do, and Lava has trouble with empty matrices
+            continue
         found.append(
             Synapses(
                 name if k == 0 else f"{name} ({k + 1})", drawn.projection.source, target,
