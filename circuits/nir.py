@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from circuits.circuit import Circuit, Port, circuit
 from neuro.errors import NetworkError
-from neuro.nir.read import read
-from neuro.nir.reading import Reading
 from neuro.signal import Signal
+
+if TYPE_CHECKING:
+    from neuro.nir.reading import Reading
 
 
 @circuit
@@ -40,6 +41,8 @@ def nir(
         loops: What to do with a loop that has no Delay node: refuse it, or give it one step, as
             other tools do.
     """
+    from neuro.nir.read import read  # every command lists the circuits, few read a file
+
     said = None if units == "noted" else units
     reading = read(file, dt_ms=dt_ms, units=said, loops=loops)
     if currents:  # which inputs they are, the file had to say first
