@@ -5,42 +5,30 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from neuro.errors import SimulationError
 from neuro.recording import Recording
-from sims.compare.analyse import Found, analysed, costs
+from sims.compare.analyse import analysed
 from sims.compare.deviation import Deviation, deviation_of
 from sims.compare.named import Named
 from sims.compare.plan import Plan, plan_comparison, with_backend
 from sims.compare.processes import Answer, Runner, here, in_process
-from sims.compare.report import (
-    AGREE,
-    DIFFER,
-    FORMAT,
-    INCOMPLETE,
-    BackendReport,
-    Cost,
-    Report,
-    Tolerances,
-)
-from sims.compare.rounding import MEMORY_MS, Rounding, coarser
-from sims.compare.verdict import ALPHA, FACTOR, Twins
+from sims.compare.report import Report
+from sims.compare.reporting import TWINS, backend_report, whole_report
+from sims.compare.rounding import Rounding, coarser
+from sims.compare.verdict import Twins
 from sims.compare.worker import Job, Task
 from sims.config import Loaded
 from sims.progress import Progress, silent
-from sims.run import provenance_of
 from sims.store.run_file import read_run
 
 __all__ = ["Comparison", "compare"]
 
 TIMEOUT_S = 3600.0
 """For one run; engineering choice."""
-
-TWINS = 2
-"""Of each size of roundings; engineering choice: each costs the reference a run."""
 
 _FINEST = 64 * 2.0**-53
 """Least by which a near twin's numbers are moved: less would not outlast their own rounding."""
@@ -159,9 +147,11 @@ class _Comparing:
                     twins.get(roundings[one.label].largest, ()),
                 )  # fmt: skip
             of_runs = runs.get(one.label, [])
-            reports.append(_reported(plan, one, answer, found, of_runs, roundings.get(one.label)))
+            reports.append(
+                backend_report(plan, one, answer, found, of_runs, roundings.get(one.label))
+            )
         return Comparison(
-            report=self._report(reports, reference),
+            report=whole_report(plan, reports, reference),
             recordings={label: of_runs[0] for label, of_runs in runs.items()},
             deviations={label: of_runs[0] for label, of_runs in deviations.items()},
             twins={
@@ -204,6 +194,8 @@ class _Comparing:
     ) -> dict[float, list[Twins]]:
         """For each size of roundings, and each seed, how far twins of the reference are from it."""
         sizes = {rounding.largest: rounding for rounding in roundings}
+        if not sizes:
+            return {}
         plan = self._plan
         scales = {size: min(_NEAR, max(1.0, size / _FINEST)) for size in sizes}
         kinds = {
@@ -242,88 +234,6 @@ class _Comparing:
             ]
             for (size, rounding), scale in zip(sizes.items(), scales.values(), strict=True)
         }
-
-    def _report(self, reports: Sequence[BackendReport], reference: Sequence[Recording]) -> Report:
-        plan, config = self._plan, self._plan.loaded.config
-        verdicts = {one.verdict for one in reports}
-        status = AGREE
-        if "differs" in verdicts:
-            status = DIFFER
-        elif verdicts - {"reference", "agrees"}:
-            status = INCOMPLETE
-        provenance = asdict(provenance_of(plan.loaded))
-        del provenance["peak_memory_bytes"], provenance["failure"]
-        return Report(
-            format=FORMAT,
-            kind="comparison",
-            name=config.name,
-            reference=plan.reference.label,
-            reference_because=plan.because,
-            random=plan.random,
-            duration_ms=float(config.duration),
-            dt_ms=float(config.dt),
-            seeds=plan.seeds,
-            tolerances=Tolerances(
-                plan.jitter_ms, ALPHA, FACTOR, 0 if plan.random else TWINS, MEMORY_MS, plan.needed
-            ),
-            backends=tuple(reports),
-            status=status,
-            notes=tuple(_notes(plan, reports, reference)),
-            provenance=provenance,
-        )
-
-
-def _reported(
-    plan: Plan, one: Named, answer: Answer, found: Found | None, runs: Sequence[Recording],
-    rounding: Rounding | None,
-) -> BackendReport:  # fmt: skip
-    verdict = answer.verdict or "reference"
-    if found is not None:
-        verdict = "agrees" if all(check.passed for check in found.checks) else "differs"
-    own = answer.done[0]["rounding"] if answer.done else None
-    cost = None
-    if answer.done:
-        told = answer.done[0]
-        cost = Cost(**costs(told["timings"]), peak_memory_bytes=told["peak_memory_bytes"])
-    return BackendReport(
-        label=one.label,
-        backend=one.name,
-        options=one.options,
-        threads=one.threads,
-        arithmetic=own["arithmetic"] if own else "",
-        rounding=rounding.largest if rounding else None,
-        verdict=verdict,  # type: ignore[arg-type]  # an Answer has no others
-        error=answer.error,
-        cost=cost,
-        spikes=sum(len(runs[0].spikes[name]) for name in plan.spiking) if runs else None,
-        identical=all(p.identical for p in found.populations) if found else None,
-        f=found.f if found else None,
-        populations=found.populations if found else (),
-        first_moved=found.first_moved if found else None,
-        first_divergence=found.first_divergence if found else None,
-        traces=found.traces if found else (),
-        distributions=found.distributions if found else (),
-        checks=found.checks if found else (),
-    )
-
-
-def _notes(
-    plan: Plan, reports: Sequence[BackendReport], reference: Sequence[Recording]
-) -> list[str]:
-    found = []
-    silent_ones = [n for n in plan.spiking if not any(len(run.spikes[n]) for run in reference)]
-    if silent_ones:
-        found.append(
-            f"silent in the reference: {', '.join(silent_ones)}; silence agrees with anything"
-        )
-    if not plan.random and not reference[0].traces:
-        found.append("no membrane could be recorded, so spikes alone are compared")
-    if any(one.verdict == "agrees" and one.first_divergence for one in reports):
-        found.append(
-            "where spikes come apart no earlier than in twins, the network is chaotic: rates and "
-            "intervals after that are compared in distribution"
-        )
-    return found
 
 
 def _rounding(answer: Answer) -> Rounding:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +24,7 @@ class Difference(NamedTuple):
     time_ms: float
     population: str
     cell: int
-    kind: Literal["moved", "missing", "extra"]
+    kind: str
 
 
 @dataclass(frozen=True)
@@ -68,6 +68,11 @@ class Residual:
     def largest(self) -> float:
         """Largest difference of any cell at any time."""
         return float(np.abs(self.error).max(initial=0.0))
+
+    @property
+    def typical(self) -> float:
+        """Half the time it is less; of the cell where it is largest."""
+        return float(np.median(np.abs(self.error), axis=0).max(initial=0.0))
 
     @property
     def spread(self) -> float:
@@ -127,9 +132,12 @@ def deviation_of(
         cells = a.units[pairs.reference]
         before = np.concatenate([[0.0], np.where(np.diff(cells) == 0, offsets[:-1], 0.0)])
         moved = np.abs(offsets - before[: offsets.size]) > reference.dt_ms / 2
-        moves += _differences(name, a, pairs.reference[moved], "moved")
-        lone += _differences(name, a, without(len(a), pairs.reference), "missing")
-        lone += _differences(name, b, without(len(b), pairs.other), "extra")
+        # At the earlier of both times: from there on the states differ.
+        earlier = np.minimum(a.times_ms[pairs.reference], b.times_ms[pairs.other])
+        moves += _differences(name, earlier[moved], cells[moved], "moved")
+        for spikes, paired, kind in ((a, pairs.reference, "missing"), (b, pairs.other, "extra")):
+            alone = without(len(spikes), paired)
+            lone += _differences(name, spikes.times_ms[alone], spikes.units[alone], kind)
     return Deviation(matched, sorted(moves), sorted(lone), _traces(reference, other))
 
 
@@ -141,10 +149,12 @@ def without(n: int, paired: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def _differences(
-    name: str, spikes: Spikes, which: NDArray[np.int64], kind: Literal["moved", "missing", "extra"]
+    name: str, times_ms: Array, cells: NDArray[np.int64], kind: str
 ) -> list[Difference]:
-    times, units = spikes.times_ms[which].tolist(), spikes.units[which].tolist()
-    return [Difference(t, name, unit, kind) for t, unit in zip(times, units, strict=True)]
+    return [
+        Difference(time_ms, name, cell, kind)
+        for time_ms, cell in zip(times_ms.tolist(), cells.tolist(), strict=True)
+    ]
 
 
 def _traces(reference: Recording, other: Recording) -> dict[str, Residual]:

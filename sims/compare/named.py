@@ -92,11 +92,13 @@ def _one(piece: str) -> Named:
     options: dict[str, Any] = {}
     for setting in filter(None, given.split(",")):
         key, equals, value = setting.partition("=")
-        if not equals or key not in backend.options:
+        if key not in backend.options:
             raise ConfigError(
                 f"back end `{name}` has no option `{key}`{nearest(key, backend.options)} "
                 f"(known: {', '.join(backend.options) or 'none'})"
             )
+        if not equals:
+            raise ConfigError(f"option `{key}` needs a value, as `{name}:{key}=…`, found none")
         options[key] = _value(key, value, backend.options[key])
     shown = ",".join(f"{key}={value}" for key, value in options.items())
     threads = options.pop("threads", 1)

@@ -96,7 +96,7 @@ class FirstDifference:
         kind: `moved` by a step or more, `missing`, or `extra`.
     """
 
-    kind: Literal["moved", "missing", "extra"]
+    kind: str
     time_ms: float
     population: str
     cell: int

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from neuro.backends import backend_named
 from sims.compare.named import Named
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def rounding_of(chosen: Named, dt_ms: float, built: Callable[[], Built]) -> Roun
     Args:
         built: Gives the network with its edges drawn, for a back end that must be asked.
     """
-    if chosen.name.startswith("lava"):
+    if backend_named(chosen.name).module.startswith("neuro.backends.lava"):
         return _fixed(built())
     name = chosen.precision.removeprefix("torch.") or "float64"
     unit = _UNITS.get(name, _UNITS["float64"])

@@ -13,7 +13,9 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
+from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +25,8 @@ from sims.compare.rounding import Rounding
 
 if TYPE_CHECKING:
     from neuro.build import Built
+    from sims.config import Loaded
+    from sims.result import Provenance
 
 __all__ = ["Job", "Task", "main", "run_job"]
 
@@ -111,7 +115,6 @@ def _run(job: Job, task: Task, tell: Tell, alone: bool) -> dict[str, Any]:
     from sims.compare.twins import twin_of
     from sims.config import from_resolved
     from sims.result import Run
-    from sims.run import provenance_of
     from sims.store import write_run
 
     remember_encodings(_STIMULI)
@@ -137,7 +140,7 @@ def _run(job: Job, task: Task, tell: Tell, alone: bool) -> dict[str, Any]:
         every_ms=float(config.record.every),
         progress=_progress(tell, duration_ms),
     )
-    provenance = provenance_of(loaded)
+    provenance = _provenance(loaded)
     write_run(
         task.out,
         Run(recording, provenance, experiment.signals, experiment.coordinates),
@@ -155,6 +158,32 @@ def _run(job: Job, task: Task, tell: Tell, alone: bool) -> dict[str, Any]:
 
         told["rounding"] = asdict(rounding_of(chosen, dt_ms, built))
     return told
+
+
+def _provenance(loaded: Loaded) -> Provenance:
+    """As of `sims.run.provenance_of`; versions and commit are asked for once."""
+    from sims.store.provenance import peak_memory_bytes
+
+    return replace(
+        _first_provenance(),
+        name=loaded.config.name,
+        config_text=loaded.text,
+        config_path=loaded.path,
+        overrides=loaded.overrides,
+        resolved=loaded.resolved,
+        config_hash=loaded.hash,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        peak_memory_bytes=peak_memory_bytes(),
+    )
+
+
+@cache
+def _first_provenance() -> Provenance:
+    from sims.store.provenance import collect
+
+    return collect(
+        name="", config_text="", config_path="", overrides=(), resolved={}, config_hash=""
+    )
 
 
 def _progress(tell: Tell, duration_ms: float) -> Callable[[float], None]:

@@ -43,6 +43,7 @@ def compare_and_write(
     from sims.compare.report import to_json
     from sims.compare.table import show
     from sims.compare.write import check_folder, comparison_folder, write_comparison
+    from sims.sweep._interrupt import terminable
 
     folder = out or Path("runs") / f"{loaded.config.name}_compare"
     jitter_ms = _time_ms("--jitter", jitter) if jitter else None
@@ -50,7 +51,7 @@ def compare_and_write(
     if not timeout_s > 0:
         raise ConfigError(f"--timeout must be positive, found `{timeout}`")
     check_folder(folder, force=force)
-    with comparison_folder(folder, force=force) as hidden:
+    with terminable(), comparison_folder(folder, force=force) as hidden:
         with progress_on(sys.stderr) as progress:
             found = compare(
                 loaded, backends, reference=reference, seeds=seeds, jitter_ms=jitter_ms,
