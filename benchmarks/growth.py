@@ -25,8 +25,9 @@ from bandwidth import TYPICAL, deliveries
 SCALES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 DT_MS = 0.1
 NAMES = {
-    "one": "once", "steps": "a step", "cell_steps": "a cell and step", "draws": "a Poisson number",
-    "events": "a synaptic event", "synapses": "a synapse",
+    "one": "once", "poisson": "for Poisson input", "steps": "a step",
+    "cell_steps": "a cell and step", "draws": "a Poisson number", "events": "a synaptic event",
+    "synapses": "a synapse",
 }  # fmt: skip
 
 
@@ -48,8 +49,8 @@ def main() -> None:
     result = Result("growth", f"Growth: the microcircuit from {scales[0]:.0%} to {scales[-1]:.0%}")
     fits = {
         "simulation": fit("simulate_s", points, ("steps", "cell_steps", "draws", "events")),
-        "build": fit("building_s", points, ("one", "synapses")),
-        "memory": fit("peak_bytes", points, ("one", "synapses")),
+        "build": fit("building_s", points, ("one", "poisson", "synapses")),
+        "memory": fit("peak_bytes", points, ("one", "poisson", "synapses")),
     }
     whole = max((p for p in points if p["input"] == "poisson"), key=lambda p: p["scale"])
     for name, found in fits.items():
@@ -92,6 +93,7 @@ def point(scale: float, input: str, seconds: float, threads: int, repeats: int) 
         "scale": scale,
         "input": input,
         "one": 1,
+        "poisson": int(input == "poisson"),
         "steps": steps,
         "cells": cells,
         "cell_steps": cells * steps,
