@@ -107,31 +107,24 @@ def pure(change: Callable[[str], str]) -> types.ModuleType:
     return module
 
 
-TOWARD_ZERO = """kept = np.abs(product) >> 12  # of the magnitude: toward zero
-        kept = kept if product >= 0 else -kept
-        current"""
+LATE = "slot = (step + 1 + edges.delay[e])"
 BROKEN = {
-    "current rounded down": (TOWARD_ZERO, "kept = product >> 12\n        current"),
-    "voltage rounded down": (
-        "kept = kept if product >= 0 else -kept\n        free",
-        "kept = product >> 12\n        free",
+    "current rounded down": ("np.int32(u[i] * keep_u)", "np.int32(np.floor(u[i] * keep_u))"),
+    "voltage rounded down": ("np.int32(v[i] * keep_v)", "np.int32(np.floor(v[i] * keep_v))"),
+    "messages late by a step": (LATE, "slot = (step + 2 + edges.delay[e])"),
+    "messages early by a step": (LATE, "slot = (step + edges.delay[e])"),
+    "current saturates": (
+        "inside = np.int32(current - np.int32(16777216))", "inside = np.int32(8388607)",
     ),
-    "messages late by a step": (
-        "slot = (step + 1 + edges.delay[e])", "slot = (step + 2 + edges.delay[e])",
-    ),
-    "messages early by a step": (
-        "slot = (step + 1 + edges.delay[e])", "slot = (step + edges.delay[e])",
-    ),
-    "current saturates": ("inside = current - np.int64(16777216)", "inside = np.int64(8388607)"),
-    "current does not wrap": ("if current <= -8388608:", "if False:"),
+    "current does not wrap": ("if current <= np.int32(-8388608):", "if False:"),
     "voltage is not cut": ("voltage = min(max(free", "voltage = free  # min(max(free"),
     "spikes at the threshold": ("spikes = voltage > threshold", "spikes = voltage >= threshold"),
-    "threshold not aligned": ("threshold = board.vth[p] << 6", "threshold = board.vth[p]"),
-    "input not aligned": ("np.int64(row[i]) << 6", "np.int64(row[i])"),
-    "decay of the current without its offset": ("board.du[p] + 1", "board.du[p]"),
-    "decay of the voltage with one": ("4096 - board.dv[p]", "4096 - (board.dv[p] + 1)"),
-    "voltage takes the old current": ("kept + inside + bias", "kept + np.int64(u[i]) + bias"),
-    "reset by subtraction": ("0 if spikes else voltage", "voltage - threshold * spikes"),
+    "threshold not aligned": ("np.int32(board.vth[p] << 6)", "np.int32(board.vth[p])"),
+    "input not aligned": ("np.int32(arrived[i] << 6)", "arrived[i]"),
+    "decay of the current without its offset": ("(board.du[p] + 1)", "board.du[p]"),
+    "decay of the voltage with one": ("(4096 - board.dv[p])", "(4096 - (board.dv[p] + 1))"),
+    "voltage takes the old current": ("np.int32(kept + inside)", "np.int32(kept + u[i])"),
+    "reset by subtraction": ("np.int32(0) if spikes", "np.int32(voltage - threshold) if spikes"),
     "periodic reset a step late": ("(step + 1) % interval ==", "step % interval =="),
     "each weight shifted, not the sum": (
         "np.int64(edges.weight[e]) * times", "((edges.weight[e] * times) >> edges.down[g])",

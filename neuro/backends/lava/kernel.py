@@ -19,7 +19,8 @@ __all__ = ["Arriving", "Board", "Edges", "Found", "advance"]
 class Board(NamedTuple):
     """All cells: process p has cells `first[p]` to `first[p + 1]`; states change in place.
 
-    `ring[(t + 1 + delay) % slots]` gathers what reaches each cell's current in that step.
+    `ring[(t + 1 + delay) % slots]` gathers what reaches each cell's current in that step; there
+    are a power of two of `slots`.
     `odd[p]` is how often a current wrapped, how often a voltage was cut from below, and
     where the first wrapped current was: its step (-1 if none) and cell.
     """
@@ -99,15 +100,13 @@ def advance(
         sample(step, board, found, 0)
         sent = 0
         for p in range(board.first.size - 1):
-            update(step, p, board, board.ring[step % slots])
-            for i in range(board.first[p], board.first[p + 1]):
-                if board.fired[i]:
-                    found.steps[found.n[0]] = step
-                    found.cells[found.n[0]] = i
-                    found.n[0] += 1
-                    senders[sent] = i
-                    payload[sent] = 1
-                    sent += 1
+            update(step, p, board, board.ring[step & (slots - 1)])
+        for i in range(fired_cells(board.fired, senders)):
+            found.steps[found.n[0] + i] = step
+            found.cells[found.n[0] + i] = senders[i]
+            payload[i] = 1
+            sent += 1
+        found.n[0] += sent
         sample(step, board, found, 1)
         while arriving.at[0] < arriving.steps.size and arriving.steps[arriving.at[0]] == step:
             senders[sent] = arriving.senders[arriving.at[0]]
@@ -123,6 +122,23 @@ def advance(
 
 
 @njit(cache=True, nogil=True)
+def fired_cells(fired: NDArray[np.uint8], cells: NDArray[np.int64]) -> int:  # pragma: no cover
+    """Write the numbers of cells that fired, in order; how many there are."""
+    count = 0
+    for begin in range(0, fired.size, 64):
+        block = fired[begin : begin + 64]
+        some = np.uint8(0)
+        for i in range(block.size):
+            some |= block[i]
+        if some:
+            for i in range(block.size):
+                if block[i]:
+                    cells[count] = begin + i
+                    count += 1
+    return count
+
+
+@njit(cache=True, nogil=True)
 def update(step: int, p: int, board: Board, row: NDArray[np.int32]) -> int:  # pragma: no cover
     """Step the cells of a process; `row` is what arrives now, and is cleared."""
     low, high = board.first[p], board.first[p + 1]
@@ -130,38 +146,49 @@ def update(step: int, p: int, board: Board, row: NDArray[np.int32]) -> int:  # p
     if interval > 0 and (step + 1) % interval == board.reset_offset[p] % interval:
         board.u[low:high] = 0
         board.v[low:high] = 0
-    keep_u = 4096 - (board.du[p] + 1)
-    keep_v = 4096 - board.dv[p]
-    threshold = board.vth[p] << 6
-    u, v, bias, fired = board.u, board.v, board.bias, board.fired
-    wrapped = cut = np.int64(0)
-    for i in range(low, high):
-        product = np.int64(u[i]) * keep_u
-        kept = np.abs(product) >> 12  # of the magnitude: toward zero
-        kept = kept if product >= 0 else -kept
-        current = np.int64(np.int32(kept + np.int32(np.int64(row[i]) << 6)))
-        row[i] = 0
+    # Up to 2^31 times up to 2^12: a product that a double holds to the last bit.
+    keep_u = (4096 - (board.du[p] + 1)) / 4096.0
+    keep_v = (4096 - board.dv[p]) / 4096.0
+    threshold = np.int32(board.vth[p] << 6)
+    # From 0 on, so that indices need no check and the loop becomes vector instructions.
+    u, v, bias = board.u[low:high], board.v[low:high], board.bias[low:high]
+    fired, arrived = board.fired[low:high], row[low:high]
+    odd = np.int32(0)
+    for i in range(high - low):
+        kept = np.int32(u[i] * keep_u)  # toward zero
+        current = np.int32(kept + np.int32(arrived[i] << 6))
+        arrived[i] = 0
         inside = current
-        if current > 8388608:
-            inside = current - np.int64(16777216)
-        if current <= -8388608:
-            inside = current + np.int64(16777216)
-        wrapped += inside != current
-        product = np.int64(v[i]) * keep_v
-        kept = np.abs(product) >> 12
-        kept = kept if product >= 0 else -kept
-        free = np.int64(np.int32(kept + inside + bias[i]))
-        cut += free < -8388607
-        voltage = min(max(free, np.int64(-8388607)), np.int64(8388607))
+        if current > np.int32(8388608):
+            inside = np.int32(current - np.int32(16777216))
+        if current <= np.int32(-8388608):
+            inside = np.int32(current + np.int32(16777216))
+        kept = np.int32(v[i] * keep_v)  # toward zero
+        free = np.int32(np.int32(kept + inside) + bias[i])
+        voltage = min(max(free, np.int32(-8388607)), np.int32(8388607))
         spikes = voltage > threshold
-        u[i] = np.int32(inside)
-        v[i] = np.int32(0 if spikes else voltage)
-        fired[i] = np.uint8(spikes)
-        if inside != current and board.odd[p, 2] < 0:
-            board.odd[p, 2] = step
-            board.odd[p, 3] = i
-    board.odd[p, 0] += wrapped
-    board.odd[p, 1] += cut
+        u[i] = inside
+        v[i] = np.int32(0) if spikes else voltage
+        wraps = np.int32(2) if inside != current else np.int32(0)
+        cuts = np.int32(4) if free < np.int32(-8388607) else np.int32(0)
+        odd = np.int32(odd | wraps | cuts)
+        fired[i] = np.uint8((np.int32(1) if spikes else np.int32(0)) | wraps | cuts)
+    if odd:
+        count_odd(step, p, board)
+    return 0
+
+
+@njit(cache=True, nogil=True)
+def count_odd(step: int, p: int, board: Board) -> int:  # pragma: no cover
+    """Count what wrapped or was cut in this step; and take the marks off."""
+    for i in range(board.first[p], board.first[p + 1]):
+        if board.fired[i] & 2:
+            board.odd[p, 0] += 1
+            if board.odd[p, 2] < 0:
+                board.odd[p, 2] = step
+                board.odd[p, 3] = i
+        board.odd[p, 1] += board.fired[i] >> 2
+        board.fired[i] &= 1
     return 0
 
 
@@ -175,7 +202,7 @@ def deliver(
     for k in range(senders.size):
         times = payload[k] if edges.graded[g] else 1
         for e in range(edges.starts[g, senders[k]], edges.starts[g, senders[k] + 1]):
-            slot = (step + 1 + edges.delay[e]) % slots
+            slot = (step + 1 + edges.delay[e]) & (slots - 1)
             total = ring[slot, edges.target[e]] + edges.weight[e] * times
             ring[slot, edges.target[e]] = np.int32(total)
     return 0
@@ -200,7 +227,7 @@ def deliver_shifted(
                 count += 1
     for k in range(count):
         at = edges.touched[k]
-        slot = (step + 1 + at // n) % slots
+        slot = (step + 1 + at // n) & (slots - 1)
         shifted = edges.sums[at] >> edges.down[g]
         ring[slot, at % n] = np.int32(ring[slot, at % n] + shifted)
         edges.sums[at] = 0
