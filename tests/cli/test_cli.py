@@ -65,6 +65,7 @@ OPTIONS = {
     "check": set(),
     "list": set(),
     "schema": set(),
+    "nir": set(),
 }
 
 
@@ -95,6 +96,8 @@ def test_every_option_that_a_message_recommends_exists() -> None:
     assert {"--force", "--out", "--debug", "--threads"} <= recommended.keys()
     foreign = {"--porcelain", "--untracked-files", "--voices"}  # git's and espeak-ng's
     foreign |= {"--runtime-memory-check-threshold"}  # LLVM's
+    # pip's, pyenv's and uv's
+    foreign |= {"--quiet", "--no-input", "--disable-pip-version-check", "--bare", "--script"}
     unknown = {option: where for option, where in recommended.items() if option not in known}
     assert unknown.keys() <= foreign, unknown
 

@@ -273,7 +273,7 @@ CHANGES = {
     ),
     "unknown back end": (
         "seed: 3", "seed: 3\nbackend: numbaa",
-        "bad.yaml:3: backend.name: expected `numba` or `brian`, found `numbaa`; did you mean "
+        "bad.yaml:3: backend.name: expected `numba`, `brian`, `norse` or `lava`, found `numbaa`; did you mean "
         "`numba`?",
     ),
     "option of another back end": (
