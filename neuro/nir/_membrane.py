@@ -93,7 +93,12 @@ def membrane_of(
         if state != "v" and np.any(population.initial[state]):
             reasons.append(f"start values of `{state}` (on {where})")
     if odd := sorted(set(states) - currents - {"v"}):
-        reasons.append(f"the variable `{odd[0]}` of model `{program.name}` ({where})")
+        port = next((p for p in population.ports if odd[0].endswith(p.suffix)), None)
+        reasons.append(
+            f"the variable `{odd[0]}` of model `{program.name}` ({where})"
+            if port is None
+            else f"synapses of several variables (`{port.synapse.name}` on {where})"
+        )
     membrane = states.get("v")
     if not reasons and membrane is None:
         reasons.append(f"a membrane that is not linear ({where}, model `{program.name}`)")
@@ -185,7 +190,7 @@ def _spike(
     resets = dict(program.reset)
     back = sum_of(resets["v"], after) if set(resets) == {"v"} else None
     if back is None or back.reads():
-        text = "; ".join(f"{name} = {value}" for name, value in program.reset)
+        text = "; ".join(population.population.model.reset.split("\n")).strip()
         reasons.append(f"the reset `{text or 'of nothing'}` ({where})")
     else:
         reset = back.constant

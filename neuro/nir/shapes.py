@@ -10,6 +10,8 @@ import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
+from neuro.errors import SimulationError
+from neuro.memory import require_memory
 from neuro.nir.errors import NirError
 from neuro.nir.graph import NEURONS, Graph, Node
 
@@ -19,6 +21,8 @@ Shape = tuple[int, ...]
 Shapes = Mapping[str, tuple[Shape, Shape]]
 """Per node, the shape of what it takes and of what it gives."""
 
+_CELL_BYTES = 100  # of a value that goes into or out of a node: matrices' rows, parameters, state
+_LONGEST = 10**9  # of one direction of a shape; engineering choice
 _SPATIAL = {"Conv1d": 1, "Conv2d": 2, "SumPool2d": 2, "AvgPool2d": 2}
 
 
@@ -54,6 +58,7 @@ def shapes_of(graph: Graph) -> Shapes:
                 f"node `{name}` ({node.kind}): how many cells it has cannot be told; write its "
                 f"parameters as arrays, or join it to a node that says"
             )
+    _require_room(taken, given)
     for source, target in graph.edges:
         if math.prod(given[source]) != math.prod(taken[target]):
             raise NirError(
@@ -61,6 +66,15 @@ def shapes_of(graph: Graph) -> Shapes:
                 f"{_shown(given[source])} and `{target}` which takes {_shown(taken[target])}"
             )
     return {name: (taken[name], given[name]) for name in graph.nodes}
+
+
+def _require_room(taken: Mapping[str, Shape], given: Mapping[str, Shape]) -> None:
+    """A file can say any number of cells in a few bytes."""
+    n = sum(float(math.prod(shape)) for shape in (*taken.values(), *given.values()))
+    try:
+        require_memory(n * _CELL_BYTES, f"a graph of {n:,.0f} values")
+    except SimulationError as error:
+        raise NirError(str(error)) from None
 
 
 def window(node: Node, taken: Shape) -> tuple[Shape, Shape, Shape, Shape, Shape]:
@@ -120,8 +134,8 @@ def _own(node: Node) -> tuple[Shape, Shape] | None:
         return None
     values = {"Scale": "scale", "Delay": "delay"}
     shape = node.array(values[node.kind]).shape if node.kind in values else node.shape
-    if any(n < 1 for n in shape):
-        raise NirError(f"its shape must be positive, found {_shown(shape)}")
+    if not all(1 <= n <= _LONGEST for n in shape):
+        raise NirError(f"its shape must be of 1 to {_LONGEST:,}, found {_shown(shape)}")
     if node.kind in ("Input", "Output"):
         return shape, shape
     return None if math.prod(shape) == 1 else (shape, shape)  # one value may stand for all

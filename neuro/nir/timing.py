@@ -47,15 +47,13 @@ def lags_to_read(names: Iterable[str], links: Sequence[Link]) -> tuple[dict[str,
     if (found := _solved(names, links)) is not None:
         return found, set()
     loops = _loops(names, links)
-    fast = {
-        link
-        for link in links
-        if link.kind == "spikes" and link.latency <= 1 and loops[link.source] == loops[link.target]
-    }
-    at_once = [link._replace(kind="at once") if link in fast else link for link in links]
-    if (found := _solved(names, at_once)) is not None:
-        return found, fast
-    members = [n for n in names if any(n in (k.source, k.target) for k in fast)] or names
+    inside = [k for k in links if k.kind == "spikes" and loops[k.source] == loops[k.target]]
+    for longest in sorted({link.latency for link in inside}):  # as few as will do
+        fast = {link for link in inside if link.latency <= longest}
+        at_once = [link._replace(kind="at once") if link in fast else link for link in links]
+        if (found := _solved(names, at_once)) is not None:
+            return found, fast
+    members = [n for n in names if any(n in (k.source, k.target) for k in inside)] or names
     raise NirError(
         f"a loop must take at least one step for each neuron node in it, found a faster one "
         f"through {' and '.join(f'`{n}`' for n in members[:4])}; lengthen its Delay nodes"

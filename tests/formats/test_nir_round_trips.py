@@ -1,0 +1,190 @@
+"""A network through a file and back, bit for bit; a graph through Ember and back, to rounding."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import nir
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from neuro import Network, Population, Projection, Source, Spikes, simulate
+from neuro.build import build
+from neuro.models import LEAKY_INTEGRATOR, LIF
+from neuro.nir import lags_of, read, to_nir, write_graph
+from neuro.synapses import DELTA, EXPONENTIAL_CURRENT
+from neuro.units import ms
+from neuro.wiring import Listed
+from tests.formats._nir_networks import DT_MS, chain, frames, loops, two_layers
+from tests.formats._nir_tools import spikes_of
+
+SILENT = Spikes([], [], n_units=3, t_stop_ms=1)
+numbers = st.floats(-500, 500).filter(lambda x: abs(x) > 1e-6)
+
+
+def through(network: Network, **options: Any) -> tuple[nir.NIRGraph, Any]:
+    graph = to_nir(network, **options)
+    with tempfile.TemporaryDirectory() as folder:
+        path = write_graph(graph, Path(folder) / "net.nir")
+        return graph, read(path)
+
+
+@st.composite
+def networks(draw: st.DrawFn) -> Network:
+    """Up to three populations of up to four cells, joined and driven in any way."""
+    rng = np.random.default_rng(draw(st.integers(0, 2**32)))
+    n_populations = draw(st.integers(1, 3))
+    populations = []
+    for k in range(n_populations):
+        n = draw(st.integers(1, 4))
+        model = draw(st.sampled_from([LIF, LIF, LEAKY_INTEGRATOR]))
+        values: dict[str, Any] = {"C": rng.uniform(100, 400, n)}
+        if model is LIF:
+            values |= {"t_ref": 0.0, "V_th": rng.uniform(-60, -50, n)}
+        if draw(st.booleans()):
+            values["I_ext"] = float(rng.uniform(-100, 300))
+        initial = {"v": rng.uniform(-80, -60, n)} if draw(st.booleans()) else {}
+        populations.append(Population(f"p{k}", model, n, values, initial))
+    spiking = [p.name for p in populations if p.model is LIF]
+    sizes = {"s": 3, **{p.name: p.n for p in populations}}
+    projections = []
+    for k in range(draw(st.integers(0, 4))):
+        source = draw(st.sampled_from(["s", *spiking]))
+        target = draw(st.sampled_from([p.name for p in populations]))
+        n = draw(st.integers(1, 5))
+        synapse = draw(st.sampled_from([EXPONENTIAL_CURRENT, EXPONENTIAL_CURRENT, DELTA]))
+        taus = {"tau": ms(draw(st.sampled_from([2.0, 5.0])))} if synapse is not DELTA else {}
+        pairs = rng.permutation(sizes[source] * sizes[target])[:n]
+        rule = Listed(*np.divmod(pairs, sizes[target]))
+        weight = np.array(draw(st.lists(numbers, min_size=pairs.size, max_size=pairs.size)))
+        steps = np.array(draw(st.lists(st.integers(1, 30), min_size=pairs.size,
+                                       max_size=pairs.size)))  # fmt: skip
+        projections.append(
+            Projection(f"q{k}", source, target, synapse, rule, weight, steps * DT_MS, taus)
+        )
+    return Network("drawn", tuple(populations), (Source("s", SILENT),), tuple(projections))
+
+
+@settings(max_examples=25)
+@given(networks())
+def test_a_network_comes_back_bit_for_bit(network: Network) -> None:
+    graph, reading = through(network, without=["coincidences"])
+    assert reading.own and not reading.notes
+    assert reading.lags == lags_of(graph)
+    again = reading.network(dict.fromkeys(reading.inputs, SILENT))
+    one, other = build(network, seed=0, dt_ms=DT_MS), build(again, seed=5, dt_ms=DT_MS)
+    for before, after in zip(one.populations, other.populations, strict=True):
+        assert before.name == after.name and before.population.model is after.population.model
+        for given_, found in (
+            (before.parameters, after.parameters),
+            (before.initial, after.initial),
+        ):
+            assert set(given_) == set(found)
+            assert all(np.array_equal(given_[key], found[key]) for key in given_)
+    for before, after in zip(one.projections, other.projections, strict=True):
+        assert before.projection.synapse is after.projection.synapse
+        for name in ("source", "target", "weight", "delay_steps"):
+            assert np.array_equal(getattr(before, name), getattr(after, name)), name
+
+
+def test_what_comes_back_spikes_the_same_bit_for_bit() -> None:
+    x = frames(1000)
+    network = loops(spikes_of(x, DT_MS))
+    _, reading = through(network)
+    again = reading.network({"ear": spikes_of(x, DT_MS)})
+    first, second = (
+        simulate(net, duration_ms=100, seed=0, backend="brian") for net in (network, again)
+    )
+    for name in "abcd":
+        assert len(first.spikes[name]) > 5, f"{name} is near-silent"
+        assert first.spikes[name] == second.spikes[name]
+
+
+def test_a_changed_file_is_read_from_its_nodes(tmp_path: Path) -> None:
+    """What Ember noted must not hide what somebody trained since."""
+    graph = to_nir(two_layers(SILENT_20))
+    graph.nodes["a_to_b"].weight[0, 0] += 1.0
+    nir.write(tmp_path / "trained.nir", graph)
+    reading = read(tmp_path / "trained.nir")
+    assert not reading.own and "no longer those that Ember wrote" in reading.notes[0]
+    weight = next(p for p in reading.projections if p.name == "a_to_b").weight
+    assert graph.nodes["a_to_b"].weight[0, 0] in np.asarray(weight)
+    assert read(to_nir(two_layers(SILENT_20))).own
+
+
+SILENT_20 = Spikes([], [], n_units=20, t_stop_ms=1)
+
+
+@pytest.mark.parametrize("part", ["format", "model", "parameters", "weights"])
+def test_damaged_notes_are_not_believed(part: str) -> None:
+    graph = to_nir(two_layers(SILENT_20))
+    noted = graph.metadata["ember"]
+    match part:
+        case "format":
+            noted["format"] = 99
+        case "model":
+            noted["populations"]["a"]["model"] = "__import__('os')"
+        case "parameters":
+            noted["populations"]["a"]["parameters"]["g_L"] = 20.0
+        case "weights":
+            graph.nodes["a_to_b"].metadata["projections"]["a_to_b"][:] *= 2
+    reading = read(graph)
+    assert not reading.own and len(reading.notes) == 1
+    plain = to_nir(two_layers(SILENT_20))
+    del plain.metadata["ember"]
+    for one, other in zip(reading.projections, read(plain).projections, strict=True):
+        assert np.array_equal(one.weight, other.weight)
+
+
+@settings(max_examples=25)
+@given(
+    kind=st.sampled_from(["LIF", "IF", "CubaLIF"]),
+    sizes=st.lists(st.integers(1, 5), min_size=2, max_size=4),
+    seed=st.integers(0, 2**32),
+    leak=st.floats(-1, 0.5),
+    reset=st.floats(-1, 0.5),
+)
+def test_a_graph_comes_back_to_rounding(
+    kind: str, sizes: list[int], seed: int, leak: float, reset: float
+) -> None:
+    """One multiplication by a unit and one division: each field to within two units of 2**-52."""
+    graph = chain(kind, tuple(sizes), seed)
+    for node in graph.nodes.values():
+        if hasattr(node, "v_reset"):
+            node.v_reset = node.v_reset + reset
+        if hasattr(node, "v_leak"):
+            node.v_leak = node.v_leak + leak
+    reading = read(graph, dt_ms=DT_MS, units="plain")
+    network = reading.network({"input": Spikes([], [], n_units=sizes[0], t_stop_ms=1)})
+    again = to_nir(network)
+    assert lags_of(again) == reading.lags
+    kinds = {name: type(node).__name__ for name, node in again.nodes.items()}
+    for name, node in graph.nodes.items():
+        if name.startswith("n"):
+            assert kinds[name] == kind
+            for key in vars(node):
+                if key in ("tau", "tau_mem", "tau_syn", "r", "w_in") or key.startswith("v_"):
+                    np.testing.assert_allclose(
+                        getattr(again.nodes[name], key), getattr(node, key), rtol=2**-51, atol=0
+                    )
+    for layer in range(len(sizes) - 1):
+        source = "input" if layer == 0 else f"n{layer - 1}"
+        there = again.nodes[f"{source}_to_n{layer}"]
+        before = graph.nodes[f"w{layer}"]
+        np.testing.assert_allclose(there.weight, before.weight, rtol=2**-51)
+        if isinstance(before, nir.Affine):
+            np.testing.assert_allclose(there.bias, before.bias, rtol=2**-51)
+
+
+def test_the_round_trip_of_a_graph_sees_a_wrong_unit() -> None:
+    graph = chain("LIF")
+    reading = read(graph, dt_ms=DT_MS, units="plain")
+    network = reading.network({"input": Spikes([], [], n_units=8, t_stop_ms=1)})
+    again = to_nir(network)
+    tau_ms = np.array(reading.populations[0].parameters["tau"])
+    assert not np.allclose(tau_ms, graph.nodes["n0"].tau)  # a tau in ms is no tau in s
+    np.testing.assert_allclose(again.nodes["n0"].tau * 1000, tau_ms)
