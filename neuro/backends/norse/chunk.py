@@ -106,7 +106,8 @@ class _Chunk:
     def __init__(self, over: Pass, state: NetworkState, given: Given, n_steps: int) -> None:
         self._over, self._given, self._network = over, given, over.network
         self.first, self.stop = state.step, state.step + n_steps
-        self._trails = {name: Trail(x, state.step) for name, x in state.spikes.items()}
+        room = 0 if over.post is None else n_steps
+        self._trails = {name: Trail(x, state.step, room) for name, x in state.spikes.items()}
         for name, spikes in given.spikes.items():
             self._trails[name].add(spikes)
         self._cells, self._edges = dict(state.cells), dict(state.edges)
@@ -300,6 +301,8 @@ class _Chunk:
     def state(self) -> NetworkState:
         """Where the chunk leads."""
         spikes = {name: self._trails[name].last(depth) for name, depth in self._depths.items()}
+        if self._over.post is not None:  # else they would hold on to the whole chunk
+            spikes = {name: recent.clone() for name, recent in spikes.items()}
         levels = {name: trail.last(1)[0] for name, trail in self._levels.items()}
         return NetworkState(self.stop, self._cells, spikes, self._edges, levels, self._sums)
 

@@ -57,7 +57,7 @@ class Paths(torch.nn.Module):
     target: Tensor
     delay: Tensor
     tap_source: Tensor
-    tap_delay: Tensor
+    tap_lag: Tensor
     tap: Tensor
 
     def __init__(self, built: BuiltProjection, *, dense: bool | None = None) -> None:
@@ -86,7 +86,7 @@ class Paths(torch.nn.Module):
         self._complete = self.n_edges == entries and bool((np.diff(flat) == 1).all())
         for name, array in (
             ("source", source), ("target", target), ("delay", delay), ("tap", tap),
-            ("tap_source", tap_source), ("tap_delay", tap_delay),
+            ("tap_source", tap_source), ("tap_lag", self.depth - tap_delay),
         ):  # fmt: skip
             self._keep(name, array)
         if self.dense:
@@ -121,8 +121,10 @@ class Paths(torch.nn.Module):
             end = window.shape[0] + 1 - self.depth
             return window[end - n_steps : end]
         reach = window[window.shape[0] - (self.depth + n_steps - 1) :]
+        if n_steps == 1:
+            return reach[self.tap_lag, :, self.tap_source].t()[None]
         lagged = reach.unfold(0, self.depth, 1)  # (n_steps, batch, n_pre, depth), a view
-        return lagged[:, :, self.tap_source, self.depth - self.tap_delay]
+        return lagged[:, :, self.tap_source, self.tap_lag]
 
     def prepare(self, weights: Tensor) -> Product:
         """The operator with these weights.

@@ -67,6 +67,7 @@ class EdgeStep(torch.nn.Module):
         printer = EdgePrinter(built.edge, _DTYPES[dtype], modulated)
         self.source, self.code = printer.source, Printed(printer.source)
         self.draws = tuple(printer.draws)
+        self._tells_time = 'E__["t"]' in printer.source
         self.on_pre, self.on_post = printer.on_pre, printer.on_post
         self._start = dict(built.edge_initial)
         self.given = Values(built.edge_parameters, trainable, dtype)
@@ -115,8 +116,10 @@ class EdgeStep(torch.nn.Module):
         self, bound: Mapping[str, Any], factors: Mapping[str, Tensor], step: int
     ) -> dict[str, Any]:
         """What all edges read in this step; `factors` are `(batch, 1)`, also on `weight`."""
-        time = torch.tensor(step * self.dt_ms, dtype=torch.float64).to(bound["w"])
-        scope = {**bound, "t": time, "arrive__": factors.get("weight", 1.0)}
+        scope = {**bound, "arrive__": factors.get("weight", 1.0)}
+        if self._tells_time:
+            time = torch.tensor(step * self.dt_ms, dtype=torch.float64)
+            scope["t"] = time.to(bound["w"])
         scope |= {n: bound[n] * f for n, f in factors.items() if n in self.program.parameters}
         return {**scope, **self.code.early(scope)}
 

@@ -121,7 +121,7 @@ def _run(
     started = time.perf_counter()
     every = steps_of(every_ms, network.built.dt_ms, "every")
     failure, reached = "", 0
-    with torch.no_grad():
+    with torch.inference_mode():
         for state, piece in network.stream(
             n_steps=n_steps, batch=len(sinks), settings=settings, seeds=seeds, record=records
         ):

@@ -72,6 +72,8 @@ class Mailbox:
         if table is None:
             return
         step, row, unit = spikes.nonzero(as_tuple=True)
+        if not step.numel():
+            return
         counts = table.starts[unit + 1] - table.starts[unit]
         ends = counts.cumsum(0)
         begin = 0
@@ -99,6 +101,11 @@ class Mailbox:
 
     def collect(self, first: int, n_steps: int) -> Tensor:
         """`(n_steps, batch, columns)` what falls due from step `first` on; it is taken out."""
+        if n_steps == 1:
+            row = self._ring[first % self._ring.shape[0]]
+            due = row.clone()
+            row.zero_()
+            return due[None]
         rows = (first + torch.arange(n_steps, device=self._ring.device)) % self._ring.shape[0]
         due = self._ring[rows]
         self._ring[rows] = 0

@@ -28,17 +28,22 @@ class Ends(torch.nn.Module):
     Args:
         index: `(n_edges,)`, a cell for each edge.
         n: How many cells there are.
+
+    Attributes:
+        order, ends: The edges by their cells, and where each cell's begin and end there.
     """
 
     index: Tensor
+    ends: Tensor
+    order: Tensor
 
     def __init__(self, index: Tensor, n: int) -> None:
         super().__init__()
         self.n = n
         counts = torch.bincount(index, minlength=n)
         for name, tensor in (
-            ("index", index), ("_ends", torch.nn.functional.pad(counts.cumsum(0), (1, 0))),
-            ("_order", torch.argsort(index, stable=True)),
+            ("index", index), ("ends", torch.nn.functional.pad(counts.cumsum(0), (1, 0))),
+            ("order", torch.argsort(index, stable=True)),
         ):  # fmt: skip
             self.register_buffer(name, tensor, persistent=False)
         self._matrices: dict[tuple[torch.dtype, torch.device], Tensor] = {}
@@ -57,7 +62,7 @@ class Ends(torch.nn.Module):
         if key not in self._matrices:
             ones = torch.ones(self.index.numel(), dtype=like.dtype, device=like.device)
             self._matrices[key] = csr(
-                self.get_buffer("_ends"), self.get_buffer("_order"), ones,
+                self.ends, self.order, ones,
                 (self.n, self.index.numel()),
             )  # fmt: skip
         return self._matrices[key]

@@ -7,6 +7,7 @@ threshold; arriving spikes, static ones first; the targets' own spikes; reset.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 from torch import Tensor
@@ -57,6 +58,8 @@ def lockstep(
     sums: dict[str, dict[str, Tensor]] = {}
     memory = dict(remembered)
     for name, edge in edges.items():
+        if not (edge.program.summed or edge.program.step):
+            continue
         scope = world.scope(name, start, start)
         sums.setdefault(ends[name][1], {}).update(edge.sums(memory[name], scope))
         memory[name] = edge.step(memory[name], scope)
@@ -76,15 +79,22 @@ def lockstep(
         now[target] = world.replaced(target, now[target], changed.cells)
 
     for name, edge in edges.items():
-        scope = world.scope(name, middle, now)
-        arrive = arrive_touched if in_place else EdgeStep.arrive
-        take(name, arrive(edge, moment.taps[name], memory[name], scope))
+        if in_place:
+            where = moment.taps[name].nonzero(as_tuple=True)
+            scope = partial(world.scope, name, middle, now)
+            take(name, arrive_touched(edge, where, memory[name], scope))
+        else:
+            scope = world.scope(name, middle, now)
+            take(name, edge.arrive(moment.taps[name], memory[name], scope))
+    spiked = {n: x.nonzero(as_tuple=True) for n, x in spikes.items()} if in_place else {}
     for name, edge in edges.items():
         target = ends[name][1]
-        if target in spikes:
+        if target in spiked:
+            scope = partial(world.scope, name, middle, now)
+            take(name, answer_touched(edge, spiked[target], memory[name], scope))
+        elif target in spikes:
             scope = world.scope(name, middle, now)
-            answer = answer_touched if in_place else EdgeStep.answer
-            take(name, answer(edge, spikes[target], memory[name], scope))
+            take(name, edge.answer(spikes[target], memory[name], scope))
     for name, fired in spikes.items():
         now[name] = cells[name].reset(now[name], fired, *about[name])
     return spikes, now, memory, sums
@@ -108,22 +118,23 @@ class _World:
         ends: Mapping[str, tuple[str, str]], bound: BoundNetwork, moment: Moment,
     ) -> None:  # fmt: skip
         self._cells, self._ends, self._bound, self._moment = cells, ends, bound, moment
-        none: dict[str, Tensor] = {}
-        self._shared = {
-            name: edge.shared(bound.edges[name], moment.factors.get(name, none), moment.step)
-            for name, edge in edges.items()
-        }
-        self._dt_ms = {name: edge.dt_ms for name, edge in edges.items()}
+        self._edges = edges
+        self._shared: dict[str, dict[str, Any]] = {}
 
     def scope(
         self, name: str, pre: Mapping[str, CellState], post: Mapping[str, CellState]
     ) -> Scope:
         """What a projection's synapses read, the cells at both ends being as given."""
         source, target = self._ends[name]
+        moment, edge = self._moment, self._edges[name]
+        if name not in self._shared:
+            self._shared[name] = edge.shared(
+                self._bound.edges[name], moment.factors.get(name, _NONE), moment.step
+            )
         return Scope(
-            self._moment.step, self._dt_ms[name], self._shared[name],
+            moment.step, edge.dt_ms, self._shared[name],
             self._end(source, pre[source]) if source in self._cells else None,
-            self._end(target, post[target]), tuple(self._moment.draws.get(name, ())),
+            self._end(target, post[target]), tuple(moment.draws.get(name, ())),
         )  # fmt: skip
 
     def _end(self, name: str, state: CellState) -> Cells:

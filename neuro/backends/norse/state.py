@@ -47,24 +47,36 @@ def _detached(part: object) -> object:
 
 
 class Trail:
-    """The spikes of one sender, from some steps before a pass on; pieces are added at its end."""
+    """The spikes of one sender, from some steps before a chunk on; pieces are added at its end.
 
-    def __init__(self, recent: Tensor, step: int) -> None:
+    Args:
+        recent: The last `(depth, batch, n)` before `step`.
+        room: Steps that will be added: they are copied to one place, for speed. Gradients do not
+            survive that; without room, pieces are kept as they are.
+    """
+
+    def __init__(self, recent: Tensor, step: int, room: int = 0) -> None:
+        self._begin = step - recent.shape[0]
+        self.end = step
         self._pieces, self._ends = [recent], [step]
-        self._first = step - recent.shape[0]
-
-    @property
-    def end(self) -> int:
-        """The step after the last that is known."""
-        return self._ends[-1]
+        self._whole: Tensor | None = None
+        if room:
+            self._whole = recent.new_empty(recent.shape[0] + room, *recent.shape[1:])
+            self._whole[: recent.shape[0]] = recent
 
     def add(self, spikes: Tensor) -> None:
         """Go on with `(n_steps, batch, n)`."""
-        self._pieces.append(spikes)
-        self._ends.append(self.end + spikes.shape[0])
+        first, self.end = self.end, self.end + spikes.shape[0]
+        if self._whole is not None:
+            self._whole[first - self._begin : self.end - self._begin] = spikes
+        else:
+            self._pieces.append(spikes)
+            self._ends.append(self.end)
 
     def between(self, first: int, stop: int) -> Tensor:
         """`(stop - first, batch, n)` of steps `first` up to `stop`."""
+        if self._whole is not None:
+            return self._whole[first - self._begin : stop - self._begin]
         found: list[Tensor] = []
         for piece, end in zip(reversed(self._pieces), reversed(self._ends), strict=True):
             begin = end - piece.shape[0]

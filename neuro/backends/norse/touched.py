@@ -15,50 +15,60 @@ from neuro.backends.norse.edges import Changed, EdgeState, EdgeStep
 __all__ = ["answer_touched", "arrive_touched"]
 
 
-def arrive_touched(edges: EdgeStep, taps: Tensor, state: EdgeState, scope: Scope) -> Changed:
-    """`EdgeStep.arrive`, but the state is changed in place."""
-    if not edges.on_pre.statements:
+Where = tuple[Tensor, Tensor]
+"""Batch rows and what spiked in them: cells, or taps of a projection."""
+
+
+def arrive_touched(
+    edges: EdgeStep, spiked: Where, state: EdgeState, scope: Callable[[], Scope]
+) -> Changed:
+    """`EdgeStep.arrive`, but the state is changed in place; `scope` is asked for where needed."""
+    rows, tap = spiked
+    if not edges.on_pre.statements or not rows.numel():
         return Changed(state, {})
-    rows, tap = taps.nonzero(as_tuple=True)
     ends: Tensor = edges.paths.get_buffer("tap_ends")
     lanes = _expanded(rows, ends[tap], ends[tap + 1])  # edges are in the order of their taps
-    return _happen(edges, edges.on_pre, edges.code.on_pre, *lanes, state, scope)
+    return _happen(edges, edges.on_pre, edges.code.on_pre, *lanes, state, scope())
 
 
-def answer_touched(edges: EdgeStep, spikes: Tensor, state: EdgeState, scope: Scope) -> Changed:
+def answer_touched(
+    edges: EdgeStep, spiked: Where, state: EdgeState, scope: Callable[[], Scope]
+) -> Changed:
     """`EdgeStep.answer`, but the state is changed in place."""
-    if not edges.on_post.statements:
+    rows, cell = spiked
+    if not edges.on_post.statements or not rows.numel():
         return Changed(state, {})
-    rows, cell = spikes.nonzero(as_tuple=True)
-    ends, order = edges.post.get_buffer("_ends"), edges.post.get_buffer("_order")
+    ends, order = edges.post.ends, edges.post.order
     rows, place = _expanded(rows, ends[cell], ends[cell + 1])
-    return _happen(edges, edges.on_post, edges.code.on_post, rows, order[place], state, scope)
+    return _happen(edges, edges.on_post, edges.code.on_post, rows, order[place], state, scope())
 
 
 def _expanded(rows: Tensor, first: Tensor, last: Tensor) -> tuple[Tensor, Tensor]:
     """Every number of each run `first … last`, with the row of its run."""
     counts = last - first
     which = torch.repeat_interleave(counts)
-    within = torch.arange(which.numel(), device=which.device) - (counts.cumsum(0) - counts)[which]
-    return rows[which], first[which] + within
+    start = first - (counts.cumsum(0) - counts)
+    return rows[which], start[which] + torch.arange(which.numel(), device=which.device)
 
 
 def _happen(
     edges: EdgeStep, event: Event, code: Callable[..., dict[str, Any]], rows: Tensor, edge: Tensor,
     state: EdgeState, scope: Scope,
 ) -> Changed:  # fmt: skip
-    if not rows.numel():
+    if not edge.numel():
         return Changed(state, {})
     cells = dict(scope.post.states)
+    groups: list[Tensor | None]
     if event.sets:
         turn = _turn(rows * scope.post.n + edges.post.index[edge])
-        groups = [turn == k for k in range(int(turn.max()) + 1)]
+        last = int(turn.max())
+        groups = [turn == k for k in range(last + 1)] if last else [None]
         for name in event.sets:
             cells[name] = cells[name].clone()
     else:
-        groups = [torch.ones_like(rows, dtype=torch.bool)]
+        groups = [None]
     for group in groups:
-        r, e = rows[group], edge[group]
+        r, e = (rows, edge) if group is None else (rows[group], edge[group])
         now = scope._replace(post=scope.post._replace(states=cells))
         lanes = edges.lanes(state, now, e, r)
         found = code(lanes, lanes.draws())
