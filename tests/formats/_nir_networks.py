@@ -91,8 +91,8 @@ def loops(spikes: Spikes) -> Network:
             to("a_to_b_again", "a", "b", 30, ms(2)),
             to("b_to_a", "b", "a", -40, Uniform(ms(0.5), ms(1.5))),
             to("a_to_a", "a", "a", 20, ms(0.1)),
-            to("b_to_c", "b", "c", 40, ms(1)),
-            to("c_to_d", "c", "d", 90, ms(3)),
+            to("b_to_c", "b", "c", 150, ms(1)),
+            to("c_to_d", "c", "d", 200, ms(3)),
             to("d_to_out", "d", "out", 50, ms(1)),
         ),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from functools import cache
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from neuro import Network
 from neuro.nir import READERS, lags_of, read, read_graph, to_nir, write_graph
 from neuro.synapses import DELTA
 from neuro.units import ms, mV
-from tests.formats._nir_networks import DT_MS, DT_S, alike, chain, frames, two_layers
+from tests.formats._nir_networks import DT_MS, DT_S, alike, chain, frames, loops, two_layers
 from tests.formats._nir_tools import (
     Trains,
     ember,
@@ -54,6 +55,28 @@ def test_norse_runs_a_file_of_embers_to_the_same_spikes(path: str) -> None:
     assert READERS["Norse 1.1"](read_graph(path), DT_MS) == []
     for name in ("a", "b"):
         assert ours[name] == theirs[name], name
+
+
+def test_a_plain_reading_of_a_file_gives_embers_spikes() -> None:
+    """Loops, Delay nodes, filters, constants, starts away from rest: what no tool yet reads."""
+    x = frames(STEPS)
+    network = loops(spikes_of(x, DT_MS))
+    graph = to_nir(network, seed=SEED)
+    kinds = Counter(type(node).__name__ for node in graph.nodes.values())
+    assert {"Delay", "LI", "IF", "Affine", "CubaLIF", "CubaLI"} <= kinds.keys()
+    ran = plain(graph, DT_S, {"ear": x * 1.0})
+    lags = {name: lag for name, lag in lags_of(graph).items() if name in "abcd"}
+    ours = ember(network, lags, STEPS, DT_MS, seed=SEED)
+    assert ran.margin > 1e-9  # no spike hangs on the order of additions
+    wanted = trains({name: ran.outputs[name] for name in lags})
+    assert min(len(spikes) for spikes in wanted.values()) > 8, {
+        n: len(w) for n, w in wanted.items()
+    }
+    assert ours == wanted
+    del graph.metadata["ember"]  # and so does a reading of its nodes in Ember
+    reading = read(graph)
+    again = reading.network({"ear": spikes_of(x, DT_MS)})
+    assert ember(again, {name: reading.lags[name] for name in "abcd"}, STEPS, DT_MS) == wanted
 
 
 def test_snntorch_runs_a_file_of_embers_to_the_same_spikes(path: str) -> None:
