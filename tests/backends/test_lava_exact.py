@@ -5,6 +5,7 @@ from __future__ import annotations
 import types
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -27,9 +28,9 @@ from neuro.wiring import FixedTotal, Pairwise
 from tests.backends._lava import alone, random_network, together
 from tests.conftest import IN_CI
 
-# Most are short; some are long enough for the longest delay to show.
-SHORT, LONG = (20, 18, 7), (1, 90, 63)  # batches, steps, longest delay
-BATCH = 10
+# Batches of networks that Lava runs as one, steps, longest delay. The last are few, and long enough
+# for the longest delay to show.
+PARTS = (*[(2, 20, 18, 7)] * 5, (1, 10, 90, 63))
 
 Pair = tuple[FixedNetwork, FixedRun]
 
@@ -44,22 +45,27 @@ def lava_or_skip() -> None:
         pytest.skip(f"lava-nc was not run: {error}")
 
 
-@pytest.fixture(scope="module")
-def compared() -> list[Pair]:
-    """Each random network with what lava-nc made of it; one process of Lava for all of them."""
-    lava_or_skip()
+@cache
+def part_of(number: int) -> list[Pair]:
+    """Random networks, each with what lava-nc made of it; one process of Lava for them all."""
+    n_batches, size, steps, longest = PARTS[number]
     batches = [
-        [random_network(1000 * b + k, steps, longest=longest) for k in range(BATCH)]
-        for n, steps, longest in (SHORT, LONG)
-        for b in range(n)
+        [random_network(1000 * number + size * b + k, steps, longest=longest) for k in range(size)]
+        for b in range(n_batches)
     ]
-    n_steps = [steps for n, steps, _ in (SHORT, LONG) for _ in range(n)]
-    runs = run_lava([together(batch) for batch in batches], n_steps, timeout_s=900)
+    runs = run_lava([together(batch) for batch in batches], [steps] * n_batches, timeout_s=580)
     return [
         pair
         for batch, run in zip(batches, runs, strict=True)
-        for pair in zip(batch, alone(run, len(batch)), strict=True)
+        for pair in zip(batch, alone(run, size), strict=True)
     ]
+
+
+@pytest.fixture
+def compared() -> list[Pair]:
+    """All of them."""
+    lava_or_skip()
+    return [pair for number in range(len(PARTS)) for pair in part_of(number)]
 
 
 def wrong(compared: list[Pair]) -> Iterator[str]:
@@ -69,14 +75,16 @@ def wrong(compared: list[Pair]) -> Iterator[str]:
             yield f"{network.name}: {told[0]}"
 
 
-def test_the_emulator_equals_lava_bit_for_bit(compared: list[Pair]) -> None:
-    """Current, voltage and spikes of every cell after every step, on more than 200 networks."""
-    assert len(compared) >= 200
-    assert list(wrong(compared)) == []
+@pytest.mark.parametrize("number", range(len(PARTS)))
+def test_the_emulator_equals_lava_bit_for_bit(number: int) -> None:
+    """Current, voltage and spikes of every cell after every step."""
+    lava_or_skip()
+    assert list(wrong(part_of(number))) == []
 
 
 def test_the_networks_reach_every_corner(compared: list[Pair]) -> None:
     """Silence agrees with anything, and so does arithmetic that never overflows."""
+    assert len(compared) >= 200
     cells = [c for network, _ in compared for c in network.cells]
     synapses = [s for network, _ in compared for s in network.synapses]
     runs = [emulate(network, lavas.n_steps, watch=False) for network, lavas in compared]

@@ -110,7 +110,7 @@ def passive(draw) -> tuple[Network, float]:
         synapse, weights, parameters = DELTA, 30 * sizes, {}
     else:
         synapse = EXPONENTIAL_CURRENT
-        weights = 30 * sizes * c_pf / dt_ms
+        weights = 30 * sizes * c_pf / dt_ms * fall / 4096  # all that one does, added up
         parameters = {"tau": ms(exact_tau(fall, dt_ms))}
     cell = {"C": pF(c_pf), "g_L": nS(10), "E_L": mV(-65), "V_r": mV(-70), "V_th": mV(-40), **STILL}
     projections = tuple(
@@ -125,7 +125,7 @@ def passive(draw) -> tuple[Network, float]:
 def off(network: Network, dt_ms: float, late: int = 0) -> tuple[float, float]:
     """The largest error of a membrane's trace against `numba`, and the largest there may be.
 
-    A cell that spikes is of no use here: its error is counted as 0.
+    A cell that spikes, or falls below what 24 bits hold, is of no use here: nothing is allowed for.
 
     In bits: each step the potential and the current lose less than 1 to rounding, of which a
     step leaves 1 - D/4096; so they never lack more than 4096/D, the potential 4096/D for each bit
@@ -137,11 +137,11 @@ def off(network: Network, dt_ms: float, late: int = 0) -> tuple[float, float]:
                  record=[Record("cell", "v", dt_ms)])
         for backend, options in (("lava", {}), ("numba", DOUBLE))
     ]  # fmt: skip
-    if len(runs[1].spikes["cell"]):
-        return 0.0, np.inf
     ours, theirs = (run.traces["cell.v"].data[:, 0] for run in runs)
     found = quantised(network, dt_ms)
     lost, cells = found.report.cells[0], found.cells[0]
+    if len(runs[1].spikes["cell"]) or theirs.min() < lost.lowest_mv:
+        return 0.0, np.inf
     leak, fall = 4096 / cells.dv, 4096 / (cells.du + 1)
     alone = 0.0  # what each projection does by itself, at most
     for lost_weight, projection in zip(found.report.weights, network.projections, strict=True):
