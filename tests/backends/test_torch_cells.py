@@ -151,11 +151,14 @@ MULTIPLIED = replace(
     equations="dv/dt = (E - v)/tau + k*v/sqrt(tau)*xi : volt (unless refractory)",
 )  # fmt: skip
 
+CORRECTED = replace(MULTIPLIED, name="corrected", method="milstein")
+
 
 def test_white_noise_is_numbas() -> None:
     """Additive and multiplicative; the normal numbers agree to a few units in the last place."""
-    cells = [Population(m.name, m, N, {"tau": np.linspace(8, 12, N)}) for m in (NOISY, MULTIPLIED)]
-    network = Network("two", tuple(cells))
+    models = (NOISY, MULTIPLIED, CORRECTED)
+    cells = [Population(m.name, m, N, {"tau": np.linspace(8, 12, N)}) for m in models]
+    network = Network("noisy", tuple(cells))
     theirs = simulate(
         network, duration_ms=50, dt_ms=DT_MS, seed=8, backend="numba",
         options={"precision": "float64"}, record=[Record(c.name, "v", DT_MS) for c in cells],
@@ -214,6 +217,29 @@ def test_inputs_time_and_arrivals_are_numbas() -> None:
         additions=lambda step: {"v": arriving[step]},
     )  # fmt: skip
     assert events(changed) != expected
+
+
+def test_single_precision_keeps_the_time_of_a_long_run() -> None:
+    """After 20 minutes single precision holds no step of 0.1 ms; what depends on time is exact.
+
+    The wave of 100 pA moves v by at most 100/250*0.1 mV a step; v is held to 2**-23 of 70 mV, and
+    rounded twice.
+    """
+    (ours,) = driven().populations
+    drive = driven().drives[0]
+    step, after, late = 12_345_678, {}, {}
+    for dtype in (torch.float64, torch.float32):
+        cell = CellStep(
+            built(ours, DT_MS, drive),
+            DT_MS,
+            dtype=dtype,
+        )
+        bound, x = cell.bind(), {"x": torch.zeros(1, 20, dtype=dtype)}
+        for kept, at in ((after, step), (late, step + 1)):
+            kept[dtype] = cell.update(cell.initial(1, bound), at, bound, x)[1].values[0].double()
+    allowed = 2 * 2.0**-23 * 70
+    assert (after[torch.float32] - after[torch.float64]).abs().max() < allowed
+    assert (late[torch.float64] - after[torch.float64]).abs().max() > allowed  # a step is seen
 
 
 def test_a_factor_scales_a_parameter_each_step() -> None:

@@ -121,6 +121,8 @@ class CellStep(torch.nn.Module):
             "i": np.arange(built.n, dtype=np.float64),
         }  # fmt: skip
         self._numbers = Values(numbers, (), dtype, persistent=False)
+        kept = {name: built.parameters[name] for name in printer.doubled if name not in trainable}
+        self._exact = Values(kept, (), torch.float64, persistent=False)
         self._check_constants()
         # A start value that is a parameter follows it when that is trained, or given for a batch.
         chosen = {**built.composed.initial, **built.population.initial}
@@ -174,7 +176,7 @@ class CellStep(torch.nn.Module):
         Raises:
             NetworkError: if the model has no such parameter.
         """
-        bound = {**self.given.all(), **self._numbers.all()}
+        bound, exact = {**self.given.all(), **self._numbers.all()}, self._exact.all()
         for name, value in (overrides or {}).items():
             if name not in self.program.parameters:
                 raise NetworkError(
@@ -182,6 +184,11 @@ class CellStep(torch.nn.Module):
                     f"{nearest(name, self.program.parameters)}"
                 )
             bound[name] = torch.as_tensor(value, dtype=self.dtype, device=bound["dt"].device)
+        for name in self._printed.doubled:
+            double = bound[name].double()
+            if name in exact:  # what was rounded to `dtype`, if it is still that
+                double = torch.where(bound[name] == exact[name].to(self.dtype), exact[name], double)
+            bound[f"{name}__64"] = double
         return {**bound, **self._code.bind(bound)}
 
     def initial(

@@ -22,7 +22,7 @@ from neuro.backends.norse._shared import shared
 from neuro.backends.norse.wording import IMPORTS, in_torch, is_truth
 from neuro.build import BuiltPopulation
 from neuro.equations.compose import WEIGHT
-from neuro.equations.hoist import CELL, CONSTANT, TIME, Hoister
+from neuro.equations.hoist import CELL, CONSTANT, TIME, Hoister, evaluate
 from neuro.equations.program import Assignment
 from neuro.equations.syntax import is_condition, names_in
 
@@ -44,6 +44,7 @@ class CellPrinter:
         numbers: Numbers that `bind` and the others read as tensors, by name.
         comparisons: Both sides of each comparison in the threshold, which needs a scale.
         constants: What is computed once a pass, or once a step, in order.
+        doubled: Parameters that what is computed once a step reads in double precision.
         tells_time: Whether anything reads the time.
         conditional, timed: Whether refractoriness is a condition, or a time.
         guarded: Whether what arrives may find a held state.
@@ -71,6 +72,7 @@ class CellPrinter:
             varies[name] = TIME | (CELL if wide else 0)
         varies |= dict.fromkeys([*program.states, *program.summed, *streamed], TIME | CELL)
         self._hoister = Hoister(varies)
+        self._early: set[str] = set()  # what is read in double precision
         self._rest = ""  # steps of refractoriness, where they do not change over a pass
 
         self.conditional = bool(program.refractory) and is_condition(program.refractory)
@@ -100,6 +102,15 @@ class CellPrinter:
         read = {n for _, text in bound for n in names_in(text)} - {name for name, _ in bound}
         lines = [f"{name} = {self._tensor(text)}" for name, text in bound]
         made = [name for name, _ in bound if any(f'"{name}"' in code for code in functions)]
+        for name, text in reversed(bound):
+            if name in self._early:
+                self._early |= {n for n in names_in(text) if self._known(n) is None}
+        self.doubled = tuple(sorted(self._early & self._parameters))
+        lines += [f'{name}__64 = B__["{name}__64"]' for name in self.doubled]
+        for name, text in bound:
+            if name in self._early:
+                lines.append(f"{name}__64 = {self._text(text, double=True)}")
+                made.append(f"{name}__64")
         if self._rest:
             lines.append(f"rest__ = {self._rest}.to(I__)")
             made.append("rest__")
@@ -250,6 +261,8 @@ class CellPrinter:
         """A function with everything that its lines read loaded first."""
         doubles = self._hoister.per_step if per_step else []
         early = {n for _, text in doubles for n in names_in(text)} - {name for name, _ in doubles}
+        early = {name for name in early if self._known(name) is None}
+        self._early |= early
         head: list[str] = []
         states = self.program.states
         if set(states) & names:
@@ -281,12 +294,10 @@ class CellPrinter:
         """What is computed once a step is computed in double precision, as time demands."""
         if name == "t":
             return "t__"
-        if name in ("dt", "N"):
-            return repr(self._dt_ms if name == "dt" else self._n)
         if name in self._inputs:
             return f'X__["{name}"].to(D__)'
         factor = f' * Y__["{name}"].to(D__)' if name in self._modulated else ""
-        return f'B__["{name}"].to(D__){factor}'
+        return f'B__["{name}__64"]{factor}'
 
     def _text(self, expression: str, *, double: bool = False) -> str:
         def draw(kind: str) -> str:
@@ -294,8 +305,22 @@ class CellPrinter:
             return f"R__[{len(self.draws) - 1}]"
 
         if double:
+            for name in names_in(expression):
+                if (value := self._known(name)) is not None:
+                    expression = re.sub(rf"\b{name}\b", f"({value!r})", expression)
             return in_torch(expression, draw, repr, "{}__64".format, "D__")
         return in_torch(expression, draw, self._number)
+
+    def _known(self, name: str) -> float | None:
+        """The number that a constant is whatever the parameters: printed where it is read."""
+        given = {"dt": self._dt_ms, "N": self._n}
+        text = dict(self._hoister.bound).get(name)
+        if text is None:
+            return given.get(name)
+        values = {n: self._known(n) for n in names_in(text)}
+        if any(value is None for value in values.values()):
+            return None
+        return float(evaluate(text, values))
 
     def _tensor(self, expression: str) -> str:
         """As `_text`, but never a plain number."""
