@@ -50,8 +50,8 @@ def two_layers(
 
 
 def alike(spikes: Spikes) -> Network:
-    """As `two_layers`, with cells all alike, which is what most tools can hold."""
-    cells: dict[str, Value] = {"t_ref": ms(0), "V_th": mV(-55)}
+    """As `two_layers`, with one threshold for all cells, which is what most tools can hold."""
+    cells: dict[str, Value] = {"t_ref": ms(0), "V_th": mV(-55), "C": Uniform(pF(240), pF(260))}
     base = two_layers(spikes)
     return Network(
         "alike",

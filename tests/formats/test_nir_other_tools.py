@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -80,7 +81,7 @@ def test_a_plain_reading_of_a_file_gives_embers_spikes() -> None:
 
 
 def test_snntorch_runs_a_file_of_embers_to_the_same_spikes(path: str) -> None:
-    x = frames(STEPS)
+    x = frames(STEPS, seed=2)
     network = alike(spikes_of(x, DT_MS))
     graph = to_nir(network, seed=SEED)
     write_graph(graph, path)
@@ -89,6 +90,27 @@ def test_snntorch_runs_a_file_of_embers_to_the_same_spikes(path: str) -> None:
     assert plain(graph, DT_S, {"ear": x * 1.0}).margin > rounding(graph, DT_S)
     assert len(ours["b"]) > 20
     assert snntorch(path, x) == ours["b"]
+
+
+@pytest.mark.parametrize("wrong", ["thresholds", "v_reset", "a step of 0.2 ms"])
+def test_what_snntorch_gets_wrong_is_said_and_is_so(wrong: str, path: str) -> None:
+    dt_ms = 0.2 if wrong == "a step of 0.2 ms" else DT_MS
+    x = frames(STEPS)
+    graph = to_nir(alike(spikes_of(x, dt_ms)), seed=SEED, dt_ms=dt_ms)
+    for name in "ab":
+        node = graph.nodes[name]
+        if wrong == "thresholds":
+            node.v_threshold = node.v_threshold + np.linspace(0, 1, node.v_threshold.size)
+        if wrong == "v_reset":
+            node.v_reset = node.v_reset - 5.0
+    nir.write(path, graph)
+    assert READERS["snnTorch 1.0"](read_graph(path), dt_ms)
+    wanted = trains(plain(graph, dt_ms / 1000, {"ear": x * 1.0}).outputs)["b"]
+    assert len(wanted) > 20
+    found: set[tuple[int, int]] | None = None
+    with suppress(AssertionError):  # what it refuses it does not get wrong
+        found = snntorch(path, x)
+    assert found != wanted and (found is None) == (wrong != "v_reset")
 
 
 @pytest.mark.parametrize(
