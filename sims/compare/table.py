@@ -118,7 +118,7 @@ def _costs(one: BackendReport) -> tuple[str, ...]:
     cost = one.cost
     seconds = (cost.encode_s + cost.build_s, cost.compile_s, cost.simulate_s)
     memory = "" if cost.peak_memory_bytes is None else f"{cost.peak_memory_bytes / 1e6:,.0f} MB"
-    return (*(f"{s:.2f} s" for s in seconds), memory)
+    return (*(f"{s:.2f} s" if s >= 0.1 else f"{1000 * s:.0f} ms" for s in seconds), memory)
 
 
 def _expected(report: Report) -> str:
