@@ -30,12 +30,9 @@ __all__ = ["Comparison", "compare"]
 TIMEOUT_S = 3600.0
 """For one run; engineering choice."""
 
-_FINEST = 64 * 2.0**-53
-"""Least by which a near twin's numbers are moved: less would not outlast their own rounding."""
-
 _NEAR = 64.0
-"""How many times less a near twin's numbers are moved than a far one's, where that can be;
-engineering choice."""
+"""How many times less a near twin's numbers are moved than a far one's, where the reference rounds
+less than that; engineering choice."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,7 +133,11 @@ class _Comparing:
         roundings = {
             one.label: coarser(_rounding(first), _rounding(answers[one.label])) for one in others
         }
-        twins = {} if plan.random else self._twins(reference, list(roundings.values()))
+        twins = (
+            {}
+            if plan.random
+            else self._twins(reference, _rounding(first), list(roundings.values()))
+        )
         reports = []
         for one in plan.chosen:
             answer = answers[one.label]
@@ -190,14 +191,14 @@ class _Comparing:
         return [read_run(task.out, lazy=False).recording for task in tasks]
 
     def _twins(
-        self, reference: Sequence[Recording], roundings: Sequence[Rounding]
+        self, reference: Sequence[Recording], own: Rounding, roundings: Sequence[Rounding]
     ) -> dict[float, list[Twins]]:
         """For each size of roundings, and each seed, how far twins of the reference are from it."""
         sizes = {rounding.largest: rounding for rounding in roundings}
         if not sizes:
             return {}
         plan = self._plan
-        scales = {size: min(_NEAR, max(1.0, size / _FINEST)) for size in sizes}
+        scales = {size: min(_NEAR, size / own.largest) for size in sizes}
         kinds = {
             (size, scale): rounding.scaled(1 / scale)
             for size, rounding in sizes.items()
