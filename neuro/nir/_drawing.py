@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from neuro.nir._names import free_name
 from neuro.nir._nodes import Cell, Way
+from neuro.nir.graph import Graph, from_dict
 
 __all__ = ["Bundle", "Drawing"]
 
@@ -126,6 +127,22 @@ class Drawing:
             none = np.zeros((cell.bias.size, n_in))
             constant = self.add(f"{name}_constant", "Affine", weight=none, bias=cell.bias)
             self.join(door, constant, name)
+
+    def doors(self, sizes: Mapping[str, int]) -> None:
+        """Add an Input for each population that hears nothing, since NIR begins with Inputs."""
+        heard = {target for _, target in self.edges}
+        for name, n in sizes.items():
+            if name not in heard:
+                door = self.add(f"input_{name}", "Input", shape=np.array([n]))
+                self.join(door, name)
+
+    def graph(self, metadata: Mapping[str, Any]) -> Graph:
+        """What was drawn, as a graph that is read."""
+        nodes = {
+            name: {"type": kind, "metadata": noted, **values}
+            for name, (kind, values, noted) in self.nodes.items()
+        }
+        return from_dict({"nodes": nodes, "edges": self.edges, "metadata": dict(metadata)})
 
     def outputs(self, names: Sequence[str], sizes: Mapping[str, int]) -> None:
         """Add an Output for each of these populations."""

@@ -17,6 +17,7 @@ import numpy as np
 
 from neuro.errors import EmberError, SimulationError
 from neuro.memory import require_memory
+from neuro.nir._package import nir_package
 from neuro.nir.errors import NirError
 from neuro.nir.graph import Graph, from_dict
 
@@ -63,9 +64,7 @@ def write_graph(graph: nir.NIRGraph, path: str | os.PathLike[str], *, force: boo
     Raises:
         NirError: if something is there and not `force`, or the file cannot be written.
     """
-    import nir
-
-    target = Path(path)
+    target, nir = Path(path), nir_package()
     with _naming(path, "write"):
         if target.exists() and not force:
             raise NirError("it is there already; give another name, or `--force`")

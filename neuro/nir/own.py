@@ -19,7 +19,7 @@ from neuro.model import NeuronModel, SynapseModel
 from neuro.models import MODELS
 from neuro.network import Network, Population, Projection, Source, Value
 from neuro.nir.errors import NirError
-from neuro.nir.graph import Graph, Node, from_dict
+from neuro.nir.graph import Graph, Node
 from neuro.nir.models import GRADED, PULSE, SAME_STEP, nir_models
 from neuro.spikes import Spikes
 from neuro.synapses import SYNAPSES
@@ -79,13 +79,14 @@ def restored(graph: Graph, dt_ms: float) -> Network | None:
         if int(noted["format"]) != FORMAT:
             raise NirError(f"format {int(noted['format'])} is not known here")
         network = _network(graph, noted, dt_ms)
-        from neuro.nir.write import to_nir  # which notes what is read here
+        from neuro.nir.write import drawn  # which notes what is read here
 
         without = str(noted["without"]).split()
-        again = from_dict(to_nir(network, dt_ms=dt_ms, without=without).to_dict())
+        again, _ = drawn(network, dt_ms=dt_ms, seed=0, outputs=None, without=without)
+        same = _same_graph(graph, again.graph({}))
     except (EmberError, AttributeError, LookupError, TypeError, ValueError) as error:
         raise NirError(f"what Ember noted of the network cannot be read ({error})") from None
-    if not _same_graph(graph, again):
+    if not same:
         raise NirError("the nodes are no longer those that Ember wrote")
     return network
 

@@ -16,6 +16,7 @@ from neuro.memory import require_memory
 from neuro.network import Network, participants
 from neuro.nir._drawing import Bundle, Drawing
 from neuro.nir._nodes import Cell, cell_of
+from neuro.nir._package import nir_package
 from neuro.nir.errors import NirError, NirUnsupported
 from neuro.nir.own import described
 from neuro.nir.timing import Link, lags_to_write
@@ -24,7 +25,7 @@ from neuro.nir.units import OWN
 if TYPE_CHECKING:
     import nir
 
-__all__ = ["WITHOUT", "lags_of", "to_nir"]
+__all__ = ["WITHOUT", "drawn", "lags_of", "to_nir"]
 
 WITHOUT = ("refractory", "modulation", "background", "coincidences")
 """What may be left out of a graph on purpose, by name. `coincidences`: that the reset of a cell
@@ -59,6 +60,22 @@ def to_nir(
         NirError: if a name cannot stand in a file, or the dense weights would not fit.
         NetworkError, EquationError: if the network itself is wrong.
     """
+    drawing, metadata = drawn(network, dt_ms=dt_ms, seed=seed, outputs=outputs, without=without)
+    package = nir_package()
+    nodes = {}
+    for name, (kind, values, noted) in drawing.nodes.items():
+        if kind in ("Input", "Output"):
+            nodes[name] = getattr(package, kind)(values["shape"])
+        else:
+            nodes[name] = getattr(package, kind)(**values, metadata=noted)
+    return package.NIRGraph(nodes, drawing.edges, metadata=metadata)
+
+
+def drawn(
+    network: Network | Built, *, dt_ms: float, seed: int, outputs: Sequence[str] | None,
+    without: Collection[str],
+) -> tuple[Drawing, dict[str, Any]]:  # fmt: skip
+    """What `to_nir` makes a graph of, and the metadata beside it."""
     for name in without:
         if name not in WITHOUT:
             raise NirError(
@@ -81,7 +98,9 @@ def to_nir(
     entries = graph.neurons(cells)
     direct = graph.weights(bundles, entries, built.dt_ms / 1000.0)
     graph.constants(cells, direct, list(inputs))
-    graph.outputs(_reported(built, bundles, outputs), {p.name: p.n for p in built.populations})
+    sizes = {p.name: p.n for p in built.populations}
+    graph.doors(sizes)
+    graph.outputs(_reported(built, bundles, outputs), sizes)
     metadata: dict[str, Any] = {
         "dt": built.dt_ms / 1000.0,
         "units": OWN.metadata(),
@@ -89,7 +108,7 @@ def to_nir(
     }
     if (own := described(built, without)) is not None:
         metadata["ember"] = own
-    return _as_nir(graph, metadata)
+    return graph, metadata
 
 
 def lags_of(graph: nir.NIRGraph) -> dict[str, int]:
@@ -195,15 +214,3 @@ def _reported(built: Built, bundles: Sequence[Bundle], outputs: Sequence[str] | 
         return list(outputs)
     heard = {b.source for b in bundles if b.source != b.target}
     return [name for name in names if name not in heard] or names
-
-
-def _as_nir(graph: Drawing, metadata: dict[str, Any]) -> nir.NIRGraph:
-    import nir
-
-    nodes = {}
-    for name, (kind, values, noted) in graph.nodes.items():
-        if kind in ("Input", "Output"):
-            nodes[name] = getattr(nir, kind)(values["shape"])
-        else:
-            nodes[name] = getattr(nir, kind)(**values, metadata=noted)
-    return nir.NIRGraph(nodes, graph.edges, metadata=metadata)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -161,6 +162,14 @@ def test_other_mistakes_of_a_writer(tmp_path: Path) -> None:
     assert path.read_bytes() == before
     refused(lambda: write_graph(graph, tmp_path / "no" / "net.nir"), "there is no such file or")
     assert [p.name for p in tmp_path.iterdir()] == ["net.nir"]
+
+
+def test_without_the_package_files_are_read_and_none_are_made(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "nir", None)
+    assert read(path).own
+    refused(lambda: to_nir(joined()), "pip install 'ember-neuro[nir]'")
 
 
 # Files.
