@@ -85,13 +85,16 @@ def in_process(job: Job, watch: Watch, *, log: Path, timeout_s: float) -> Answer
         reader = threading.Thread(target=_read, args=(process.stdout, lines), daemon=True)
         reader.start()
         try:
-            with suppress(BrokenPipeError), process.stdin as pipe:
-                pipe.write(job.to_json())
+            with suppress(BrokenPipeError):
+                process.stdin.write(job.to_json() + "\n")
+                process.stdin.flush()
             _listen(job, answer, lines, watch, timeout_s)
         finally:
             _end(process)
             reader.join(_GRACE_S)
             process.stdout.close()
+            with suppress(BrokenPipeError):
+                process.stdin.close()  # open until now, or the worker would end itself
     if not answer.verdict and len(answer.done) < len(job.tasks):
         answer.verdict = "failed"
         answer.error = f"its process ended with status {process.returncode}{_last(log)}"

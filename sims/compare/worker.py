@@ -1,8 +1,8 @@
 """One back end's runs, in a process of their own.
 
-The parent writes a `Job` as JSON to the standard input and reads a line of JSON for each thing
-that is to be told: how far it is, what came out, or what went wrong. What libraries print goes to
-the standard error output.
+The parent writes a `Job` as a line of JSON to the standard input and reads a line of JSON for each
+thing that is to be told: how far it is, what came out, or what went wrong. What libraries print
+goes to the standard error output.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Callable, Mapping
@@ -19,7 +20,7 @@ from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from neuro.errors import BackendUnsupported, EmberError
+from neuro.errors import BackendUnsupported, EmberError, NetworkError
 from sims.compare.named import Named
 from sims.compare.rounding import Rounding
 
@@ -99,7 +100,9 @@ def run_job(job: Job, tell: Tell, *, alone: bool = True) -> None:
         for number, task in enumerate(job.tasks):
             tell({"done": number, **_run(job, task, tell, alone)})
     except EmberError as error:
-        kind = "refused" if isinstance(error, BackendUnsupported) else "failed"
+        # The network was built before, so that what is wrong with it is wrong for this back end.
+        refused = isinstance(error, (BackendUnsupported, NetworkError))
+        kind = "refused" if refused else "failed"
         tell({"error": " ".join(str(error).split()), "verdict": kind})
     except Exception as error:
         traceback.print_exc()
@@ -198,6 +201,12 @@ def _progress(tell: Tell, duration_ms: float) -> Callable[[float], None]:
     return progress
 
 
+def _end_with_parent() -> None:
+    """The standard input stays open as long as there is somebody to tell."""
+    os.read(0, 1)
+    os._exit(1)
+
+
 def main() -> None:
     """Entry point of the process: a job on the standard input, lines on the standard output."""
     from sims.terminal.startup import fewer_collections, import_numba
@@ -210,6 +219,7 @@ def main() -> None:
         out.write(json.dumps(what) + "\n")
         out.flush()
 
-    job = Job.from_json(sys.stdin.read())
+    job = Job.from_json(sys.stdin.readline())
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     import_numba()
     run_job(job, tell)
