@@ -76,7 +76,8 @@ def compare(result: Result, n_cells: int, kind: str, n_steps: int, repeats: int)
     made = network(n_cells, kind)
     nothing = [{}]
     lava = [run_lava([made], [n_steps], watched=nothing)[0] for _ in range(repeats)]
-    ours = [emulate(made, n_steps, watch=False) for _ in range(repeats)]
+    # Milliseconds each, so many of them; Lava's run takes seconds.
+    ours = [emulate(made, n_steps, watch=False) for _ in range(10 * repeats)]
     if wrong := differences(replace(ours[0], u={}, v={}), lava[0]):
         raise Failed(f"the two do not give the same spikes: {wrong[0]}")
     name = f"{n_cells:,} cells, {kind.replace('_', ', ')}"

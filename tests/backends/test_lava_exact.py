@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import types
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -249,3 +251,16 @@ def test_the_back_end_gives_the_same_recording_by_either_runner() -> None:
     for name, trace in ours.traces.items():
         assert np.ptp(trace.data) > 0.1
         np.testing.assert_array_equal(trace.data, lavas.traces[name].data)
+
+
+@pytest.mark.slow
+def test_the_benchmark_compares_the_same_spikes() -> None:
+    lava_or_skip()
+    script = Path(__file__).parents[2] / "benchmarks" / "lava_emulator.py"
+    done = subprocess.run(
+        [sys.executable, str(script), "--quick", "--repeats", "1"],
+        capture_output=True, text=True, timeout=300,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert done.stdout.count(": agree") == 2
+    assert "every spike of both sides is the same" in done.stdout
