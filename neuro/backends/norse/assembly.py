@@ -83,10 +83,11 @@ class Assembly:
         """The step of a population."""
         name = population.name
         parameters, start = (self.trained.get((kind, name), {}) for kind in ("cells", "start"))
+        initial = _shaped(population.initial, start, population.n, name)
         shaped = replace(
             self._with_arrivals(population),
             parameters=_shaped(population.parameters, parameters, population.n, name),
-            initial=_shaped(population.initial, start, population.n, name),
+            initial={state: np.asarray(value) for state, value in initial.items()},
         )
         return CellStep(
             shaped, self.built.dt_ms, surrogate=self.surrogate, dtype=self.dtype,

@@ -1,4 +1,4 @@
-"""Poisson arrivals from outside, the same numbers as on numba: counted, not sampled cell by cell."""
+"""Poisson arrivals from outside: the same numbers as on numba."""
 
 from __future__ import annotations
 

@@ -75,7 +75,6 @@ class BoundNetwork:
             b.background.name: self._arriving(b.background.name, b.background.target, b.port)
             for b in network.built.backgrounds
         }
-        self._products: dict[str, dict[str, Product]] = {}
 
     def _given(self, settings: Mapping[str, Any]) -> dict[tuple[str, str], dict[str, Tensor]]:
         found: dict[tuple[str, str], dict[str, Tensor]] = {}
@@ -115,16 +114,17 @@ class BoundNetwork:
         cell = self._network.cells[target]
         return cell.increments(port, self.weights[name], self.cells[target])
 
-    def products(self, name: str) -> dict[str, Product]:
-        """The operators of a static projection, one for each state that it adds to."""
-        if name not in self._products:
+    def products(self) -> dict[str, dict[str, Product]]:
+        """The operators of each static projection, one for each state that it adds to."""
+        found: dict[str, dict[str, Product]] = {}
+        for name, increments in self.increments.items():
             paths, made = self._network.paths[name], dict[int, Product]()
-            found = self._products[name] = {}
-            for state, values in self.increments[name].items():
+            found[name] = {}
+            for state, values in increments.items():
                 if id(values) not in made:
                     made[id(values)] = paths.prepare(values)
-                found[state] = made[id(values)]
-        return self._products[name]
+                found[name][state] = made[id(values)]
+        return found
 
 
 class _OfTargets(dict[str, Tensor]):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
@@ -10,6 +11,7 @@ from torch import Tensor
 
 from neuro.backends.norse.bound import BoundNetwork
 from neuro.backends.norse.cells import CellState
+from neuro.backends.norse.connectivity import Product
 from neuro.backends.norse.edges import EdgeState
 from neuro.backends.norse.free_run import free_run, silence
 from neuro.backends.norse.lockstep import Moment, lockstep, observed_edges
@@ -64,6 +66,7 @@ class Pass(NamedTuple):
         run: What steps a population: `free_run`, or that compiled.
         most: Steps that a population takes at once at most; 0 if as many as it can.
         post: Delivers spikes by touching what they reach, in place; without gradients alone.
+        operators: Deliver them otherwise: of each static projection, by the state it adds to.
     """
 
     network: TorchNetwork
@@ -74,14 +77,15 @@ class Pass(NamedTuple):
     run: Run = free_run
     most: int = 0
     post: Post | None = None
+    operators: Mapping[str, Mapping[str, Product]] = MappingProxyType({})
 
     def products(self, name: str, taps: Tensor) -> dict[str, Tensor]:
         """`(n_steps, batch, n_post)` what taps add to the states of a projection's target."""
         paths, done = self.network.paths[name], dict[int, Tensor]()
         found = {}
-        for state, product in self.bound.products(name).items():
+        for state, product in self.operators[name].items():
             if id(product) not in done:
-                done[id(product)] = paths(taps, product, half=self.network.half)
+                done[id(product)] = paths(taps, product, half=self.network.rounds_weights)
             found[state] = done[id(product)]
         return found
 
@@ -141,9 +145,7 @@ class _Chunk:
                 spikes = self._trails[name].between(now, now + n_steps)
                 self._over.post.post(number, name, spikes, now)
 
-    def _modulate(
-        self, number: int, group: Group, now: int, n_steps: int
-    ) -> Mapping[str, Tensor]:
+    def _modulate(self, number: int, group: Group, now: int, n_steps: int) -> Mapping[str, Tensor]:
         """The group's concentrations, and the factors that act on it, `(n_steps, batch, 1)`."""
         network = self._network
         values, modulators = self._over.bound.modulators, network.modulators
@@ -208,8 +210,7 @@ class _Chunk:
 
     def _taps(self, name: str, source: str, now: int, n_steps: int) -> Tensor:
         paths = self._network.paths[name]
-        window = self._trails[source].between(now - paths.depth, now + n_steps - 1)
-        return paths.taps(window, n_steps)
+        return paths.taps(self._trails[source].between(*paths.span(now, n_steps)))
 
     def _free_run(
         self, name: str, now: int, n_steps: int, arrivals: Mapping[str, Tensor],
@@ -279,6 +280,8 @@ class _Chunk:
         memory: Mapping[str, EdgeState],
     ) -> None:  # fmt: skip
         network, bound, batch = self._network, self._over.bound, self._over.batch
+        cells = {name: network.cells[name] for name in group.populations}
+        edges = {name: network.edges[name] for name in group.plastic}
         for name in group.populations:
             for k in self._watched(name, moment.step, 1):
                 inputs = {**moment.inputs[name], **self._sums.get(name, _NONE)}
@@ -291,8 +294,8 @@ class _Chunk:
         for name in group.plastic:
             for k in self._watched(name, moment.step, 1):
                 value = observed_edges(
-                    name, self._over.watched[k].variable, network.edges, network.cells,
-                    network.plan.ends, bound, moment, states, memory,
+                    name, self._over.watched[k].variable, edges, cells, network.plan.ends, bound,
+                    moment, states, memory,
                 )  # fmt: skip
                 # What is touched later must not change what was kept.
                 value = value.expand(batch, -1)[None].clone()

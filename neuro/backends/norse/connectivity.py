@@ -48,7 +48,7 @@ class Paths(torch.nn.Module):
 
     Attributes:
         n_edges: How many there are.
-        depth: Steps that a window must reach back: the longest delay.
+        depth, shortest: The longest and the shortest delay, in steps.
         dense: Whether the matrix is.
         source, target, delay: `(n_edges,)` each, sorted by source, delay and target.
     """
@@ -110,21 +110,24 @@ class Paths(torch.nn.Module):
         self._keep("row_ends", _ends(target, self.n_post))
         self._keep("columns", tap[order])
 
-    def taps(self, window: Tensor, n_steps: int) -> Tensor:
-        """`(n_steps, batch, taps)` what arrives in each of `n_steps`.
+    def taps(self, window: Tensor) -> Tensor:
+        """`(n_steps, batch, taps)` what arrives in each of some steps.
 
         Args:
-            window: `(depth + n_steps - 1, batch, n_pre)` or longer: spikes of the source, up to
-                the step before the last of these.
+            window: `(n_steps + depth - shortest, batch, n_pre)` spikes of the source, from
+                `depth` steps before the first of these until `shortest` before the last.
         """
         if self.one_delay:
-            end = window.shape[0] + 1 - self.depth
-            return window[end - n_steps : end]
-        reach = window[window.shape[0] - (self.depth + n_steps - 1) :]
-        if n_steps == 1:
-            return reach[self.tap_lag, :, self.tap_source].t()[None]
-        lagged = reach.unfold(0, self.depth, 1)  # (n_steps, batch, n_pre, depth), a view
+            return window
+        reach = self.depth - self.shortest + 1
+        if window.shape[0] == reach:  # one step
+            return window[self.tap_lag, :, self.tap_source].t()[None]
+        lagged = window.unfold(0, reach, 1)  # (n_steps, batch, n_pre, reach), a view
         return lagged[:, :, self.tap_source, self.tap_lag]
+
+    def span(self, first: int, n_steps: int) -> tuple[int, int]:
+        """From which step on and up to which spikes matter in `n_steps` from `first` on."""
+        return first - self.depth, first + n_steps - self.shortest
 
     def prepare(self, weights: Tensor) -> Product:
         """The operator with these weights.
@@ -169,7 +172,7 @@ class Paths(torch.nn.Module):
         """
         if product.matrix is None:
             flat = taps.reshape(-1, self.n_taps)
-            out = _Sparse.apply(flat, product.values, product, self.get_buffer("place"))
+            out = _Sparse.apply(flat, product.values, product, self.get_buffer("place"))  # type: ignore[no-untyped-call]
             out = out.view(*taps.shape[:-1], self.n_post)
         elif product.matrix.ndim == 3:
             out = torch.bmm(taps.transpose(0, 1), product.matrix).transpose(0, 1)
@@ -189,7 +192,7 @@ class _Sparse(torch.autograd.Function):
     """`taps @ matrix` for a matrix of which only the edges are stored."""
 
     @staticmethod
-    def forward(  # type: ignore[override]
+    def forward(
         ctx: torch.autograd.function.FunctionCtx, taps: Tensor, values: Tensor, product: Product,
         place: Tensor,
     ) -> Tensor:  # fmt: skip
@@ -200,7 +203,7 @@ class _Sparse(torch.autograd.Function):
         return (product.sparse @ taps.t()).t()
 
     @staticmethod
-    def backward(  # type: ignore[override]
+    def backward(
         ctx: torch.autograd.function.FunctionCtx, gradient: Tensor
     ) -> tuple[Tensor | None, ...]:
         product: Product = ctx.product  # type: ignore[attr-defined]

@@ -43,7 +43,8 @@ class Event:
         reads = {name for text in [*amounts, *others] for name in names_in(text or "0")}
         together = all(amounts) and not reads & set(posts)
         bare = tuple(name.removesuffix("_post") for name in posts)
-        self.adds, self.sets = (bare, ()) if together else ((), bare)
+        self.adds: tuple[str, ...] = bare if together else ()
+        self.sets: tuple[str, ...] = () if together else bare
         texts = [text for _, text in [*program.advance, *self.spelled]]
         made = {name for name, _ in [*program.advance, *self.spelled]}
         self.reads = tuple(sorted({n for text in texts for n in names_in(text)} - made))
@@ -77,9 +78,7 @@ class EdgePrinter:
         numbers: Numbers that the code reads as tensors, by name.
     """
 
-    def __init__(
-        self, program: EdgeProgram, dtype: str, modulated: Collection[str] = ()
-    ) -> None:
+    def __init__(self, program: EdgeProgram, dtype: str, modulated: Collection[str] = ()) -> None:
         self.program = program
         self.draws: list[str] = []
         self.numbers: dict[str, float] = {}
@@ -98,7 +97,8 @@ class EdgePrinter:
             self._function("sums", program.summed, {n: n for n, _ in program.summed}),
         ]
         functions += [
-            self._function(f"observe_{n}", [(n, text)], {n: n}) for n, text in program.subexpressions
+            self._function(f"observe_{n}", [(n, text)], {n: n})
+            for n, text in program.subexpressions
         ]
         functions += [
             self._early("bind", self._hoister.bound), self._early("early", self._hoister.per_step)
@@ -120,7 +120,9 @@ class EdgePrinter:
         self, name: str, assignments: Sequence[Assignment], results: dict[str, str]
     ) -> str:
         hoister = self._hoister
-        hoister.varies |= {left: TIME | CELL for left, _ in assignments if left not in hoister.varies}
+        hoister.varies |= {
+            left: TIME | CELL for left, _ in assignments if left not in hoister.varies
+        }
         assignments = [(left, hoister.expression(text)) for left, text in assignments]
         return self._printed(f"{name}(E__, R__)", assignments, results)
 

@@ -77,7 +77,9 @@ class EdgeStep(torch.nn.Module):
         self.taps = Ends(paths.tap, paths.n_taps)
         self.turns = _turns(paths.target) if self.on_pre.sets or self.on_post.sets else ()
 
-    def bind(self, weights: Tensor, overrides: Mapping[str, Tensor] | None = None) -> dict[str, Any]:
+    def bind(
+        self, weights: Tensor, overrides: Mapping[str, Tensor] | None = None
+    ) -> dict[str, Any]:
         """Parameters, `()` or `(batch, 1)`, and what is computed from them once a pass.
 
         Args:
@@ -101,9 +103,7 @@ class EdgeStep(torch.nn.Module):
             return EdgeState(values, ())
         return EdgeState(values, (torch.zeros(shape, dtype=torch.int32, device=like.device),))
 
-    def draw(
-        self, seeds: int | Sequence[int], first_step: int, n_steps: int
-    ) -> tuple[Tensor, ...]:
+    def draw(self, seeds: int | Sequence[int], first_step: int, n_steps: int) -> tuple[Tensor, ...]:
         """Random numbers for steps `first_step …`, `(n_steps, n_seeds, n_edges)` for each draw."""
         stream, makers = stream_of(f"edges {self.name}"), {"rand": uniform, "randn": normal}
         device, n = self.paths.source.device, self.paths.n_edges
@@ -240,7 +240,9 @@ def _turns(target: Tensor) -> tuple[Tensor, ...]:
     first = (counts.cumsum(0) - counts)[target[order]]
     turn = torch.empty_like(order)
     turn[order] = torch.arange(order.numel()) - first
-    return tuple(torch.nonzero(turn == k)[:, 0] for k in range(int(turn.max()) + 1 if turn.numel() else 0))
+    return tuple(
+        torch.nonzero(turn == k)[:, 0] for k in range(int(turn.max()) + 1 if turn.numel() else 0)
+    )
 
 
 def _tensor(value: Any, like: Tensor) -> Tensor:

@@ -133,9 +133,7 @@ def _run(
     return RawRun(reached, 0.0, 0.0, time.perf_counter() - started, failure)
 
 
-def _hand_over(
-    piece: Piece, sinks: Sequence[Sink], first: int, n_steps: int, every: int
-) -> None:
+def _hand_over(piece: Piece, sinks: Sequence[Sink], first: int, n_steps: int, every: int) -> None:
     """Give each row's sink what a chunk gave."""
     for name, spikes in piece.spikes.items():
         row, step, unit = (x.cpu().numpy() for x in spikes.transpose(0, 1).nonzero(as_tuple=True))

@@ -99,6 +99,12 @@ class Inputs:
         """Whether anything given takes part in one."""
         return any(tensor.requires_grad for tensor in self._given.values())
 
+    @property
+    def whole(self) -> bool:
+        """Whether all spikes that are given are 0 or 1."""
+        sources = {s.source.name for s in self._built.sources} & set(self._given)
+        return all(bool((x * x == x).all()) for x in (self._given[name] for name in sources))
+
     def _common(self, dimension: int, what: str) -> int | None:
         sizes = {name: tensor.shape[dimension] for name, tensor in self._given.items()}
         if len(set(sizes.values())) > 1:

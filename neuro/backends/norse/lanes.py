@@ -50,11 +50,11 @@ class Ends(torch.nn.Module):
 
     def spread(self, values: Tensor) -> Tensor:
         """`(batch, n_edges)` of `(batch, n)` values: each edge reads its cell's."""
-        return _Spread.apply(values, self)
+        return _Spread.apply(values, self)  # type: ignore[no-untyped-call]
 
     def sum(self, lanes: Tensor) -> Tensor:
         """`(batch, n)` sums of `(batch, n_edges)`: each cell adds up its edges'."""
-        return _Sum.apply(lanes, self)
+        return _Sum.apply(lanes, self)  # type: ignore[no-untyped-call]
 
     def matrix(self, like: Tensor) -> Tensor:
         """`(n, n_edges)` with a 1 for each edge, in the row of its cell."""

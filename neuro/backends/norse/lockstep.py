@@ -80,18 +80,17 @@ def lockstep(
 
     for name, edge in edges.items():
         if in_place:
-            where = moment.taps[name].nonzero(as_tuple=True)
-            scope = partial(world.scope, name, middle, now)
-            take(name, arrive_touched(edge, where, memory[name], scope))
+            seen = partial(world.scope, name, middle, now)
+            take(name, arrive_touched(edge, moment.taps[name].nonzero(), memory[name], seen))
         else:
             scope = world.scope(name, middle, now)
             take(name, edge.arrive(moment.taps[name], memory[name], scope))
-    spiked = {n: x.nonzero(as_tuple=True) for n, x in spikes.items()} if in_place else {}
+    spiked = {n: x.nonzero() for n, x in spikes.items()} if in_place else {}
     for name, edge in edges.items():
         target = ends[name][1]
         if target in spiked:
-            scope = partial(world.scope, name, middle, now)
-            take(name, answer_touched(edge, spiked[target], memory[name], scope))
+            seen = partial(world.scope, name, middle, now)
+            take(name, answer_touched(edge, spiked[target], memory[name], seen))
         elif target in spikes:
             scope = world.scope(name, middle, now)
             take(name, edge.answer(spikes[target], memory[name], scope))
@@ -161,9 +160,7 @@ class _World:
             moment.factors.get(name, _NONE), moment.draws.get(name, ()),
         )  # fmt: skip
 
-    def replaced(
-        self, name: str, state: CellState, changed: Mapping[str, Tensor]
-    ) -> CellState:
+    def replaced(self, name: str, state: CellState, changed: Mapping[str, Tensor]) -> CellState:
         """A population's state with some of its variables anew."""
         if not changed:
             return state

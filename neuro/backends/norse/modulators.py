@@ -52,9 +52,7 @@ class Modulators(torch.nn.Module):
     def __init__(self, built: Built) -> None:
         super().__init__()
         self._network, self._dt_ms = built.network, built.dt_ms
-        self.keys = list(
-            dict.fromkeys(f"{e.target}.{e.parameter}" for e in built.network.effects)
-        )
+        self.keys = list(dict.fromkeys(f"{e.target}.{e.parameter}" for e in built.network.effects))
         self.release = [release_steps(t, built.dt_ms) for t in built.network.transmitters]
         self.register_buffer("_anchor", torch.zeros((), dtype=_REAL), persistent=False)
 
@@ -86,9 +84,7 @@ class Modulators(torch.nn.Module):
             levels.append(level)
         return torch.stack(torch.broadcast_tensors(*levels))
 
-    def _baseline(
-        self, k: int, values: Mapping[str, Tensor], first: int, n_steps: int
-    ) -> Tensor:
+    def _baseline(self, k: int, values: Mapping[str, Tensor], first: int, n_steps: int) -> Tensor:
         transmitter = self._network.transmitters[k]
         if not transmitter.schedule:
             level = values[f"{transmitter.name}.baseline"]

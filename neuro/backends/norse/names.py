@@ -6,6 +6,8 @@
     ff.tau                       a parameter of a projection's synapses
     na.per_spike, na.uptake, na.baseline, beta.ec50, beta.hill
     beta.cells.g_L               an effect's factor at saturation: receptor, target, parameter
+
+Values are in Ember's units.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from neuro.backends.norse.modulators import modulator_values
+from neuro.backends.norse.schedule import targets_of
 from neuro.build import Built
 from neuro.errors import NetworkError, nearest
 
@@ -75,8 +78,7 @@ def _of_population(built: Built, name: str) -> tuple[Place, ...]:
 
 def _of_input(built: Built, name: str) -> tuple[Place, ...]:
     owner, _, rest = name.rpartition(".")
-    network = built.network
-    inputs = {p.name: p.target for p in (*network.projections, *network.backgrounds)}
+    inputs = targets_of(built.network)
     if owner not in inputs:
         return ()
     if rest == "weight":
@@ -108,8 +110,7 @@ def _known(built: Built) -> set[str]:
     for population in built.populations:
         found |= {f"{population.name}.{p}" for p in population.parameters}
         found |= {f"{population.name}.{s}_init" for s in population.program.states}
-    network = built.network
-    found |= {f"{p.name}.weight" for p in (*network.projections, *network.backgrounds)}
+    found |= {f"{name}.weight" for name in targets_of(built.network)}
     for name, edge in built.edges.items():
         found |= {f"{name}.{p}" for p in edge.program.parameters}
     return found

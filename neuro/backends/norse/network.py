@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import torch
 from torch import Tensor
@@ -27,8 +27,8 @@ from neuro.backends.norse.records import watches
 from neuro.backends.norse.state import NetworkState, Trail
 from neuro.backends.norse.surrogate import Surrogate
 from neuro.build import Built
-from neuro.errors import ConfigError, NetworkError
-from neuro.network import Record
+from neuro.errors import NetworkError
+from neuro.network import Record, participants
 
 __all__ = ["Output", "TorchNetwork"]
 
@@ -69,9 +69,11 @@ class TorchNetwork(torch.nn.Module):
         reset_gradient: bool = False, half: bool = False,
     ) -> None:  # fmt: skip
         super().__init__()
-        self.built, self.dtype, self.half = built, dtype, half
+        self.built, self.dtype, self.rounds_weights = built, dtype, half
         self.checkpoint = checkpoint
-        self._compiled = Compiled(_UNROLLED if compile is True else int(compile)) if compile else None
+        self._compiled = (
+            Compiled(_UNROLLED if compile is True else int(compile)) if compile else None
+        )
         how = Assembly.of(
             built, trainable, streamed, dtype=dtype, surrogate=surrogate or Surrogate(),
             reset_gradient=reset_gradient,
@@ -124,15 +126,14 @@ class TorchNetwork(torch.nn.Module):
         """How many values a row may have of what a name stands for."""
         if place.kind in ("cells", "start"):
             return self.cells[place.owner].n
-        return self.paths[place.owner].n_edges if place.kind == "weight" and place.owner in self.paths else 1
+        weighs = place.kind == "weight" and place.owner in self.paths
+        return self.paths[place.owner].n_edges if weighs else 1
 
     def size_of(self, owner: str) -> int:
         """How many cells a population has, or edges a projection."""
         return self.cells[owner].n if owner in self.cells else self.paths[owner].n_edges
 
-    def initial(
-        self, batch: int = 1, settings: Mapping[str, Any] | None = None
-    ) -> NetworkState:
+    def initial(self, batch: int = 1, settings: Mapping[str, Any] | None = None) -> NetworkState:
         """The state before the first step."""
         return self._initial(BoundNetwork(self, settings or {}, batch), batch)
 
@@ -141,7 +142,7 @@ class TorchNetwork(torch.nn.Module):
             name: cell.initial(batch, bound.cells[name], bound.starts[name])
             for name, cell in self.cells.items()
         }
-        sizes = {p.name: p.n for p in (*self.built.network.populations, *self.built.network.sources)}
+        sizes = {p.name: p.n for p in participants(self.built.network)}
         spikes = {
             name: self.like.new_zeros(depth, batch, sizes[name])
             for name, depth in self.plan.depths.items()
@@ -179,11 +180,11 @@ class TorchNetwork(torch.nn.Module):
 
         Raises:
             NetworkError: if a name, shape or value does not fit.
-            SimulationError: if compiled code gives something else, or a state stops being finite.
+            SimulationError: if compiled code gives something else.
         """
         pieces: list[Piece] = []
-        last = state
-        for last, piece in self.stream(
+        reached = state
+        for reached, piece in self.stream(  # noqa: B007  # where it ends
             inputs, state, n_steps=n_steps, batch=batch, settings=settings, seeds=seeds,
             record=record,
         ):  # fmt: skip
@@ -195,8 +196,7 @@ class TorchNetwork(torch.nn.Module):
             {n: _joined(pieces, lambda p, n=n: p.levels[n])[..., 0] for n in pieces[0].levels},
             {n: _joined(pieces, lambda p, n=n: p.factors[n])[..., 0] for n in pieces[0].factors},
         )
-        assert last is not None  # noqa: S101  # a run has a step
-        return joined, last
+        return joined, cast(NetworkState, reached)
 
     def stream(
         self, inputs: Mapping[str, Any] | None = None, state: NetworkState | None = None, *,
@@ -218,11 +218,14 @@ class TorchNetwork(torch.nn.Module):
             bound = BoundNetwork(self, settings, batch)
             state = state or self._initial(bound, batch)
             chunk = self._chunk_steps(length, batch, learns)
+            touching = not learns and self._may_touch(given, state)
             over = Pass(
                 self, bound, batch, self.built.seed if seeds is None else seeds,
                 watches(self.built, record), self._compiled or free_run,
                 self._compiled.n_steps if self._compiled else 0,
-                None if learns or self.device.type != "cpu" else Post(self, bound, batch, chunk),
+                Post(self, bound, batch, chunk) if touching else None,
+                # Before any chunk, as each of them is computed twice.
+                {} if touching else bound.products(),
             )  # fmt: skip
             if over.post is not None:
                 over.post.begin(state)
@@ -257,8 +260,8 @@ class TorchNetwork(torch.nn.Module):
             if source in spikes and projection.edge is None:
                 trail, paths = Trail(state.spikes[source], state.step), self.paths[name]
                 trail.add(spikes[source])
-                window = trail.between(state.step - paths.depth, state.step + n_steps - 1)
-                products[name] = over.products(name, paths.taps(window, n_steps))
+                taps = paths.taps(trail.between(*paths.span(state.step, n_steps)))
+                products[name] = over.products(name, taps)
         return Given(spikes, given.drives(start, state.step, n_steps), products)
 
     def _chunk_steps(self, n_steps: int, batch: int, learns: bool) -> int:
@@ -285,6 +288,12 @@ class TorchNetwork(torch.nn.Module):
         if state is not None:
             told["state"] = next(iter(state.spikes.values())).shape[1]
         return _one("batch", **{"batch": batch, "inputs": given.batch, **told}) or 1
+
+    def _may_touch(self, given: Inputs, state: NetworkState) -> bool:
+        """Whether spikes may be delivered one by one: they must be whole, and on a CPU."""
+        soft = any(cell.surrogate.method == "soft" for cell in self.cells.values())
+        recent = all(bool((x * x == x).all()) for x in state.spikes.values())
+        return self.device.type == "cpu" and not soft and recent and given.whole
 
     def _learns(
         self, given: Inputs, state: NetworkState | None, settings: Mapping[str, Any]

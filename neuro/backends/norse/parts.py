@@ -38,6 +38,10 @@ class Parts(torch.nn.Module, Generic[_M]):
     def __len__(self) -> int:
         return len(self._keys)
 
+    def values(self) -> list[_M]:
+        """The modules."""
+        return [self[name] for name in self._keys]
+
     def items(self) -> ItemsView[str, _M]:
         """Names and modules."""
         return {name: self[name] for name in self._keys}.items()

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 
 from neuro.backends.norse.connectivity import Paths
 from neuro.backends.norse.parts import Parts
-from neuro.backends.norse.schedule import groups_of, release_steps
+from neuro.backends.norse.schedule import groups_of, release_steps, targets_of
 from neuro.build import Built, BuiltProjection
+from neuro.network import participants
 
 __all__ = ["Plan"]
 
@@ -41,7 +42,7 @@ class Plan:
         ]  # fmt: skip
         self.weight_factors = {name: each["weight"] for name, each in modulated["weight"].items()}
         self.ends = {p.name: (p.source, p.target) for p in network.projections}
-        inputs = {p.name: p.target for p in (*network.projections, *network.backgrounds)}
+        inputs = targets_of(network)
         self.keys: list[list[str]] = []
         for group in self.groups:
             onto = [name for name, target in inputs.items() if target in group.populations]
@@ -51,7 +52,7 @@ class Plan:
                 for name in names:
                     found |= dict.fromkeys(modulated[kind].get(name, {}).values())
             self.keys.append(list(found))
-        self.depths = {p.name: 1 for p in (*network.populations, *network.sources)}
+        self.depths = dict.fromkeys((sender.name for sender in participants(network)), 1)
         for name, (source, _) in self.ends.items():
             self.depths[source] = max(self.depths[source], paths[name].depth)
         for transmitter in network.transmitters:

@@ -41,9 +41,7 @@ class Post:
         ahead: Steps that are taken at once at most.
     """
 
-    def __init__(
-        self, network: TorchNetwork, bound: BoundNetwork, batch: int, ahead: int
-    ) -> None:
+    def __init__(self, network: TorchNetwork, bound: BoundNetwork, batch: int, ahead: int) -> None:
         self._columns: list[list[Arriving]] = []
         self._boxes: list[Mailbox] = []
         self._senders: list[set[str]] = []

@@ -19,8 +19,9 @@ from scipy.sparse.csgraph import connected_components
 from neuro.build import Built, steps_of
 from neuro.edge_binding import scaled_by
 from neuro.modulation import Transmitter
+from neuro.network import Network
 
-__all__ = ["Group", "groups_of", "release_steps"]
+__all__ = ["Group", "groups_of", "release_steps", "targets_of"]
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,9 @@ def groups_of(built: Built, shortest: Mapping[str, int]) -> tuple[Group, ...]:
     found = []
     for members in _in_order(label, pairs):
         inside = {nodes[k] for k in members}
-        delays = [delay for a, b, delay in links if a in inside and b in inside]
+        # A transmitter's course is known before the steps in which it acts.
+        delays = [delay for a, b, delay in links
+                  if a in inside and b in inside and not isinstance(a, int)]  # fmt: skip
         ours = tuple(name for name, target in plastic.items() if target in inside)
         found.append(
             Group(
@@ -90,7 +93,7 @@ def _links(built: Built, shortest: Mapping[str, int]) -> list[tuple[str | int, s
         edge = built.edges.get(projection.name)
         if edge and edge.program.reads_pre:
             links += [(pre, post, 0), (post, pre, 0)]
-    targets = {p.name: p.target for p in (*network.projections, *network.backgrounds)}
+    targets = targets_of(network)
     senses = {r.name: k for r in network.receptors for k, t in enumerate(network.transmitters)
               if t.name == r.transmitter}  # fmt: skip
     for k, transmitter in enumerate(network.transmitters):
@@ -101,6 +104,12 @@ def _links(built: Built, shortest: Mapping[str, int]) -> list[tuple[str | int, s
         for owner in {targets.get(place.owner, place.owner) for place in places} & cells:
             links.append((senses[effect.receptor], owner, 0))
     return links
+
+
+def targets_of(network: Network) -> dict[str, str]:
+    """The target of each projection and background."""
+    found = {p.name: p.target for p in network.projections}
+    return found | {b.name: b.target for b in network.backgrounds}
 
 
 def _target(built: Built, projection: str) -> str:

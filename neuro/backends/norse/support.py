@@ -43,10 +43,11 @@ def check(built: Built) -> None:
 
 
 def _proportional(population: BuiltPopulation, text: str) -> bool:
-    """Whether twice the weight adds twice as much, at a few weights."""
-    weights = np.array([0.3, 1.0, 7.0])
-    values = {
-        name: np.ravel(value)[0] for name, value in population.parameters.items()
-    } | {"dt": 0.1}
+    """Whether twice the weight adds twice as much, at weights of all sizes and both signs."""
+    weights = np.logspace(-6, 6, 25)
+    weights = np.concatenate([weights, -weights])
+    values = {name: np.ravel(value)[0] for name, value in population.parameters.items()} | {
+        "dt": 0.1
+    }
     once, twice = (evaluate(text, {**values, WEIGHT: w}) for w in (weights, 2 * weights))
     return bool(np.allclose(2 * once, twice, rtol=1e-12))

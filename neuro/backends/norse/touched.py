@@ -15,15 +15,16 @@ from neuro.backends.norse.edges import Changed, EdgeState, EdgeStep
 __all__ = ["answer_touched", "arrive_touched"]
 
 
-Where = tuple[Tensor, Tensor]
-"""Batch rows and what spiked in them: cells, or taps of a projection."""
-
-
 def arrive_touched(
-    edges: EdgeStep, spiked: Where, state: EdgeState, scope: Callable[[], Scope]
+    edges: EdgeStep, spiked: Tensor, state: EdgeState, scope: Callable[[], Scope]
 ) -> Changed:
-    """`EdgeStep.arrive`, but the state is changed in place; `scope` is asked for where needed."""
-    rows, tap = spiked
+    """`EdgeStep.arrive`, but the state is changed in place.
+
+    Args:
+        spiked: `(n, 2)`, a batch row and a tap for each spike that arrives.
+        scope: Asked for only where something arrives.
+    """
+    rows, tap = spiked.unbind(1)
     if not edges.on_pre.statements or not rows.numel():
         return Changed(state, {})
     ends: Tensor = edges.paths.get_buffer("tap_ends")
@@ -32,10 +33,14 @@ def arrive_touched(
 
 
 def answer_touched(
-    edges: EdgeStep, spiked: Where, state: EdgeState, scope: Callable[[], Scope]
+    edges: EdgeStep, spiked: Tensor, state: EdgeState, scope: Callable[[], Scope]
 ) -> Changed:
-    """`EdgeStep.answer`, but the state is changed in place."""
-    rows, cell = spiked
+    """`EdgeStep.answer`, but the state is changed in place.
+
+    Args:
+        spiked: `(n, 2)`, a batch row and a cell for each spike.
+    """
+    rows, cell = spiked.unbind(1)
     if not edges.on_post.statements or not rows.numel():
         return Changed(state, {})
     ends, order = edges.post.ends, edges.post.order
