@@ -409,4 +409,5 @@ def nir_show(
     """Say what is in a NIR file, what Ember reads in it, and who else reads it right."""
     from sims.terminal.nir_command import show
 
-    print(show(file, dt=dt, units=units, loops=loops.value))
+    for part in show(file, dt=dt, units=units, loops=loops.value):
+        print(part)

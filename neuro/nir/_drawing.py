@@ -96,9 +96,8 @@ class Drawing:
             raw = {member.projection: member.dense() for member in members}
             scale = members[0].way.scale[:, None]
             linear = self.add(name, "Linear", weight=sum(raw.values()) * scale)
-            self.nodes[linear][2].update(
-                projections=raw, delay_steps=members[0].delay_steps, unit="Ember's own"
-            )
+            noted = {"projections": raw, "delay_steps": members[0].delay_steps}
+            self.nodes[linear][2].update(noted)
             path = [source, linear, entries[target, port]]
             if left:
                 held = self.add(f"{name}_delay", "Delay",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -50,8 +50,8 @@ def export(
 
 def show(
     path: Path, *, dt: str | None, units: str | None, loops: Literal["refuse", "one_step"]
-) -> str:
-    """What a NIR file holds, what Ember reads in it, and who else reads it right.
+) -> Iterator[str]:
+    """What a NIR file holds; then what Ember reads in it, and who else reads it right.
 
     Raises:
         NirError: if it is no NIR file, or Ember cannot read it.
@@ -67,11 +67,9 @@ def show(
     noted = units_of(graph.metadata)
     said = "no units" if noted is None else "units " + ", ".join(noted.metadata().values())
     step = f", steps of {float(graph.metadata['dt']) * 1000:g} ms" if "dt" in graph.metadata else ""
-    parts = [
-        f"{path}: {len(graph.nodes)} nodes; notes {said}{step}", "", columns(rows), "", joined, "",
-    ]  # fmt: skip
+    yield f"{path}: {len(graph.nodes)} nodes; notes {said}{step}\n\n{columns(rows)}\n\n{joined}\n"
     reading = read(path, dt_ms=dt_ms, units=units, loops=loops)
-    return "\n".join([*parts, *_read_as(reading), _sum_up(graph, reading.dt_ms)])
+    yield "\n".join([*_read_as(reading), _sum_up(graph, reading.dt_ms)])
 
 
 def _read_as(reading: Reading) -> list[str]:

@@ -83,6 +83,8 @@ def test_a_graph_of_another_tool_runs_and_a_signal_may_drive_it(here: Path) -> N
     text = IMPORTED.replace("layers.nir, inputs: [heat.a_delta]", "theirs.nir, currents: [path.x]")
     text = text.replace("heat: {onset: 20 ms, peak: 50 degC}", "path: {}")
     (here / "theirs.yaml").write_text(text)
+    shown = ember("nir", "show", "theirs.nir")
+    assert shown.exit_code == 1 and "LIF" in shown.stdout  # what is in it is said all the same
     refused = ember("check", "theirs.yaml")
     assert refused.exit_code == 1 and "does not say what its numbers stand for" in refused.output
     refused = ember("check", "theirs.yaml", "circuits.net.units=plain")
