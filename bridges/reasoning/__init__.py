@@ -1,8 +1,30 @@
-"""Reasoning over sensed tokens: the Tiny Recursive Model, its losses, halting and modulation.
+"""Reasoning over tokens and sensation: TRM, HRM and a plain transformer, made of the same parts.
 
-- `trm`: the model: one network, recursions, answer head, halt head
-- `losses`: stablemax cross-entropy, halting loss
-- `halting`: slots that halt and are refilled; answering within a budget
-- `ema`: the running average that is evaluated
-- `modulation`: a neuromodulator's factor on the budget
+    settings = dataclasses.replace(TRM_MLP, length=16, vocabulary=6, hidden=64, multiple=16)
+    model = build(settings, seed=0)
+    carry = start(model, batch)
+    for batch in batches:                                   # one optimizer step each
+        carry, losses, metrics = supervision_step(model, carry, batch, generator=generator)
+        losses.total.backward()
+        optimizer.step(); optimizer.zero_grad(set_to_none=True)
+    answers = evaluate(average, batch)                      # all steps, or halting=True
+
+What a reasoner is
+    `settings`: `ReasonerSettings`; `TRM_MLP`, `TRM_ATTENTION`, `HRM`; `ABLATIONS`
+    `reasoner`: `build(settings, seed=0, device=None) -> Reasoner`, `parameter_count(model)`
+    `inputs`: tokens, sensory embeddings and slots become x; `puzzles`: one vector a puzzle
+    `layers`: RMSNorm, SwiGLU, attention, token mixing, one block
+    `recursion`: rounds of z and y, and which of them learns
+
+How it is supervised
+    `carry`: `Batch`, `State`, `Carry`, `refilled`: what lives across optimizer steps
+    `supervision`: `start(model, batch)`, `supervision_step(model, carry, batch, generator=,
+        forward=None) -> (Carry, Losses, metrics)`; a compiled model goes in as `forward`
+    `halting`: when a slot halts; `losses`: stablemax cross-entropy and the halt head's honesty
+    `evaluation`: `evaluate(model, batch, halting=False) -> Answered`, `refinement(model, batch)`
+    `ema`: the running average that is evaluated
+    `compiled`: `compiled(model, batch)`: torch.compile, refused unless it equals eager
+    `modulation`: gain, budget, temperature and noise, as named inputs
+
+`trm` holds the classifier of `ember train`: the same recursion over bins of spikes.
 """

@@ -1,19 +1,63 @@
 """How neuromodulation reaches the reasoner without passing through words.
 
-A run of circuits hands a number to the bridge: the factor on `reasoner.budget`, which receptors
-of a transmitter have set. It scales how many supervision steps an answer may take.
+A run of circuits hands numbers to the bridge: the factors on `reasoner.gain`, `reasoner.budget`,
+`reasoner.temperature` and `reasoner.noise`, which receptors of a transmitter have set. They reach
+the model as named inputs beside what is sensed; where none is given, not a bit changes.
 """
 
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
 
 from neuro.errors import ConfigError
 from neuro.recording import Recording
 
-__all__ = ["BUDGET", "budget_factor", "halting_budget"]
+__all__ = ["BUDGET", "Modulation", "budget_factor", "budgets", "factors", "halting_budget"]
 
-BUDGET = "reasoner.budget"
+_ROOM = "reasoner."
+BUDGET = f"{_ROOM}budget"
+
+
+class Modulation(NamedTuple):
+    """How the reasoning about each item is coloured; each `(batch,)` float32, or None.
+
+    Attributes:
+        gain: Factor on x: how loud the input is beside the thought. 1 is neutral.
+        budget: Factor on the supervision steps an item may take. 1 is neutral.
+        temperature: Divides the logits of the answer. 1 is neutral.
+        noise: Standard deviation of what is added to the latent state, whose mean square is 1,
+            before each supervision step. 0 is neutral.
+    """
+
+    gain: Tensor | None = None
+    budget: Tensor | None = None
+    temperature: Tensor | None = None
+    noise: Tensor | None = None
+
+    @classmethod
+    def of(cls, batch: int, **values: float) -> Modulation:
+        """The same modulation for every item of a batch, by name.
+
+        Raises:
+            ConfigError: if a name is unknown, a value is negative or not finite, or the
+                temperature is 0.
+
+        >>> Modulation.of(2, gain=1.3).gain
+        tensor([1.3000, 1.3000])
+        """
+        for name, value in values.items():
+            if name not in cls._fields:
+                raise ConfigError(
+                    f"a modulation must be one of {', '.join(cls._fields)}, found {name!r}"
+                )
+            if not (math.isfinite(value) and value >= 0) or (name == "temperature" and not value):
+                least = "above 0" if name == "temperature" else "0 or more"
+                raise ConfigError(f"a `{name}` must be finite and {least}, found {value}")
+        return cls(**{name: torch.full((batch,), float(v)) for name, v in values.items()})
 
 
 def halting_budget(max_steps: int, factor: float) -> int:
@@ -30,6 +74,27 @@ def halting_budget(max_steps: int, factor: float) -> int:
     if not (math.isfinite(factor) and factor >= 0):
         raise ConfigError(f"a budget factor must be finite and 0 or more, found {factor}")
     return max(1, math.floor(max_steps * factor + 0.5))
+
+
+def budgets(max_steps: int, modulation: Modulation | None, like: Tensor) -> Tensor:
+    """`halting_budget` of each item, as a tensor like `like`, `(batch,)` int64."""
+    if modulation is None or modulation.budget is None:
+        return torch.full_like(like, max_steps)
+    steps = (max_steps * modulation.budget.double() + 0.5).floor()
+    return steps.clamp(min=1).to(like)
+
+
+def factors(recording: Recording) -> dict[str, float]:
+    """Mean over a run of every factor on the reasoner that its circuits set, by name.
+
+    `gain`, `budget` and `temperature` can go to `Modulation.of` as they are; `noise` is a factor
+    too, on a standard deviation that is yours to choose.
+    """
+    return {
+        name.removeprefix(_ROOM): float(course.values.mean())
+        for name, course in recording.factors.items()
+        if name.startswith(_ROOM) and course.values.size
+    }
 
 
 def budget_factor(recording: Recording) -> float:
