@@ -273,8 +273,8 @@ CHANGES = {
     ),
     "unknown back end": (
         "seed: 3", "seed: 3\nbackend: numbaa",
-        "bad.yaml:3: backend.name: expected `numba`, `brian`, `norse` or `lava`, found `numbaa`; did you mean "
-        "`numba`?",
+        "bad.yaml:3: backend.name: expected `numba`, `brian`, `norse` or `lava`, found `numbaa`; "
+        "did you mean `numba`?",
     ),
     "option of another back end": (
         "seed: 3", "seed: 3\nbackend: {name: brian, threads: 2}",

@@ -143,7 +143,10 @@ LACKING = {
         "distance from reset to threshold that differs from cell to cell",
     ),
     "no threshold": (lambda: alone(LEAKY_INTEGRATOR), "cells that never spike"),
-    "plasticity": (lambda: joined(STDP_ADDITIVE, nS(0.1)), "`stdp_additive`: it has no edge variables"),
+    "plasticity": (
+        lambda: joined(STDP_ADDITIVE, nS(0.1)),
+        "`stdp_additive`: it has no edge variables",
+    ),
     "gap junctions": (lambda: joined(GAP_JUNCTION, nS(1)), "`gap_junction`: it has no"),
     "modulation": (modulated, "neuromodulation"),
     "drives": (driven, "input over time"),
