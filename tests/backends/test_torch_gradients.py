@@ -28,7 +28,7 @@ from tests.backends import _networks as networks
 from tests.backends._plastic import ODD
 
 F64 = torch.float64
-STEPS, BATCH = 60, 2
+STEPS, BATCH = 40, 2
 
 
 def source(n: int) -> Source:
@@ -144,12 +144,19 @@ def test_every_gradient_is_that_of_finite_differences() -> None:
 
 @pytest.mark.parametrize(
     ("cell", "current", "trained"),
-    [(LIF, 500.0, "g_L"), (ADEX, 1200.0, "D_T"), (HODGKIN_HUXLEY, 1500.0, "g_Na")],
-    ids=lambda value: getattr(value, "name", ""),
+    [
+        pytest.param(LIF, 1000.0, "g_L", id="lif"),
+        pytest.param(ADEX, 2500.0, "D_T", id="adex"),
+        pytest.param(HODGKIN_HUXLEY, 1500.0, "g_Na", id="hodgkin_huxley"),
+    ],
 )
-def test_networks_of_each_kind_have_gradients(cell, current: float, trained: str) -> None:
+def test_networks_of_each_kind_have_gradients(
+    cell: NeuronModel, current: float, trained: str
+) -> None:
     """Integrate-and-fire, adaptive and with channels: finite with a surrogate, and those of finite
     differences where the threshold is smooth.
+
+    The current makes each cell fire within 6 ms, early enough for what it sends to come back.
     """
     smooth = without_refractoriness(cell)
     n = 3
@@ -163,24 +170,26 @@ def test_networks_of_each_kind_have_gradients(cell, current: float, trained: str
         ),
     )  # fmt: skip
     names = ["ff.weight", "rec.weight", f"cells.{trained}", "cells.v_init"]
-    steps = 300 if cell is HODGKIN_HUXLEY else STEPS
     generator = torch.Generator().manual_seed(1)
-    drawn = (torch.rand(steps, BATCH, 2, dtype=F64, generator=generator) > 0.9).to(F64)
+    drawn = (torch.rand(60, BATCH, 2, dtype=F64, generator=generator) > 0.9).to(F64)
 
     hard = torch_network(network, dtype=F64, trainable=names)
     loss(hard, {"s": drawn}, "cells.v").backward()
     with torch.no_grad():
-        assert float(hard({"s": drawn})[0].spikes["cells"].sum()) >= 3
+        fired = hard({"s": drawn})[0].spikes["cells"]
+    assert bool((fired.sum(0) >= 1).all()) and int(fired.sum()) >= 8
     for name, value in hard.named_parameters():
         assert bool(torch.isfinite(value.grad).all()) and float(value.grad.abs().sum()) > 0, name
 
     soft = torch_network(
-        network, dtype=F64, trainable=names, surrogate=Surrogate("soft", alpha=3.0)
+        network, dtype=F64, trainable=names, surrogate=Surrogate("soft", alpha=6.0)
     )
     loss(soft, {"s": drawn}, "cells.v").backward()
     for name, value in soft.named_parameters():
         at, expected = differences(soft, {"s": drawn}, value, "cells.v")
-        assert float(value.grad.view(-1)[at]) == pytest.approx(expected, rel=1e-4, abs=1e-6), name
+        found = float(value.grad.view(-1)[at])
+        assert found == pytest.approx(expected, rel=1e-4, abs=1e-6), name
+        assert abs(found) > 1e-3, name
 
 
 def test_settings_have_gradients_too() -> None:
@@ -197,7 +206,7 @@ def test_checkpoints_change_neither_spikes_nor_gradients(make) -> None:
     """What is computed twice is the same, whatever the length of a chunk.
 
     Gradients of one weight are summed over other stretches of time, so they may differ by the
-    rounding of sums of 60 steps.
+    rounding of sums of 40 steps.
     """
     network, found = make(), []
     trainable = TRAINED if make is everything else ["ee.weight", "e.g_L", "na.per_spike"]
