@@ -1,10 +1,14 @@
-"""Whole networks in torch: the same spikes as numba in double precision, alone or in a batch."""
+"""Whole networks in torch: the reference's spikes in double precision, alone or in a batch.
+
+The reference is Brian2; where chance takes part, numba, whose random numbers are the same.
+"""
 
 from __future__ import annotations
 
 import subprocess
 import sys
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -19,8 +23,8 @@ from neuro.errors import BackendUnsupported, ConfigError, NetworkError, Simulati
 from neuro.models import LIF, POISSON
 from neuro.modulation import Effect, Receptor, Transmitter
 from neuro.network import Population, Projection, Record, Source
-from neuro.synapses import EXPONENTIAL_CURRENT
-from neuro.units import Hz, Quantity, ms, nM, pA
+from neuro.synapses import DELTA, EXPONENTIAL_CURRENT
+from neuro.units import Hz, Quantity, ms, mV, nM, pA
 from neuro.wiring import Listed, Pairwise
 from tests.backends import _networks as networks
 from tests.backends._models import MODELLED
@@ -52,12 +56,23 @@ def white_noise() -> Network:
     )  # fmt: skip
 
 
+RANDOM = {"noisy_background": noisy_background, "white_noise": white_noise}
 EVERYTHING = {
     **networks.DETERMINISTIC, **PLASTIC, "points": MODELLED["points"],
-    "receptors": MODELLED["receptors"], "driven_in_stages": MODELLED["driven_in_stages"],
-    "noisy_background": noisy_background, "white_noise": white_noise,
+    "receptors": MODELLED["receptors"], "driven_in_stages": MODELLED["driven_in_stages"], **RANDOM,
 }  # fmt: skip
 KEPT = {**RECORDS, **PLASTIC_RECORDS}
+DURATIONS_MS = {"driven": 90.0, "learning": 30.0, "odd": 30.0}  # of the others, 60
+
+
+@cache
+def reference(name: str) -> Recording:
+    """What the network does, told by another back end."""
+    backend, options = ("numba", {"precision": "float64"}) if name in RANDOM else ("brian", {})
+    return simulate(
+        EVERYTHING[name](), duration_ms=DURATIONS_MS.get(name, 60.0), seed=3, backend=backend,
+        options=options, record=KEPT.get(name, []),
+    )  # fmt: skip
 
 
 def spikes_of(output: Output, name: str, row: int = 0, dt_ms: float = 0.1) -> Spikes:
@@ -70,51 +85,49 @@ def spikes_of(output: Output, name: str, row: int = 0, dt_ms: float = 0.1) -> Sp
     )  # fmt: skip
 
 
-def numba(network: Network, duration_ms: float, **more: object) -> Recording:
-    options = {"precision": "float64"}
-    return simulate(network, duration_ms=duration_ms, seed=3, options=options, **more)
-
-
 @pytest.mark.parametrize("name", EVERYTHING)
-def test_every_kind_of_network_agrees_with_numba(name: str) -> None:
+def test_every_kind_of_network_agrees_with_the_reference(name: str) -> None:
     """Spikes, traces, weights of edges, concentrations and factors, with chance and without."""
-    network, kept = EVERYTHING[name](), KEPT.get(name, [])
-    duration_ms = 30 if name in PLASTIC else 60
-    reference = numba(network, duration_ms, record=kept)
     ours = simulate(
-        network, duration_ms=duration_ms, seed=3, backend="norse", options={"precision": "float64"},
-        record=kept,
+        EVERYTHING[name](), duration_ms=DURATIONS_MS.get(name, 60.0), seed=3, backend="norse",
+        options={"precision": "float64"}, record=KEPT.get(name, []),
     )  # fmt: skip
-    assert disagreement(ours, reference) == []
-    for spikes in reference.spikes.values():
+    assert disagreement(ours, reference(name)) == []
+    for spikes in reference(name).spikes.values():
         assert len(spikes) > 3  # silence agrees with anything
 
 
 @pytest.mark.parametrize(
-    ("name", "before", "n_steps"),
-    [("cuba", 0, 150), ("driven", 0, 900), ("learning", 60, 60), ("odd", 150, 40)],
+    ("name", "before", "n_steps", "trained"),
+    [
+        ("cuba", 0, 150, "ee.weight"),
+        ("driven", 0, 900, "sa.weight"),
+        # The weight of a plastic edge is part of the state: what is carried no longer follows it.
+        ("learning", 60, 60, "ei.weight"),
+        ("odd", 150, 40, "ee.weight"),
+    ],
 )
 def test_products_with_gradients_give_the_spikes_of_events_without(
-    name: str, before: int, n_steps: int
+    name: str, before: int, n_steps: int, trained: str
 ) -> None:
     """Both ways to deliver, one after the other: the state of one is where the other goes on."""
     network = EVERYTHING[name]()
-    trainable = [f"{network.projections[0].name}.weight"]
-    model = torch_network(network, seed=3, dtype=F64, trainable=trainable, checkpoint=False)
+    model = torch_network(network, seed=3, dtype=F64, trainable=[trained], checkpoint=False)
     state, earlier = None, {}
     if before:
         with torch.no_grad():
             first, state = model(n_steps=before)
             earlier = first.spikes
     output, _ = model(n_steps=n_steps, state=state)
-    reference = numba(network, (before + n_steps) / 10)
+    until_ms = (before + n_steps) * 0.1
     for population in network.populations:
         spikes = output.spikes[population.name]
         assert spikes.requires_grad
         if before:
             spikes = torch.cat([earlier[population.name], spikes])
         whole = output._replace(spikes={population.name: spikes})
-        assert spikes_of(whole, population.name) == reference.spikes[population.name]
+        expected = reference(name).spikes[population.name].between(0.0, until_ms)
+        assert spikes_of(whole, population.name) == expected
     assert sum(float(s.sum()) for s in output.spikes.values()) >= 3
 
 
@@ -127,7 +140,9 @@ def test_sparse_and_dense_products_agree() -> None:
     dense, sparse = Paths(built, dense=True), Paths(built, dense=False)
     assert dense.dense and not sparse.dense
     generator = torch.Generator().manual_seed(0)
-    window = torch.rand(dense.depth - dense.shortest + 3, 5, 160, dtype=F64, generator=generator).requires_grad_()
+    window = torch.rand(
+        dense.depth - dense.shortest + 3, 5, 160, dtype=F64, generator=generator
+    ).requires_grad_()
     weights = torch.rand(dense.n_edges, dtype=F64, generator=generator).requires_grad_()
     found = []
     for paths in (dense, sparse):
@@ -207,7 +222,7 @@ def test_each_row_of_a_batch_of_settings_is_a_run_of_its_own() -> None:
         digests.add(tuple(np.round(row.spikes["e"].times_ms, 3)))
     assert len(digests) == 3  # rows do differ
 
-    # And that alone is what a network with these values written into it gives on numba.
+    # And that alone is what a network with these values written into it gives.
     base, k = dosed(), 1
     written = replace(
         base,
@@ -233,9 +248,11 @@ def test_each_row_of_a_batch_of_settings_is_a_run_of_its_own() -> None:
         backgrounds=(replace(base.backgrounds[0], weight=pA(10)),),
     )  # fmt: skip
     alone = run_rows(model, duration_ms=40, settings={n: [v[k]] for n, v in SETTINGS.items()})[0]
-    reference = numba(written, 40)
+    by_hand = simulate(
+        written, duration_ms=40, seed=3, backend="norse", options={"precision": "float64"}
+    )
     for name in ("e", "i", "p"):
-        assert alone.spikes[name] == reference.spikes[name]
+        assert alone.spikes[name] == by_hand.spikes[name]
 
 
 def test_a_wrong_row_is_found() -> None:
@@ -356,12 +373,20 @@ def test_compiled_code_that_differs_is_refused(monkeypatch: pytest.MonkeyPatch) 
     assert output.spikes["cells"].sum() >= 3
 
 
-@pytest.mark.slow
 def test_compiled_and_uncompiled_steps_give_the_same_spikes_and_gradients() -> None:
-    """Spikes are equal; gradients, which are summed in another order, to within rounding."""
-    network = networks.driven()
+    """Spikes are equal; gradients, which are summed in another order, to within rounding.
+
+    A block of 2 steps holds all that a longer one does: a step goes on from the one before.
+    """
+    spikes = Spikes(np.arange(0.0, 30.0, 0.5), np.arange(60) % 4, n_units=4, t_stop_ms=30)
+    network = Network(
+        "compiled",
+        (Population("a", LIF, 8, {"I_ext": np.linspace(700.0, 1000.0, 8)}),),
+        (Source("s", spikes),),
+        (Projection("sa", "s", "a", DELTA, Pairwise(0.5), mV(2), ms(0.3)),),
+    )  # fmt: skip
     found = []
-    for compile in (False, 5):
+    for compile in (False, 2):
         model = torch_network(
             network, seed=3, dtype=F64, trainable=["sa.weight", "a.g_L"], compile=compile
         )
@@ -369,7 +394,7 @@ def test_compiled_and_uncompiled_steps_give_the_same_spikes_and_gradients() -> N
         (output.spikes["a"].sum() + output.traces["a.v"].mean()).backward()
         found.append((output, [p.grad for p in model.parameters()]))
     (eager, ours), (compiled, theirs) = found
-    assert eager.spikes["a"].sum() > 3
+    assert bool((eager.spikes["a"].sum(0) >= 2).all())  # each goes through a reset and a pause
     assert torch.equal(eager.spikes["a"], compiled.spikes["a"])
     for one, other in zip(ours, theirs, strict=True):
         torch.testing.assert_close(one, other, rtol=1e-9, atol=1e-12)
@@ -494,19 +519,23 @@ def test_a_state_that_is_no_number_ends_the_run() -> None:
 
 
 def test_a_config_runs_on_it(tmp_path: Path) -> None:
-    """`backend: {name: norse, …}` gives numba's spikes; another back end's option is refused."""
+    """`backend: {name: norse, …}` gives the reference's spikes; a foreign option is refused."""
     from sims.config import load
     from sims.run import run_experiment
 
     path = tmp_path / "small.yaml"
-    path.write_text(
-        "name: small\nduration: 40 ms\nseed: 3\nbackend: {name: norse, precision: float64}\n"
+    asked = "backend: {name: norse, precision: float64}"
+    text = (
+        f"name: small\nduration: 40 ms\nseed: 3\n{asked}\n"
         "circuits: {cuba: {circuit: vogels_abbott, variant: cuba, n_cells: 200}}\n"
     )
+    path.write_text(text.replace(asked, "backend: {name: brian}"))
+    expected = run_experiment(load(path)).recording
+    path.write_text(text)
     ours = run_experiment(load(path)).recording
-    reference = run_experiment(load(path, ["backend.name=numba"])).recording
-    assert ours.backend == "norse" and sum(len(s) for s in ours.spikes.values()) > 20
-    assert all(ours.spikes[name] == reference.spikes[name] for name in reference.spikes)
+    assert (ours.backend, expected.backend) == ("norse", "brian")
+    assert sum(len(s) for s in ours.spikes.values()) > 20
+    assert all(ours.spikes[name] == expected.spikes[name] for name in expected.spikes)
     with pytest.raises(ConfigError, match="back end `norse` has no such option"):
         load(path, ["backend.codegen=numpy"])
     with pytest.raises(ConfigError, match=r"backend\.device"):
