@@ -71,6 +71,8 @@ class PuzzleSplit:
         puzzle_identifiers: `(n_puzzles,)`
         puzzle_indices: `(n_puzzles + 1,)` where the examples of each puzzle begin.
         group_indices: `(n_groups + 1,)` where the puzzles of each group begin.
+        grades: `(n_groups,)` how hard each is, or None: guesses of a Sudoku, steps of a maze's
+            shortest path.
     """
 
     inputs: Tokens
@@ -78,6 +80,7 @@ class PuzzleSplit:
     puzzle_identifiers: Tokens
     puzzle_indices: Tokens
     group_indices: Tokens
+    grades: Tokens | None = None
 
     def __len__(self) -> int:
         """How many examples."""
