@@ -7,9 +7,10 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from bridges.features._bins import binned
+from bridges.features._steps import in_bins
 from neuro.spikes import Spikes
 
-__all__ = ["counts"]
+__all__ = ["counts", "counts_of"]
 
 
 def counts(spikes: Spikes, *, bin_ms: float, channels: ArrayLike | None = None) -> Tensor:
@@ -30,3 +31,19 @@ def counts(spikes: Spikes, *, bin_ms: float, channels: ArrayLike | None = None) 
     """
     sums = binned(spikes, bin_ms=bin_ms, channels=channels).add_up()
     return torch.from_numpy(sums).to(torch.float32)
+
+
+def counts_of(raster: Tensor, *, bin_ms: float, dt_ms: float) -> Tensor:
+    """The same of a raster, with gradients.
+
+    Args:
+        raster: `(n_steps, …, n)`, as a network in torch gives it out.
+        bin_ms, dt_ms: Width of a bin and length of a step.
+
+    Returns:
+        `(n_bins, …, n)`.
+
+    Raises:
+        ConfigError: if the raster is no whole number of bins.
+    """
+    return in_bins(raster, bin_ms=bin_ms, dt_ms=dt_ms).sum(1)

@@ -13,11 +13,15 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from bridges.features._bins import binned
+from bridges.features._steps import in_bins
 from neuro.errors import ConfigError, SignalError
 from neuro.signal import Signal
 from neuro.spikes import Spikes
 
-__all__ = ["band_phase", "oscillation_phase", "phase_counts", "phase_vectors"]
+__all__ = [
+    "band_phase", "oscillation_phase", "phase_counts", "phase_counts_of", "phase_vectors",
+    "phase_vectors_of",
+]  # fmt: skip
 
 
 def oscillation_phase(
@@ -120,6 +124,56 @@ def phase_vectors(
     phases = _fitting(phases_rad, spikes)
     both = [place.add_up(weights=np.cos(phases)), place.add_up(weights=np.sin(phases))]
     return torch.from_numpy(np.stack(both, axis=-1)).to(torch.float32)
+
+
+def phase_counts_of(
+    raster: Tensor, phases_rad: ArrayLike, *, bin_ms: float, dt_ms: float, parts: int = 4
+) -> Tensor:
+    """`phase_counts` of a raster, with gradients into the spikes.
+
+    Args:
+        raster: `(n_steps, …, n)`.
+        phases_rad: `(n_steps,)` phase of the reference at the start of each step.
+
+    Returns:
+        `(n_bins, …, n, parts)`.
+
+    Raises:
+        ConfigError: if bins or phases do not fit the raster.
+    """
+    if parts < 1:
+        raise ConfigError(f"a cycle must have 1 part or more, found {parts}")
+    turns = np.mod(_of_steps(phases_rad, raster) / (2 * np.pi), 1.0)
+    part = torch.from_numpy(np.minimum((turns * parts).astype(np.int64), parts - 1))
+    falls = torch.nn.functional.one_hot(part, parts).to(raster)
+    return _weighted(raster, falls, bin_ms=bin_ms, dt_ms=dt_ms)
+
+
+def phase_vectors_of(
+    raster: Tensor, phases_rad: ArrayLike, *, bin_ms: float, dt_ms: float
+) -> Tensor:
+    """`phase_vectors` of a raster `(n_steps, …, n)`: `(n_bins, …, n, 2)`, with gradients.
+
+    Raises:
+        ConfigError: if bins or phases do not fit the raster.
+    """
+    phases = torch.from_numpy(_of_steps(phases_rad, raster))
+    both = torch.stack([torch.cos(phases), torch.sin(phases)], -1).to(raster)
+    return _weighted(raster, both, bin_ms=bin_ms, dt_ms=dt_ms)
+
+
+def _weighted(raster: Tensor, weights: Tensor, *, bin_ms: float, dt_ms: float) -> Tensor:
+    steps = in_bins(raster, bin_ms=bin_ms, dt_ms=dt_ms)
+    return torch.einsum("bt...,btk->b...k", steps, weights.reshape(*steps.shape[:2], -1))
+
+
+def _of_steps(phases_rad: ArrayLike, raster: Tensor) -> NDArray[np.float64]:
+    phases = np.asarray(phases_rad, dtype=np.float64)
+    if phases.shape != raster.shape[:1] or not np.isfinite(phases).all():
+        raise ConfigError(
+            f"each of {raster.shape[0]} steps needs one finite phase, found shape {phases.shape}"
+        )
+    return phases
 
 
 def _fitting(phases_rad: ArrayLike, spikes: Spikes) -> NDArray[np.float64]:
