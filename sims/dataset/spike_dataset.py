@@ -29,7 +29,10 @@ from neuro.spikes import Spikes
 from sims.dataset.labelled import SPLITS, Split
 from sims.store.hdf5 import atomic_hdf5, put, put_text, reading_hdf5, text
 
-__all__ = ["FORMAT", "SpikeDataset", "read_spike_dataset", "write_spike_dataset"]
+__all__ = [
+    "FORMAT", "SpikeDataset", "checked_format", "item_spikes", "read_spike_dataset",
+    "write_spike_dataset",
+]  # fmt: skip
 
 FORMAT = 1
 """Version of our part of the layout; a reader refuses another one."""
@@ -107,14 +110,7 @@ def read_spike_dataset(path: str | os.PathLike[str]) -> SpikeDataset:
         StoreError: if the file is missing, truncated, or no data set of this format.
     """
     with reading_hdf5(path) as file:
-        if "extra/meta_info/format" not in file:
-            raise StoreError(f"cannot read `{path}`: it is not a spike data set of Ember")
-        extra, about = file["extra"], file["extra/meta_info"]
-        if int(about["format"][()]) != FORMAT:
-            raise StoreError(
-                f"cannot read `{path}`: it is a spike data set of format "
-                f"{int(about['format'][()])}, this Ember reads {FORMAT}; delete it to build it anew"
-            )
+        extra, about = file["extra"], checked_format(file, path)
         window = {key: float(about[key][()]) for key in ("t_start_ms", "t_stop_ms")}
         n_units = int(about["n_units"][()])
         voices = text(extra["speakers"])
@@ -134,6 +130,35 @@ def read_spike_dataset(path: str | os.PathLike[str]) -> SpikeDataset:
             cf_hz=about["cf_hz"][:],
             about=json.loads(text(about["about"])),
         )
+
+
+def checked_format(file: h5py.File, path: str | os.PathLike[str]) -> h5py.Group:
+    """Our part of an open data set, `/extra/meta_info`.
+
+    Raises:
+        StoreError: if it is no data set of this format.
+    """
+    if "extra/meta_info/format" not in file:
+        raise StoreError(f"cannot read `{path}`: it is not a spike data set of Ember")
+    about = file["extra/meta_info"]
+    if int(about["format"][()]) != FORMAT:
+        raise StoreError(
+            f"cannot read `{path}`: it is a spike data set of format "
+            f"{int(about['format'][()])}, this Ember reads {FORMAT}; delete it to build it anew"
+        )
+    return about
+
+
+def item_spikes(file: h5py.File, row: int) -> Spikes:
+    """The spikes of one item of an open data set; no other item's are read."""
+    about = file["extra/meta_info"]
+    return Spikes(
+        file["spikes/times"][row] * 1000.0,
+        file["spikes/units"][row],
+        n_units=int(about["n_units"][()]),
+        t_start_ms=float(about["t_start_ms"][()]),
+        t_stop_ms=float(about["t_stop_ms"][()]),
+    )
 
 
 def _ragged(file: h5py.File, name: str, n: int, dtype: np.dtype[Any]) -> h5py.Dataset:

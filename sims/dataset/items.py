@@ -1,0 +1,213 @@
+"""Items of files, each read when it is asked for: one sound of a data set, one window of a run."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from neuro.errors import ConfigError, SignalError, StoreError
+from neuro.spikes import Spikes
+from sims.dataset.labelled import SPLITS, Split
+from sims.dataset.spike_dataset import checked_format, item_spikes
+from sims.store.hdf5 import reading_hdf5
+from sims.store.run_file import read_provenance
+
+__all__ = ["DatasetItems", "Item", "RunItems"]
+
+
+class Item(NamedTuple):
+    """Spikes, what they are of, and their place among the items."""
+
+    spikes: Spikes
+    label: int
+    place: int
+
+
+class _Files:
+    """Open HDF5 files of one process: a forked or pickled copy opens its own."""
+
+    def __init__(self) -> None:
+        self._open: dict[Path, h5py.File] = {}
+        self._process = os.getpid()
+
+    def __getitem__(self, path: Path) -> h5py.File:
+        if self._process != os.getpid():
+            self._open, self._process = {}, os.getpid()
+        if path not in self._open:
+            if len(self._open) >= 64:  # far below what a process may open; engineering choice
+                self._open.pop(next(iter(self._open))).close()
+            try:
+                self._open[path] = h5py.File(path, "r", locking="best-effort")
+            except OSError as error:
+                reason = " ".join(str(error).split())
+                raise StoreError(f"cannot read `{path}`: {reason}") from None
+        return self._open[path]
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"_open": {}, "_process": -1}
+
+
+class DatasetItems:
+    """The items of a spike data set, of one split or all, without reading their spikes.
+
+    Args:
+        path: A file that `write_spike_dataset` or `ember train` made.
+        split: `train`, `test` or `extra`; None takes every item.
+
+    Raises:
+        StoreError: if the file is missing, truncated, or no data set of this format.
+
+    Attributes:
+        labels: `(n_items,)` class of each.
+        classes: Names of the classes.
+        channels: `(n_units,)` channel of each fibre.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], split: Split | None = None) -> None:
+        self.path = Path(path).absolute()
+        with reading_hdf5(self.path) as file:
+            about = checked_format(file, self.path)
+            splits = file["extra/split"][:]
+            chosen = np.ones(splits.size, bool) if split is None else splits == SPLITS.index(split)
+            self._rows = np.flatnonzero(chosen)
+            self.labels: NDArray[np.int64] = file["labels"][:].astype(np.int64)[self._rows]
+            self.classes = tuple(name.decode() for name in file["extra/keys"][:])
+            self.channels: NDArray[np.int64] = about["channels"][:].astype(np.int64)
+        self._files = _Files()
+
+    def __len__(self) -> int:
+        return int(self._rows.size)
+
+    def __getitem__(self, index: int) -> Item:
+        row = int(self._rows[index])
+        with _whole(self.path):
+            spikes = item_spikes(self._files[self.path], row)
+        return Item(spikes, int(self.labels[index]), int(index))
+
+
+class RunItems:
+    """Windows of runs as items: the class of an item is that of its run.
+
+    Args:
+        paths: Run files.
+        population: Whose spikes.
+        window_ms: Length of an item.
+        hop_ms: From the start of one to that of the next; as long as a window if None.
+        skip_ms: What is left out at the beginning of each run.
+        by: A key of the config, such as `modulation.serotonin.dose`: runs of one value are one
+            class. None makes each run a class of its own.
+
+    Raises:
+        StoreError: if a file is missing, damaged or no run file.
+        ConfigError: if a run lacks the population or the key, or is shorter than a window.
+
+    Attributes:
+        labels: `(n_items,)` class of each.
+        classes: Names of the classes: the values of `by`, or names of files.
+    """
+
+    def __init__(
+        self,
+        paths: Sequence[str | os.PathLike[str]],
+        population: str,
+        *,
+        window_ms: float,
+        hop_ms: float | None = None,
+        skip_ms: float = 0.0,
+        by: str | None = None,
+    ) -> None:
+        hop = window_ms if hop_ms is None else hop_ms
+        if not (window_ms > 0 and hop > 0 and skip_ms >= 0):
+            raise ConfigError(
+                "windows of runs need a length and a hop above 0 ms, "
+                f"found {window_ms:g} and {hop:g} ms"
+            )
+        self.population, self.window_ms = population, window_ms
+        names: dict[str, int] = {}
+        self._starts: list[tuple[Path, float]] = []
+        labels: list[int] = []
+        for path in (Path(one).absolute() for one in paths):
+            name = path.name if by is None else _value(path, by)
+            label = names.setdefault(name, len(names))
+            first, last = _watched(path, population)
+            n = int(np.floor((last - first - skip_ms - window_ms) / hop + 1e-9)) + 1
+            if n < 1:
+                raise ConfigError(
+                    f"`{path}` must be longer than a window of {window_ms:g} ms after the first "
+                    f"{skip_ms:g} ms, found {last - first:g} ms"
+                )
+            self._starts += [(path, first + skip_ms + k * hop) for k in range(n)]
+            labels += [label] * n
+        self.labels: NDArray[np.int64] = np.array(labels, dtype=np.int64)
+        self.classes = tuple(names)
+        self._files = _Files()
+
+    def __len__(self) -> int:
+        return len(self._starts)
+
+    def __getitem__(self, index: int) -> Item:
+        path, start = self._starts[index]
+        stop = start + self.window_ms
+        with _whole(path):
+            group = self._files[path]["spikes"][self.population]
+            times = group["timestamps"]
+            # Stored by time: what is read is the window and, to find it, a few single times.
+            first, last = _place(times, start), _place(times, stop)
+            spikes = Spikes(
+                times[first:last], group["node_ids"][first:last].astype(np.int64),
+                n_units=int(group.attrs["n_units"]), t_start_ms=start, t_stop_ms=stop,
+            )  # fmt: skip
+        return Item(spikes, int(self.labels[index]), int(index))
+
+
+@contextmanager
+def _whole(path: Path) -> Iterator[None]:
+    """What is wrong with a file that was whole when its items were counted becomes one line."""
+    try:
+        yield
+    except StoreError:
+        raise
+    except (LookupError, OSError, SignalError, TypeError, ValueError) as error:
+        reason = " ".join(str(error).split())
+        raise StoreError(f"cannot read `{path}`: its content is damaged ({reason})") from error
+
+
+def _place(times: h5py.Dataset, wanted: float) -> int:
+    """How many of the ascending times are before `wanted`."""
+    low, high = 0, times.shape[0]
+    while low < high:
+        middle = (low + high) // 2
+        if times[middle] < wanted:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+def _watched(path: Path, population: str) -> tuple[float, float]:
+    with reading_hdf5(path) as file:
+        there = list(file["spikes"])
+        if population in there:
+            about = file["spikes"][population].attrs
+            return float(about["t_start_ms"]), float(about["t_stop_ms"])
+    raise ConfigError(
+        f"`{path}` must hold the spikes of `{population}`, found those of "
+        + (", ".join(there) or "none")
+    )
+
+
+def _value(path: Path, key: str) -> str:
+    found: Any = read_provenance(path).resolved
+    for part in key.split("."):
+        if not isinstance(found, dict) or part not in found:
+            raise ConfigError(f"the config of `{path}` must have the key `{key}`, found none")
+        found = found[part]
+    return found if isinstance(found, str) else json.dumps(found, sort_keys=True)
