@@ -183,7 +183,7 @@ def test_no_more_than_a_batch_is_in_memory(tmp_path: Path) -> None:
     assert n == 100 * 20_000
     whole = n * 16  # a float64 and an int64 for each spike
     assert at_once > 0.8 * whole  # the other reader does hold everything, and this sees it
-    assert lazily < 0.4 * whole  # batches of 2 of 100, and the same caches of a few MB whatever n is
+    assert lazily < 0.4 * whole  # batches of 2 of 100, and caches of a few MB whatever n is
 
 
 def test_what_cannot_be_loaded_is_said(file: Path, tmp_path: Path) -> None:
