@@ -14,7 +14,10 @@ from torch import Tensor
 from bridges.reasoning.modulation import Modulation
 from neuro.errors import ConfigError
 
-__all__ = ["Batch", "Carry", "State", "refilled"]
+__all__ = ["IGNORED", "Batch", "Carry", "State", "refilled"]
+
+IGNORED = -100
+"""Label of a position where nothing is to be answered."""
 
 
 class State(NamedTuple):
@@ -33,7 +36,7 @@ class Batch(NamedTuple):
     """Items, one a row. Which fields are given is fixed by the reasoner's settings.
 
     Attributes:
-        labels: `(batch, answers)` int64; -100 where nothing is to be answered.
+        labels: `(batch, answers)` int64; `IGNORED` where nothing is to be answered.
         tokens: `(batch, length)` symbols, or None.
         sensory: `(batch, sensory_length, sensory)` embeddings of unit variance, or None.
         puzzle: `(batch,)` puzzle of each item, for the published recipe alone, or None.

@@ -4,6 +4,9 @@ Adaptive computation in the manner of TRM and HRM. In training each slot of the 
 item until the halt head says its answer is right, or its budget is spent; then the slot takes
 the next item, while its neighbours think on. The carry therefore lives across optimizer steps
 and the shapes never change. Evaluation spends the budget on every item.
+
+`wants_to_halt` and `exploration` are the two rules of a `Reasoner`; `supervision` applies them.
+The rest serves the classifier of `trm`.
 """
 
 from __future__ import annotations
@@ -15,13 +18,34 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from bridges.reasoning.settings import ReasonerSettings
 from bridges.reasoning.trm import TRM, Carry, Thought
 from neuro.errors import ConfigError
 
-__all__ = ["EXPLORATION", "Answers", "Slots", "answer", "settle"]
+__all__ = [
+    "EXPLORATION", "Answers", "Slots", "answer", "exploration", "settle", "wants_to_halt",
+]  # fmt: skip
 
 EXPLORATION = 0.1
 """Chance that a slot must think on for a random number of steps, halt head or not."""
+
+
+def wants_to_halt(settings: ReasonerSettings, halt: Tensor, go_on: Tensor) -> Tensor:
+    """`(batch,)` bool: whether the halt head finds the answer right, or, where the value of going
+    on is learned too, finds halting worth more. Teaches nothing."""
+    return (halt > (go_on if settings.q_continue else 0)).detach()
+
+
+def exploration(settings: ReasonerSettings, generator: torch.Generator, like: Tensor) -> Tensor:
+    """The step before which each slot may not halt, `(batch,)` as `like`; drawn anew each step.
+
+    0 for most; with the chance `exploration` one of 2..steps_max, so that long thinking is met in
+    training even when the halt head is soon content.
+    """
+    shape = like.shape
+    explores = torch.rand(shape, generator=generator) < settings.exploration
+    drawn = torch.randint(2, max(settings.steps_max, 2) + 1, shape, generator=generator)
+    return (explores * drawn).to(like)
 
 
 @dataclass

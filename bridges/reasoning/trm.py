@@ -1,4 +1,4 @@
-"""Tiny Recursive Model: one small network, applied again and again to its own answer.
+"""The classifier of `ember train`: a Tiny Recursive Model over bins of spikes.
 
     x          the input: sensory embedding tokens, behind one answer slot
     z <- net(z + y + x)      n times: latent reasoning
@@ -20,15 +20,24 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
+from bridges.reasoning.layers import (
+    Attention,
+    Block,
+    Network,
+    SwiGLU,
+    initialise,
+    linear,
+    truncated_normal,
+)
+from bridges.reasoning.recursion import think
+from bridges.reasoning.settings import swiglu_width
 from neuro.errors import ConfigError
 
 __all__ = ["TRM", "Carry", "Thought", "core_parameters", "inner_width"]
 
 HALT_BIAS = -5.0
 """Start of the halt head (its weight starts at 0): q = 0.007, so no slot halts untrained."""
-RMS_EPSILON = 1e-5
 INPUT_GAIN = 3.0
 """How loud x is beside its positions and the two unit states it is added to. Discrete tokens do
 with 1; measured features, of which few matter at a time, are drowned then and learned late.
@@ -101,12 +110,14 @@ class TRM(nn.Module):
                 f"take hidden {heads * math.ceil(hidden / heads)}"
             )
         self.hidden, self.rounds, self.latent_steps = hidden, rounds, latent_steps
-        self.embedding = _linear(features, hidden, bias=True)
+        inner = inner_width(hidden, expansion)
+        blocks = [Block(Attention(hidden, heads), SwiGLU(hidden, inner)) for _ in range(layers)]
+        self.embedding = linear(features, hidden, bias=True)
         self.slot = nn.Parameter(torch.empty(hidden))
         self.positions = nn.Parameter(torch.empty(tokens + 1, hidden))
-        self.blocks = nn.ModuleList(_Block(hidden, heads, expansion) for _ in range(layers))
-        self.head = _linear(hidden, classes, bias=False)
-        self.halt_head = _linear(hidden, 1, bias=True)
+        self.net = Network(blocks, rotation=None)
+        self.head = linear(hidden, classes)
+        self.halt_head = linear(hidden, 1, bias=True)
         self.start_y: Tensor
         self.start_z: Tensor
         self.register_buffer("start_y", torch.empty(hidden))
@@ -116,12 +127,9 @@ class TRM(nn.Module):
     @torch.no_grad()
     def _initialise(self, generator: torch.Generator) -> None:
         """LeCun-scaled truncated normals; y and z start from fixed random vectors of unit size."""
-        for module in self.modules():
-            if isinstance(module, nn.Linear):
-                _truncated_normal(module.weight, 1 / math.sqrt(module.in_features), generator)
+        initialise(self, generator)
         for vector in (self.slot, self.positions, self.start_y, self.start_z):
-            _truncated_normal(vector, 1.0, generator)
-        self.embedding.bias.zero_()
+            truncated_normal(vector, 1.0, generator)
         self.halt_head.weight.zero_()
         self.halt_head.bias.fill_(HALT_BIAS)
 
@@ -136,22 +144,13 @@ class TRM(nn.Module):
         slot = self.slot.expand(inputs.shape[0], 1, self.hidden)
         return (torch.cat([slot, tokens], dim=1) + self.positions) / math.sqrt(2)
 
-    def net(self, state: Tensor) -> Tensor:
-        """The one network, in either of its roles."""
-        for block in self.blocks:
-            state = block(state)
-        return state
-
     def think(self, x: Tensor, carry: Carry) -> Carry:
         """Refine `z` n times, then `y` once, T times over; only the last round learns."""
-        for round_ in range(self.rounds):
-            learns = torch.is_grad_enabled() and round_ == self.rounds - 1
-            with torch.set_grad_enabled(learns):
-                y, z = carry
-                for _ in range(self.latent_steps):
-                    z = self.net(z + y + x)
-                carry = Carry(y=self.net(y + z), z=z)
-        return carry
+        y, z = think(
+            self.net, self.net, x, carry.y, carry.z,
+            H=self.rounds, L=self.latent_steps, last_step=False,
+        )  # fmt: skip
+        return Carry(y, z)
 
     def forward(self, inputs: Tensor, carry: Carry) -> Thought:
         """One supervision step over `(batch, token, feature)`."""
@@ -162,36 +161,10 @@ class TRM(nn.Module):
         )
 
 
-class _Block(nn.Module):
-    """Attention, then SwiGLU; each added to its input and normalised after (post-norm)."""
-
-    def __init__(self, hidden: int, heads: int, expansion: float) -> None:
-        super().__init__()
-        self.heads = heads
-        self.qkv = _linear(hidden, 3 * hidden)
-        self.out = _linear(hidden, hidden)
-        inner = inner_width(hidden, expansion)
-        self.gate_up = _linear(hidden, 2 * inner)
-        self.down = _linear(inner, hidden)
-
-    def forward(self, state: Tensor) -> Tensor:
-        state = _normalised(state + self._attend(state))
-        gate, up = self.gate_up(state).chunk(2, dim=-1)
-        return _normalised(state + self.down(functional.silu(gate) * up))
-
-    def _attend(self, state: Tensor) -> Tensor:
-        batch, tokens, hidden = state.shape
-        split = self.qkv(state).view(batch, tokens, 3, self.heads, hidden // self.heads)
-        query, key, value = split.permute(2, 0, 3, 1, 4)
-        mixed = functional.scaled_dot_product_attention(query, key, value)
-        return self.out(mixed.transpose(1, 2).reshape(batch, tokens, hidden))
-
-
 def inner_width(hidden: int, expansion: float = 4.0) -> int:
     """Width inside SwiGLU: two thirds of `expansion * hidden`, so that the three matrices cost
     what two plain ones would; rounded up to 256, or to 16 for models narrower than that."""
-    multiple = 256 if hidden >= 256 else 16
-    return math.ceil(round(expansion * hidden * 2 / 3) / multiple) * multiple
+    return swiglu_width(hidden, expansion, 256 if hidden >= 256 else 16)
 
 
 def core_parameters(hidden: int, layers: int = 2, expansion: float = 4.0) -> int:
@@ -201,18 +174,3 @@ def core_parameters(hidden: int, layers: int = 2, expansion: float = 4.0) -> int
     symbols, its head and its two halting outputs make that 6,828,034.
     """
     return layers * (4 * hidden**2 + 3 * hidden * inner_width(hidden, expansion))
-
-
-def _normalised(state: Tensor) -> Tensor:
-    return functional.rms_norm(state, state.shape[-1:], eps=RMS_EPSILON)
-
-
-def _linear(inputs: int, outputs: int, *, bias: bool = False) -> nn.Linear:
-    # Uninitialised: the constructor of nn.Linear would draw from the global generator.
-    return nn.utils.skip_init(nn.Linear, inputs, outputs, bias=bias)
-
-
-def _truncated_normal(values: Tensor, scale: float, generator: torch.Generator) -> None:
-    """Normal values cut at two standard deviations, with `scale` as the one that is left."""
-    nn.init.trunc_normal_(values, std=1.0, a=-2.0, b=2.0, generator=generator)
-    values *= scale / 0.8796256610342398  # standard deviation of a unit normal cut at ±2

@@ -1,0 +1,161 @@
+"""The parts every reasoner is made of: one norm, one SwiGLU, one attention, one block.
+
+None has a bias. Norms have no gain and come after the sum (post-norm), so a state always has
+mean square 1, however often the network is applied to it. Weights are left uninitialised here:
+`initialise` draws them from a generator of yours, never from the global one.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+__all__ = [
+    "Attention", "Block", "Network", "Rotation", "SwiGLU", "initialise", "linear", "rms_norm",
+    "truncated_normal",
+]  # fmt: skip
+
+RMS_EPSILON = 1e-5
+ROPE_THETA = 10_000.0
+_CUT_DEVIATION = 0.8796256610342398
+"""Standard deviation of a unit normal cut at ±2."""
+
+
+def rms_norm(state: Tensor, axis: int = -1) -> Tensor:
+    """The state divided by its root mean square along `axis`, reckoned in float32 at the least."""
+    if axis == -1:
+        return functional.rms_norm(state, state.shape[-1:], eps=RMS_EPSILON)
+    precise = torch.promote_types(state.dtype, torch.float32)
+    square = state.to(precise).square().mean(axis, keepdim=True)
+    return (state * torch.rsqrt(square + RMS_EPSILON)).to(state.dtype)
+
+
+class SwiGLU(nn.Module):
+    """`down(silu(gate(x)) * up(x))`, over the features or over the positions.
+
+    Args:
+        width: Length of the axis that is mixed.
+        inner: Width in between; see `swiglu_width`.
+        axis: -1 for features, -2 for positions. The latter multiplies from the left, so that
+            nothing is transposed.
+
+    Shazeer 2020, "GLU variants improve transformer"; over positions as in TRM's mlp variant.
+    """
+
+    def __init__(self, width: int, inner: int, *, axis: int = -1) -> None:
+        super().__init__()
+        self.axis = axis
+        self.gate_up = linear(width, 2 * inner)
+        self.down = linear(inner, width)
+
+    def forward(self, state: Tensor, rotation: Rotation | None = None) -> Tensor:
+        if self.axis == -1:
+            gate, up = self.gate_up(state).chunk(2, dim=-1)
+            return self.down(functional.silu(gate) * up)
+        gate, up = (self.gate_up.weight @ state).chunk(2, dim=-2)
+        return self.down.weight @ (functional.silu(gate) * up)
+
+
+class Rotation(nn.Module):
+    """Rotary positions: each pair of features turned by an angle that grows with the position.
+
+    Feature i is paired with feature i + width/2, as in the public code of TRM and HRM.
+    Su et al. 2021, "RoFormer". The tables are no part of a checkpoint.
+    """
+
+    cosine: Tensor
+    sine: Tensor
+
+    def __init__(self, positions: int, width: int) -> None:
+        super().__init__()
+        frequency = ROPE_THETA ** -(torch.arange(0, width, 2, dtype=torch.float64) / width)
+        angle = torch.outer(torch.arange(positions, dtype=torch.float64), frequency)
+        # One row a position, then axes for the three projections and for heads to broadcast over.
+        shape = (positions, 1, 1, width)
+        cosine = torch.cat([angle.cos(), angle.cos()], dim=-1).float().view(shape)
+        sine = torch.cat([-angle.sin(), angle.sin()], dim=-1).float().view(shape)
+        self.register_buffer("cosine", cosine, persistent=False)
+        self.register_buffer("sine", sine, persistent=False)
+
+    def forward(self, vectors: Tensor) -> Tensor:
+        """Turn `(batch, position, projection, head, width)`."""
+        swapped = vectors.roll(vectors.shape[-1] // 2, dims=-1)
+        return (vectors * self.cosine + swapped * self.sine).to(vectors.dtype)
+
+
+class Attention(nn.Module):
+    """Every position attends to every position."""
+
+    def __init__(self, hidden: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.qkv = linear(hidden, 3 * hidden)
+        self.out = linear(hidden, hidden)
+
+    def forward(self, state: Tensor, rotation: Rotation | None = None) -> Tensor:
+        batch, positions, hidden = state.shape
+        split = self.qkv(state).view(batch, positions, 3, self.heads, hidden // self.heads)
+        query_key, value = split[:, :, :2], split[:, :, 2]
+        if rotation is not None:
+            query_key = rotation(query_key)
+        query, key = query_key.unbind(2)
+        mixed = functional.scaled_dot_product_attention(
+            query.transpose(1, 2), key.transpose(1, 2), value.transpose(1, 2)
+        )
+        return self.out(mixed.transpose(1, 2).reshape(batch, positions, hidden))
+
+
+class Block(nn.Module):
+    """Positions are mixed, then features; each added to its input and normalised after.
+
+    A SwiGLU over positions is followed by a norm over positions, as in TRM's mlp variant.
+    """
+
+    def __init__(self, mixer: Attention | SwiGLU, mlp: SwiGLU) -> None:
+        super().__init__()
+        self.mixer, self.mlp = mixer, mlp
+        self.mixed_axis = mixer.axis if isinstance(mixer, SwiGLU) else -1
+
+    def forward(self, state: Tensor, rotation: Rotation | None = None) -> Tensor:
+        state = rms_norm(state + self.mixer(state, rotation), self.mixed_axis)
+        return rms_norm(state + self.mlp(state))
+
+
+class Network(nn.Module):
+    """Blocks in a row: what a recursion applies again and again."""
+
+    def __init__(self, blocks: list[Block], rotation: Rotation | None) -> None:
+        super().__init__()
+        self.blocks = nn.ModuleList(blocks)
+        self.rotation = rotation
+
+    def forward(self, state: Tensor) -> Tensor:
+        for block in self.blocks:
+            state = block(state, self.rotation)
+        return state
+
+
+def linear(inputs: int, outputs: int, *, bias: bool = False) -> nn.Linear:
+    """A linear layer that draws nothing: the constructor of nn.Linear uses the global generator."""
+    device = torch.get_default_device()
+    return nn.utils.skip_init(nn.Linear, inputs, outputs, bias=bias, device=device)
+
+
+@torch.no_grad()
+def initialise(module: nn.Module, generator: torch.Generator) -> None:
+    """Every linear layer within: weights of deviation 1/√inputs, biases 0 (LeCun et al. 1998)."""
+    for part in module.modules():
+        if isinstance(part, nn.Linear):
+            truncated_normal(part.weight, 1 / math.sqrt(part.in_features), generator)
+            if part.bias is not None:
+                part.bias.zero_()
+
+
+@torch.no_grad()
+def truncated_normal(values: Tensor, deviation: float, generator: torch.Generator) -> None:
+    """Fill with normal values cut at two standard deviations, `deviation` being what is left."""
+    nn.init.trunc_normal_(values, std=1.0, a=-2.0, b=2.0, generator=generator)
+    values *= deviation / _CUT_DEVIATION
