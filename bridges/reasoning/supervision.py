@@ -43,6 +43,7 @@ def supervision_step(
     *,
     generator: torch.Generator,
     forward: Forward | None = None,
+    at_least: Tensor | None = None,
 ) -> tuple[Carry, Losses, dict[str, Tensor]]:
     """Refill, think, mark, and book who halts. Go backward from `losses.total` yourself.
 
@@ -53,6 +54,8 @@ def supervision_step(
         batch: A new item for every slot; a slot that has not halted leaves its one unused.
         generator: On the CPU; for exploration, and for noise where a modulator asks for it.
         forward: What to call instead of `model`.
+        at_least: `(batch,)` step before which each slot may not halt, where the caller drew it
+            for a larger batch, of which this is a part; by default it is drawn here.
 
     Returns:
         The carry; the losses; and sums over the slots that halted, to be divided by `halted`:
@@ -73,7 +76,8 @@ def supervision_step(
         last = steps >= limit
         halted = last
         if settings.halting:
-            at_least = exploration(settings, generator, like=steps)
+            if at_least is None:
+                at_least = exploration(settings, generator, like=steps)
             wants = wants_to_halt(settings, thought.halt, thought.go_on)
             halted = last | (wants & (steps >= at_least))
 
