@@ -57,7 +57,7 @@ def noisy() -> Network:
     )
 
 
-MANY = {name: MODELLED[name] for name in ("points", "receptors", "driven_in_stages")}
+MANY = {name: MODELLED[name] for name in ("receptors", "driven_in_stages")}
 EVERYTHING = {**networks.DETERMINISTIC, **PLASTIC, **MANY, "noisy": noisy}
 KEPT = {
     **RECORDS, **PLASTIC_RECORDS,
