@@ -83,7 +83,7 @@ def _run(command: Sequence[str], folder: Path, timeout_s: float) -> None:
         except subprocess.TimeoutExpired:
             raise SimulationError(
                 f"lava-nc must end within {timeout_s:g} s, found it still running and stopped it; "
-                f"raise the option `timeout`, or use the emulator: `runner: emulator`; "
+                f"raise the option `timeout_s`, or use the emulator: `runner: emulator`; "
                 f"{_last_words(said)}"
             ) from None
         finally:
