@@ -46,10 +46,12 @@ def simulate(
         network: What to run.
         duration_ms, dt_ms: Length of the run, a whole number of steps of `dt_ms`.
         seed: Decides edges, drawn parameters and noise.
-        backend: `numba` or `brian`.
-        threads: For the `numba` back end.
-        options: Further settings of the back end: `precision` (`float32`, the default, or
-            `float64`) for `numba`, `codegen` for `brian`.
+        backend: `numba`, `brian`, `norse` or `lava`.
+        threads: For the `numba` back end; the others take what they take.
+        options: Further settings of the back end. `numba`: `precision` (`float32`, the default,
+            or `float64`). `brian`: `codegen` (`numpy` or `cython`). `norse`: `precision`, `device`
+            (`cpu`, `cuda`, `cuda:N`) and `compile`. `lava`: `runner` (`emulator`, the default, or
+            `lava-nc`) and `timeout_s` of lava-nc.
         record: Traces to keep, of cells or of edges. Spikes of all populations are always kept.
         every_ms: Interval between samples of concentrations and factors.
         progress: Called with the simulated time in ms, now and then.
