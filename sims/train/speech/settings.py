@@ -75,9 +75,9 @@ def thinned(frames: Tensor, share: float, random: torch.Generator) -> Tensor:
 
 STUDIES = {
     "small": Study(
-        "small", SMALL, Fitting(epochs=15, batch=12, learning_rate=0.05), n_hidden=48, seeds=(1,),
-        arms=("trained", "shuffled"), windows_ms=(40.0, 400.0), transferred=4,
+        "small", SMALL, Fitting(epochs=20, batch=10, learning_rate=0.1), n_hidden=48, seeds=(1,),
+        arms=("trained", "shuffled"), shift=0, drop=0.1, windows_ms=(40.0, 400.0), transferred=4,
     ),
-    "full": Study("full", FULL, Fitting(epochs=10, learning_rate=0.05)),
+    "full": Study("full", FULL, Fitting(epochs=16, learning_rate=0.05)),
 }  # fmt: skip
 """`small` is there to see everything work, in seconds; `full` gives the figures."""
