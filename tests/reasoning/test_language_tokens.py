@@ -1,0 +1,134 @@
+"""Text to numbers and back."""
+
+from __future__ import annotations
+
+import json
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bridges.language.tokens import BYTE_VOCABULARY, ByteTokenizer, FileTokenizer
+from neuro.errors import ConfigError, SignalError, StoreError
+from tests.conftest import IN_CI
+
+characters = st.text(st.characters(exclude_categories=["Cs"]))
+
+
+@pytest.fixture
+def library() -> None:
+    """The package tokenizers; without it a test is skipped, but fails in CI."""
+    if find_spec("tokenizers") is None:
+        message = "the package tokenizers is missing: pip install tokenizers"
+        if IN_CI:
+            pytest.fail(message)
+        pytest.skip(message)
+
+
+@given(characters)
+def test_any_text_comes_back_from_its_bytes(text: str) -> None:
+    tokenizer = ByteTokenizer()
+    ids = tokenizer.encode(text)
+    assert tokenizer.decode(ids) == text
+    assert ids == tuple(text.encode()) and max(ids, default=0) < BYTE_VOCABULARY
+
+
+@given(st.lists(st.integers(0, BYTE_VOCABULARY - 1)))
+def test_any_tokens_are_some_text(ids: list[int]) -> None:
+    """A model may say what is no UTF-8."""
+    ByteTokenizer().decode(ids).encode()
+
+
+def test_begin_and_end_are_not_text() -> None:
+    tokenizer = ByteTokenizer()
+    assert tokenizer.begin is not None
+    assert tokenizer.decode((tokenizer.begin, 104, 105, *tokenizer.ends)) == "hi"
+    assert {tokenizer.begin, *tokenizer.ends, *range(256)} == set(range(tokenizer.vocabulary))
+
+
+@pytest.mark.usefixtures("library")
+def test_bytes_are_the_same_in_a_tokenizer_json(tmp_path: Path) -> None:
+    """What other tools read of ours is what we read."""
+    ours = ByteTokenizer()
+    ours.save(tmp_path / "tokenizer.json")
+    read = FileTokenizer(tmp_path / "tokenizer.json", begin=ours.begin, ends=ours.ends)
+    assert (read.vocabulary, read.begin, read.ends) == (BYTE_VOCABULARY, 256, frozenset({257}))
+
+    @settings(max_examples=60)
+    @given(characters.filter(lambda text: "<|" not in text))
+    def same(text: str) -> None:
+        ids = ours.encode(text)
+        assert read.encode(text) == ids
+        assert read.decode((256, *ids, 257)) == text
+
+    same()
+    assert read.encode("".join(map(chr, range(256)))) == ours.encode("".join(map(chr, range(256))))
+
+
+@pytest.mark.usefixtures("library")
+def test_a_tokenizer_with_merges_is_read(tmp_path: Path) -> None:
+    """One that joins letters, made by the library from a text of its own."""
+    from tokenizers import Tokenizer, models, pre_tokenizers, trainers
+
+    made = Tokenizer(models.BPE(unk_token="<unk>"))
+    made.pre_tokenizer = pre_tokenizers.Whitespace()
+    trainer = trainers.BpeTrainer(vocab_size=40, special_tokens=["<unk>", "<s>", "</s>"])
+    made.train_from_iterator(["the spike and the sound and the pain"] * 3, trainer)
+    path = tmp_path / "tokenizer.json"
+    made.save(str(path))
+    read = FileTokenizer(path, begin=1, ends=frozenset({2}))
+    ids = read.encode("the sound")
+    assert ids == tuple(made.encode("the sound").ids) and len(ids) < len("the sound")
+    assert "sound" in read.decode(ids)
+    read.save(tmp_path / "again.json")
+    assert FileTokenizer(tmp_path / "again.json").encode("the sound") == ids
+    with pytest.raises(ConfigError, match=r"said to be 999; the files are of different models"):
+        FileTokenizer(path, ends=frozenset({999}))
+    with pytest.raises(ConfigError, match=r"found 999$"):
+        read.decode((999,))
+
+
+@pytest.mark.usefixtures("library")
+def test_files_that_are_no_tokenizer_are_refused(tmp_path: Path) -> None:
+    ByteTokenizer().save(tmp_path / "good.json")
+    good = (tmp_path / "good.json").read_text()
+    bad = tmp_path / "bad.json"
+    for text in (
+        "", "{", "[]", "null", "{}", good[: len(good) // 2], '{"model": {"type": "Nothing"}}',
+        "[" * 100_000, json.dumps({**json.loads(good), "model": {"type": "BPE", "vocab": 3}}),
+    ):  # fmt: skip
+        bad.write_text(text)
+        with pytest.raises(StoreError, match=r"must be a tokenizer\.json, found: ") as refused:
+            FileTokenizer(bad)
+        assert "\n" not in str(refused.value)
+    with pytest.raises(StoreError, match=r"cannot read .*No such file"):
+        FileTokenizer(tmp_path / "missing.json")
+    bad.write_bytes(b"\xff\xfe")
+    with pytest.raises(StoreError, match=r"must be a tokenizer\.json"):
+        FileTokenizer(bad)
+    with pytest.raises(StoreError, match="cannot write"):
+        ByteTokenizer().save(tmp_path / "no" / "folder.json")
+
+
+def test_what_is_no_character_is_refused() -> None:
+    with pytest.raises(SignalError, match="found half of one at 1"):
+        ByteTokenizer().encode("a\ud800")
+    with pytest.raises(ConfigError, match="0 to 257, found 258"):
+        ByteTokenizer().decode((258,))
+
+
+@pytest.mark.usefixtures("library")
+def test_half_a_character_is_refused_by_a_file_too(tmp_path: Path) -> None:
+    ByteTokenizer().save(tmp_path / "tokenizer.json")
+    with pytest.raises(SignalError, match="found half of one"):
+        FileTokenizer(tmp_path / "tokenizer.json").encode("a\ud800")
+
+
+def test_without_the_library_the_error_says_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "tokenizers", None)
+    with pytest.raises(ConfigError, match="pip install tokenizers, or use the byte tokenizer"):
+        FileTokenizer(tmp_path / "tokenizer.json")
