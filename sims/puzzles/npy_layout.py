@@ -1,7 +1,8 @@
 """Read a puzzle set in the public layout, ours or another's, mapped rather than loaded.
 
 Every array is checked before it is trusted: its shape, that indices ascend and end where they
-must, and (unless told not to) that each token is in the vocabulary.
+must, and (unless told not to) that each token is in the vocabulary. A set that does not say its
+kind gets the one that its length and vocabulary have in the public data sets.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 from neuro.errors import StoreError
 from sims.puzzles.npy_writer import FORMAT, SPLITS
 from sims.puzzles.puzzle_set import PuzzleFormat, PuzzleSet, PuzzleSplit, Tokens
+from sims.puzzles.sudoku_grid import BOXES
 from sims.store.atomic import naming
 
 __all__ = ["read_puzzles"]
@@ -92,7 +94,7 @@ def _ours(path: Path) -> dict[str, Any]:
 
 
 def _format(folder: Path, said: dict[str, Any], ours: dict[str, Any]) -> PuzzleFormat:
-    length, kind = said["seq_len"], ours.get("kind", "other")
+    length, kind = said["seq_len"], ours.get("kind", _guess(said["seq_len"], said["vocab_size"]))
     rows, columns = ours.get("rows", isqrt(length)), ours.get("columns", isqrt(length))
     if "rows" not in ours and rows * columns != length:  # not said, and no square
         rows, columns = 1, length
@@ -101,7 +103,7 @@ def _format(folder: Path, said: dict[str, Any], ours: dict[str, Any]) -> PuzzleF
         raise StoreError(
             f"`{folder}`: a board must have seq_len = {length} cells, found {rows} x {columns}"
         )
-    box = ours.get("box")
+    box = ours.get("box", BOXES.get(rows) if kind == "sudoku" else None)
     return PuzzleFormat(
         kind=kind if kind in _KINDS else "other",
         rows=rows,
@@ -111,8 +113,18 @@ def _format(folder: Path, said: dict[str, Any], ours: dict[str, Any]) -> PuzzleF
         ignore_label_id=said["ignore_label_id"],
         blank_identifier_id=said["blank_identifier_id"],
         n_identifiers=said["num_puzzle_identifiers"],
-        box=(int(box[0]), int(box[1])) if isinstance(box, list) and len(box) == 2 else None,
+        box=(int(box[0]), int(box[1])) if isinstance(box, list | tuple) and len(box) == 2 else None,
     )
+
+
+def _guess(length: int, vocabulary: int) -> str:
+    """What a set of another maker holds, by the numbers that the public builders give each kind."""
+    side = isqrt(length)
+    if (side, vocabulary) == (30, 12):
+        return "arc"
+    if side in BOXES and vocabulary == side + 2:
+        return "sudoku"
+    return "maze" if vocabulary == 6 else "other"
 
 
 def _split(
@@ -162,11 +174,12 @@ def _array(path: Path, ndim: int) -> Tokens:
     """An array of whole numbers, mapped; an empty one, which cannot be mapped, is loaded."""
     try:
         try:
-            values: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+            values: NDArray[Any] = np.lib.format.open_memmap(path, mode="r")  # never a pickle
         except ValueError:
             if path.stat().st_size > 4096:  # a header and nothing after it is smaller
                 raise
-            values = np.load(path, allow_pickle=False)
+            with path.open("rb") as file:
+                values = np.lib.format.read_array(file, allow_pickle=False)
     except FileNotFoundError:
         raise StoreError(f"`{path}` must be there, as the public layout has it; found none") from (
             None
@@ -174,9 +187,8 @@ def _array(path: Path, ndim: int) -> Tokens:
     except (OSError, ValueError, EOFError) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise StoreError(f"cannot read `{path}` as an array: {reason}") from None
-    if not isinstance(values, np.ndarray) or not np.issubdtype(values.dtype, np.integer):
-        found = getattr(values, "dtype", type(values).__name__)
-        raise StoreError(f"`{path}` must hold whole numbers, found {found}")
+    if not np.issubdtype(values.dtype, np.integer):
+        raise StoreError(f"`{path}` must hold whole numbers, found {values.dtype}")
     if values.ndim != ndim:
         raise StoreError(f"`{path}` must have {ndim} axes, found shape {values.shape}")
     return values
