@@ -76,8 +76,8 @@ class Carry(NamedTuple):
         """Every slot halted, so that the first refill fills each with its item of `batch`."""
         rows, device = batch.labels.shape[0], batch.labels.device
         return cls(
-            start.y.clone(),
-            None if start.z is None else start.z.clone(),
+            start.y,
+            start.z,
             torch.zeros(rows, dtype=torch.int64, device=device),
             torch.ones(rows, dtype=torch.bool, device=device),
             batch,

@@ -80,9 +80,15 @@ class Reasoner(nn.Module):
 
     def start(self, batch: int) -> State:
         """The state in which every item begins, `(batch, positions_total, hidden)`."""
+        return State(
+            self._spread(self.start_y, batch),
+            None if self.start_z is None else self._spread(self.start_z, batch),
+        )
+
+    def _spread(self, vector: Tensor, batch: int) -> Tensor:
         shape = (batch, self.settings.positions_total, self.settings.hidden)
-        y, z, dtype = self.start_y, self.start_z, self.working_dtype
-        return State(y.to(dtype).expand(shape), None if z is None else z.to(dtype).expand(shape))
+        # Laid out as every later state is: a compiled forward is made for one layout.
+        return vector.to(self.working_dtype).expand(shape).contiguous()
 
     def forward(self, batch: Batch, state: State, rows: Tensor | None = None) -> Thought:
         """One supervision step: embed, think, answer. What the recursion lets learn learns, and

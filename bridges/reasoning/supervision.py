@@ -20,7 +20,7 @@ from bridges.reasoning.modulation import Modulation, budgets
 from bridges.reasoning.reasoner import Reasoner, Thought
 from neuro.errors import ConfigError
 
-__all__ = ["Forward", "start", "supervision_step", "thinking"]
+__all__ = ["Forward", "start", "stirred", "supervision_step", "thinking"]
 
 Forward: TypeAlias = Callable[[Batch, State, Tensor | None], Thought]
 """A reasoner, or what stands for it: compiled, or wrapped to train in several processes."""
@@ -133,12 +133,19 @@ def thinking(model: Reasoner, forward: Forward | None) -> Callable[[Batch, State
 def stirred(
     state: State, modulation: Modulation | None, generator: torch.Generator | None
 ) -> State:
-    """The state with each item's noise added to what is latent: z, or y where there is no z."""
+    """The state with each item's noise added to what is latent: z, or y where there is no z.
+
+    One number is drawn from the generator in any case, the seed of this step's noise, so that
+    noise of any strength, or none, leaves what else is drawn from it as it was.
+    """
+    seed = 0
+    if generator is not None:
+        seed = int(torch.randint(2**62, (), generator=generator))
     if modulation is None or modulation.noise is None:
         return state
     if generator is None:
         raise ConfigError("a modulation with noise needs a `generator` to draw it from, found none")
     target = state.y if state.z is None else state.z
-    drawn = torch.randn(target.shape, generator=generator).to(target)
+    drawn = torch.randn(target.shape, generator=torch.Generator().manual_seed(seed)).to(target)
     noisy = target + modulation.noise.to(target).view(-1, 1, 1) * drawn
     return State(noisy, None) if state.z is None else State(state.y, noisy)

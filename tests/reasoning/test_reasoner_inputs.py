@@ -1,0 +1,215 @@
+"""Sensory embeddings, tokens, both; learned slots, and puzzle vectors for the published recipe."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from bridges.reasoning.carry import Batch
+from bridges.reasoning.evaluation import evaluate
+from bridges.reasoning.settings import TRM_ATTENTION, TRM_MLP, ReasonerSettings
+from bridges.reasoning.supervision import start, supervision_step
+from tests.reasoning._small import awake, batch, generator, normal, small
+
+SENSES: dict[str, Any] = {"sensory": 3, "sensory_length": 6}
+BOTH = small(TRM_ATTENTION, H=2, L=1, **SENSES)
+SENSORY = small(TRM_ATTENTION, H=2, L=1, length=0, answer="sensory", **SENSES)
+ONE_ANSWER = small(TRM_MLP, H=2, L=1, length=0, answer="slot", **SENSES)
+
+
+@pytest.mark.parametrize("settings", [BOTH, SENSORY, ONE_ANSWER])
+def test_gradient_reaches_every_number_that_was_sensed(settings: ReasonerSettings) -> None:
+    model, items = awake(settings), batch(settings, 4)
+    assert items.sensory is not None
+    sensed = items.sensory.clone().requires_grad_()
+    carry = start(model, items)
+    carry, losses, _ = supervision_step(
+        model, carry, items._replace(sensory=sensed), generator=generator(0)
+    )
+    losses.total.backward()
+    assert sensed.grad is not None and (sensed.grad != 0).all()
+
+
+@pytest.mark.parametrize("settings", [BOTH, SENSORY, ONE_ANSWER])
+def test_answers_stand_where_they_are_asked_for(settings: ReasonerSettings) -> None:
+    """Logits are the head's reading of y at the right positions, and halting of the first."""
+    model, items = awake(settings), batch(settings, 2)
+    thought = model(items, model.start(2))
+    first = {"tokens": 2 + 6, "sensory": 2, "slot": 0}[settings.answer]
+    y = thought.state.y[:, first : first + settings.answers]
+    assert thought.logits.shape == (2, settings.answers, 4)
+    assert torch.equal(thought.logits, model.head(y))
+    assert torch.equal(thought.halt, model.halt_head(thought.state.y[:, 0])[:, 0])
+
+
+def test_what_is_sensed_matters_to_answers_at_tokens() -> None:
+    model, items = awake(BOTH), batch(BOTH, 3)
+    other = items._replace(sensory=normal(3, 6, 3, seed=50))
+    assert not torch.equal(evaluate(model, items).logits, evaluate(model, other).logits)
+
+
+def test_types_tell_sensation_from_tokens_only_where_both_are_given() -> None:
+    assert awake(BOTH).inputs.types is not None
+    assert awake(SENSORY).inputs.types is None
+    model, items = awake(BOTH), batch(BOTH, 2)
+    assert model.inputs.types is not None
+    with torch.no_grad():
+        before = model.inputs(items)
+        model.inputs.types[0] += 1.0
+        sensed = model.inputs(items) - before
+        model.inputs.types[1] += 1.0
+        both = model.inputs(items) - before
+    changed = model.inputs.scale
+    # Rounding of a difference of values around 1.
+    assert torch.allclose(sensed[:, 2:8], torch.full_like(sensed[:, 2:8], changed), atol=1e-5)
+    assert not sensed[:, :2].any() and not sensed[:, 8:].any()
+    assert torch.allclose(both[:, 2:], torch.full_like(both[:, 2:], changed), atol=1e-5)
+
+
+def test_nothing_tells_items_apart_but_what_is_given() -> None:
+    """Two equal items, in different slots of a batch, get the same answer."""
+    for settings in (BOTH, SENSORY, ONE_ANSWER):
+        model, items = awake(settings), batch(settings, 3)
+        twice = Batch(*(None if part is None else part[[0, 0, 0]] for part in items[:3]))
+        logits = evaluate(model, twice).logits
+        assert torch.equal(logits[0], logits[2])
+
+
+def test_the_prefix_is_one_for_all_items_and_learns() -> None:
+    settings = small(TRM_ATTENTION)
+    model, items = awake(settings), batch(settings, 3)
+    assert model.inputs.prefix is not None and model.inputs.prefix.requires_grad
+    x = model.inputs(items)
+    assert torch.equal(x[0, :2], x[2, :2])
+    assert torch.equal(x[0, :2], model.inputs.prefix * model.inputs.scale)
+
+
+@pytest.mark.parametrize("mixer", ["attention", "mlp"])
+def test_positions_are_told_apart(mixer: str) -> None:
+    settings = small(TRM_ATTENTION if mixer == "attention" else TRM_MLP)
+    model, items = awake(settings), batch(settings, 4)
+    assert items.tokens is not None
+    turned = items._replace(tokens=items.tokens.roll(1, dims=1))
+    found = evaluate(model, turned).logits.roll(-1, dims=1)
+    assert not torch.allclose(found, evaluate(model, items).logits, atol=1e-3)
+
+
+def test_attention_without_positions_cannot_tell() -> None:
+    """The control of the test above: then turning the input just turns the answer."""
+    settings = small(TRM_ATTENTION, positions="none", H=1, L=1)
+    model, items = awake(settings).double(), batch(settings, 4)
+    assert items.tokens is not None
+    turned = items._replace(tokens=items.tokens.roll(1, dims=1))
+    found = model(turned, model.start(4)).logits.roll(-1, dims=1)
+    # Two applications in float64.
+    assert torch.allclose(found, model(items, model.start(4)).logits, atol=1e-12)
+
+
+def with_ids() -> ReasonerSettings:
+    return small(TRM_ATTENTION, H=1, L=1, puzzle_ids=5)
+
+
+def test_puzzle_vectors_are_no_parameters_and_move_by_the_sign_of_their_gradient() -> None:
+    settings = with_ids()
+    model = awake(settings)
+    assert model.puzzles is not None and model.inputs.prefix is None
+    assert "puzzles.table" not in dict(model.named_parameters())
+    table = normal(5, 8, seed=3)
+    model.puzzles.table.copy_(table)
+    items = batch(settings, 3)._replace(puzzle=torch.tensor([4, 1, 4]))
+    _, losses, _ = supervision_step(model, start(model, items), items, generator=generator(0))
+    losses.total.backward()
+    model.puzzles.update(learning_rate=0.01, weight_decay=0.5)
+    moved = model.puzzles.table
+    assert torch.equal(moved[[0, 2, 3]], table[[0, 2, 3]])
+    for used in (1, 4):
+        step = moved[used] - table[used] * (1 - 0.01 * 0.5)
+        # One step either way, to the rounding of values around 1.
+        assert torch.allclose(step.abs(), torch.full((8,), 0.01), atol=1e-6)
+    before = moved.clone()
+    model.puzzles.update(learning_rate=0.01, weight_decay=0.5)  # nothing was used since
+    assert torch.equal(model.puzzles.table, before)
+
+
+def test_the_sign_is_that_of_the_sum_over_a_puzzles_items() -> None:
+    from bridges.reasoning.puzzles import Puzzles
+
+    puzzles = Puzzles(3, 2)
+    for weights in ([[1.0, 1.0], [2.0, -3.0]], [[-4.0, 1.0], [0.0, 0.0]]):  # two backward passes
+        rows = puzzles.rows(torch.tensor([2, 2]), learns=True)
+        (rows * torch.tensor(weights)).sum().backward()
+    puzzles.update(learning_rate=0.1, weight_decay=0.0)
+    assert torch.allclose(puzzles.table[2], torch.tensor([0.1, 0.1]))  # sums -1 and -1
+    assert not puzzles.table[:2].any()
+
+
+def test_another_puzzle_vector_leads_to_another_answer() -> None:
+    settings = with_ids()
+    model, items = awake(settings), batch(settings, 2)
+    assert model.puzzles is not None
+    model.puzzles.table.copy_(normal(5, 8))
+    one, other = (
+        evaluate(model, items._replace(puzzle=torch.tensor([i, i]))).logits for i in (0, 3)
+    )
+    assert not torch.equal(one, other)
+
+
+def _puzzle_process(rank: int, address: str, out: str) -> None:
+    import torch.distributed as dist
+
+    from bridges.reasoning.puzzles import Puzzles
+
+    dist.init_process_group("gloo", init_method=f"file://{address}", rank=rank, world_size=2)
+    puzzles = Puzzles(2, 1)
+    rows = puzzles.rows(torch.tensor([1]), learns=True)
+    (rows * (2.0 if rank else -1.0)).sum().backward()
+    puzzles.update(learning_rate=0.1, weight_decay=0.0)
+    Path(out, str(rank)).write_text(str(puzzles.table[1].item()))
+    dist.destroy_process_group()
+
+
+def test_two_processes_move_the_table_alike(tmp_path: Path) -> None:
+    """Gradients -1 and 2 add up to 1, whatever each process saw."""
+    import subprocess
+    import sys
+
+    code = (
+        "import sys, importlib.util as u; s = u.spec_from_file_location('t', sys.argv[1]);"
+        "m = u.module_from_spec(s); s.loader.exec_module(m);"
+        "m._puzzle_process(int(sys.argv[2]), sys.argv[3], sys.argv[4])"
+    )
+    root = Path(__file__).parents[2]
+    processes = [
+        subprocess.Popen(
+            [
+                sys.executable,
+                "-c",
+                code,
+                __file__,
+                str(rank),
+                str(tmp_path / "meet"),
+                str(tmp_path),
+            ],
+            cwd=root,
+            env={**os.environ, "PYTHONPATH": str(root), "OMP_NUM_THREADS": "1"},
+        )
+        for rank in (0, 1)
+    ]
+    assert [process.wait(timeout=120) for process in processes] == [0, 0]
+    assert [float((tmp_path / str(rank)).read_text()) for rank in (0, 1)] == pytest.approx(
+        [-0.1] * 2
+    )
+
+
+def test_a_model_of_another_precision_takes_the_same_weights() -> None:
+    settings = small(TRM_MLP)
+    low = awake(dataclasses.replace(settings, precision="bfloat16"), seed=1)
+    full = awake(settings, seed=2)
+    full.load_state_dict(low.state_dict())
+    items = batch(settings, 2)
+    assert torch.equal(full.inputs(items), low.inputs(items))
