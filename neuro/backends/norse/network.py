@@ -274,6 +274,8 @@ class TorchNetwork(torch.nn.Module):
         else:
             width = sum(p.n * (2 + len(p.program.states)) for p in self.built.populations)
             steps = max(1, min(_LONGEST, _AT_ONCE // max(1, batch * width)))
+            # Each chunk copies the spikes that are remembered: not more often than it need be.
+            steps = max(steps, max(self.plan.depths.values()) // 2)
         if self._compiled:  # whole blocks
             steps = -(-steps // self._compiled.n_steps) * self._compiled.n_steps
         return min(steps, n_steps)
