@@ -6,7 +6,8 @@
 - `kv_cache`: keys and values kept, so that only what is new is computed
 - `tokens`: text to numbers and back, from bytes or from a `tokenizer.json`
 - `filters`, `repetition`, `contrast`, `sampling`, `generate`: from logits to text
-- `requests`: what a model may ask of the senses; `sensing`: the loop that serves it
+- `requests`: what a model may ask of the senses; `sensing`: the loop that serves it; `stored`: a
+  sensor over what was recorded once
 - `modulation`: how neuromodulators reach all of this without passing through words
 - `llama`: weights of existing models read, and ours written, in the layout of Llama
 """
