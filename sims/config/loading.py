@@ -36,7 +36,8 @@ class Loaded:
     """A config that passed its schema.
 
     Attributes:
-        config: The checked config: a `RunConfig`, or a `TrainConfig` if `kind` is `train`.
+        config: The checked config: a `RunConfig`, or, if `kind` is `train`, a `TrainConfig` (on
+            spikes) or a `PuzzleTrainConfig`.
         text: The file as the user wrote it.
         path: Where it was read from.
         overrides: The `key=value` texts that were applied.
@@ -146,7 +147,7 @@ def _checked(
         raise refusal(where, ("base",), "the base of a config can only be given in its file")
     kind: Kind = "train" if "reasoner" in data else "sweep" if "sweep" in data else "run"
     document = Document(data, document.places, document.source)
-    schema = _train_schema() if kind == "train" else _run_schema(document)
+    schema = _train_schema(data) if kind == "train" else _run_schema(document)
     try:
         config = schema.model_validate(data)
     except ValidationError as error:
@@ -155,10 +156,13 @@ def _checked(
     return Loaded(config, text, path, overrides, resolved, _hash(resolved), kind, changed, document)
 
 
-def _train_schema() -> type[StrictModel]:
+def _train_schema(data: Mapping[str, Any]) -> type[StrictModel]:
+    from sims.config.puzzles import PUZZLES, PuzzleTrainConfig
     from sims.config.train import TrainConfig
 
-    return TrainConfig
+    of = data.get("data")
+    puzzles = isinstance(of, dict) and of.get("source") in PUZZLES
+    return PuzzleTrainConfig if puzzles else TrainConfig
 
 
 def _run_schema(document: Document) -> type[StrictModel]:

@@ -68,18 +68,26 @@ def _docstrings(model: type[BaseModel]) -> dict[str, str]:
 def published() -> dict[str, Any]:
     """One schema for every kind of config.
 
-    A file with the key `reasoner` is a training, any other a run or sweep. A file with a `base`
-    only has to give what it changes, so nothing in it is required.
+    A file with the key `reasoner` is a training, on puzzles if its data come from there; any other
+    is a run or sweep. A file with a `base` only has to give what it changes, so nothing in it is
+    required.
     """
     from sims.config.experiment import run_schema
+    from sims.config.puzzles import PUZZLES, PuzzleTrainConfig
     from sims.config.train import TrainConfig
 
+    models = {"run": run_schema(), "train": TrainConfig, "puzzles": PuzzleTrainConfig}
     definitions: dict[str, Any] = {}
-    for name, model in (("run", run_schema()), ("train", TrainConfig)):
+    for name, model in models.items():
         definitions.update(_definitions(name, model))
+    of_puzzles = {"required": ["source"], "properties": {"source": {"enum": list(PUZZLES)}}}
     kinds = {
         "if": {"required": ["reasoner"]},
-        "then": {"$ref": "#/$defs/train"},
+        "then": {
+            "if": {"required": ["data"], "properties": {"data": of_puzzles}},
+            "then": {"$ref": "#/$defs/puzzles"},
+            "else": {"$ref": "#/$defs/train"},
+        },
         "else": {"$ref": "#/$defs/run"},
     }
     return {
@@ -87,7 +95,7 @@ def published() -> dict[str, Any]:
         "title": "Ember config",
         "type": "object",
         "if": {"required": ["base"]},
-        "then": {"anyOf": [{"$ref": f"#/$defs/{name}{_PARTIAL}"} for name in ("run", "train")]},
+        "then": {"anyOf": [{"$ref": f"#/$defs/{name}{_PARTIAL}"} for name in models]},
         "else": kinds,
         "$defs": definitions,
     }

@@ -10,14 +10,13 @@ from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 from neuro.units import Hz, dB, ms
 from sims.config.base import Frequency, Level, Listing, Positive, StrictModel, Timespan
 from sims.config.errors import TAG, KeyProblem, hint, shown
+from sims.config.training import AboveZero, NotNegative, TrainingSpec, TrainOutput
 
 __all__ = [
     "DataSpec", "DigitsData", "EvaluationSpec", "FeaturesSpec", "ModulationSpec", "NerveSpec",
-    "ReasonerSpec", "TrainConfig", "TrainOutput", "TrainingSpec", "VoicesData",
+    "ReasonerSpec", "SpikeTraining", "TrainConfig", "VoicesData",
 ]  # fmt: skip
 
-AboveZero: TypeAlias = Annotated[float, Field(gt=0)]
-NotNegative: TypeAlias = Annotated[float, Field(ge=0)]
 Factor: TypeAlias = Annotated[float, Field(ge=0, le=100)]
 
 
@@ -98,12 +97,15 @@ _SOURCES = ("voices", "digits")
 
 def _known_source(value: object) -> object:
     if isinstance(value, Mapping):
+        from sims.config.puzzles import PUZZLES
+
+        known = (*_SOURCES, *PUZZLES)
+        expected = f"expected one of {', '.join(f'`{name}`' for name in known)}"
         if "source" not in value:
-            raise KeyProblem("the key `source` is missing: expected `voices` or `digits`")
+            raise KeyProblem(f"the key `source` is missing: {expected}")
         if (given := value["source"]) not in _SOURCES:
             raise KeyProblem(
-                f"expected `voices` or `digits`, found {shown(given)}{hint(str(given), _SOURCES)}",
-                ("source",),
+                f"{expected}, found {shown(given)}{hint(str(given), known)}", ("source",)
             )
     elif not isinstance(value, (VoicesData, DigitsData)):
         raise KeyProblem(f"expected a mapping with the key `source`, found {shown(value)}")
@@ -161,31 +163,11 @@ class ReasonerSpec(StrictModel):
         return self
 
 
-class TrainingSpec(StrictModel):
+class SpikeTraining(TrainingSpec):
     """How the reasoner is trained; the same for the model with timing and the one without."""
 
-    steps: Positive = 160
-    """Steps of the optimizer, each on one supervision step of a batch."""
-    batch: Positive = 32
-    """Items thought about at a time."""
-    learning_rate: AboveZero = 2e-3
-    """Constant after the warm-up."""
-    warm_up: Annotated[int, Field(ge=0)] = 20
-    """Steps over which the learning rate rises."""
-    weight_decay: NotNegative = 1.0
-    """Of AdamW, on every parameter."""
-    clip: AboveZero = 1.0
-    """Largest norm of the gradient."""
     noise: NotNegative = 0.0
     """Noise on the inputs in training, in units of their root mean square; against overfitting."""
-    ema: Annotated[float, Field(ge=0, lt=1)] = 0.98
-    """Decay of the running average of the weights, which is what is evaluated."""
-    evaluate_every: Positive = 20
-    """Steps between points of the learning curve."""
-    checkpoint_every: Positive = 20
-    """Steps between checkpoints."""
-    threads: Positive = 1
-    """Threads of PyTorch; another number may change the last bits of a sum."""
 
 
 class ModulationSpec(StrictModel):
@@ -211,15 +193,6 @@ class EvaluationSpec(StrictModel):
     """Factors on the budget at which accuracy and thinking steps are measured."""
 
 
-class TrainOutput(StrictModel):
-    """Where the training goes."""
-
-    folder: str | None = None
-    """The training's folder; `runs/NAME` if left out."""
-    cache: str | None = None
-    """Folder of spike data sets, shared by trainings; `datasets` beside `folder` if left out."""
-
-
 class TrainConfig(StrictModel):
     """One training: labelled sounds, features, a reasoner; with timing, and on counts alone."""
 
@@ -233,7 +206,7 @@ class TrainConfig(StrictModel):
     """How spikes become tokens."""
     reasoner: ReasonerSpec
     """The model."""
-    training: TrainingSpec = TrainingSpec()
+    training: SpikeTraining = SpikeTraining()
     """How it is trained."""
     modulation: ModulationSpec = ModulationSpec(budget=1.0)
     """The factor on its budget while it answers."""

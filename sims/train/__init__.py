@@ -11,7 +11,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from neuro.errors import ConfigError
 
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from sims.config import Loaded
-    from sims.train.model_file import TrainedModel
 
 __all__ = ["load_model", "run_training"]
 
@@ -53,7 +52,7 @@ def run_training(loaded: Loaded, out: str | Path | None = None, *, console: Cons
             f"training needs {error.name}, which is not installed; install Ember with its "
             "`train` extra: ember-neuro[train]"
         ) from None
-    from sims.train.session import Session
+    from sims.config.puzzles import PuzzleTrainConfig
 
     config = loaded.config
     about = {
@@ -64,10 +63,16 @@ def run_training(loaded: Loaded, out: str | Path | None = None, *, console: Cons
         "overrides": list(loaded.overrides),
     }
     folder = Path(out or config.output.folder or Path("runs") / config.name)
+    if isinstance(config, PuzzleTrainConfig):
+        from sims.train.puzzle_session import PuzzleSession
+
+        return PuzzleSession(config, about, folder, console).run()
+    from sims.train.session import Session
+
     return Session(config, about, folder, console).run()
 
 
-def load_model(path: str | Path) -> TrainedModel:
+def load_model(path: str | Path) -> Any:
     """Read a finished model; see `sims.train.model_file.load_model`."""
     from sims.train import model_file
 

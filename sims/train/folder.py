@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from neuro.errors import StoreError
-from sims.store.atomic import write_json, write_text
+from sims.store.atomic import naming, write_json, write_text
 
 __all__ = ["TrainingFolder"]
 
@@ -19,21 +19,28 @@ class TrainingFolder:
     """Files of one training under `path`.
 
     - `training.json`: the config, its hash, versions: whose folder this is
-    - `checkpoint_<arm>.safetensors`: where the training of one model stands
+    - `checkpoint.safetensors`, or one `checkpoint_<arm>.safetensors` a model: where it stands
+    - `best.safetensors`: the averaged weights that were best by validation, where there is one
     - `log.jsonl`: one line an evaluation, in order of arm and step
     - `model.safetensors`, `model_<arm>.safetensors`: averaged weights of finished models
+    - `curve.png`: the learning curve, where it is drawn
     - `result.json`: the outcome; its presence says that all is finished
+
+    No file says where the folder lies, so it can be moved and gone on with elsewhere.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.claim_file = path / "training.json"
         self.log_file = path / "log.jsonl"
+        self.best_file = path / "best.safetensors"
+        self.model_file = path / "model.safetensors"
+        self.curve_file = path / "curve.png"
         self.result_file = path / "result.json"
 
     def checkpoint_file(self, arm: str) -> Path:
-        """Where the checkpoint of one model lies."""
-        return self.path / f"checkpoint_{arm}.safetensors"
+        """Where the checkpoint of one model lies; the only one has no name."""
+        return self.path / f"checkpoint{arm and '_'}{arm}.safetensors"
 
     def claim(self, identity: Mapping[str, Any]) -> bool:
         """Make the folder ours; True if it was already, from an earlier start.
@@ -102,8 +109,12 @@ class TrainingFolder:
         write_text(self.log_file, text, force=True)
 
     def log(self, entry: Mapping[str, Any]) -> None:
-        """Append one line, at once on its way to the disk."""
-        with self.log_file.open("a", encoding="utf-8") as file:
+        """Append one line, at once on its way to the disk.
+
+        Raises:
+            StoreError: if it cannot be written.
+        """
+        with naming(self.log_file), self.log_file.open("a", encoding="utf-8") as file:
             file.write(json.dumps(entry, allow_nan=False) + "\n")
 
 

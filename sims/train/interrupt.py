@@ -1,4 +1,4 @@
-"""Ctrl-C that waits for the step in hand, so that what is saved is whole."""
+"""Ctrl-C and SIGTERM that wait for the step in hand, so that what is saved is whole."""
 
 from __future__ import annotations
 
@@ -8,23 +8,29 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-__all__ = ["EXIT_INTERRUPTED", "Interrupt", "catch_interrupt"]
+__all__ = ["EXIT_INTERRUPTED", "EXIT_TERMINATED", "Interrupt", "catch_interrupt"]
 
 EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells report it
+EXIT_TERMINATED = 143  # 128 + SIGTERM, which batch systems send at the end of the wall time
 
 
 class Interrupt:
-    """Whether the user has asked to stop."""
+    """Whether the user, or the batch system, has asked to stop.
+
+    Attributes:
+        status: The exit status that says so.
+    """
 
     def __init__(self) -> None:
         self.asked = False
+        self.status = EXIT_INTERRUPTED
 
 
 @contextmanager
 def catch_interrupt() -> Iterator[Interrupt]:
-    """Within the block the first ctrl-C only sets `asked`; a second one interrupts at once.
+    """Within the block the first ctrl-C or SIGTERM only sets `asked`; a second one interrupts.
 
-    In a thread other than the main one signals cannot be caught, and ctrl-C stays as it was.
+    In a thread other than the main one signals cannot be caught, and they stay as they were.
     """
     interrupt = Interrupt()
     if threading.current_thread() is not threading.main_thread():
@@ -35,9 +41,11 @@ def catch_interrupt() -> Iterator[Interrupt]:
         if interrupt.asked:
             raise KeyboardInterrupt
         interrupt.asked = True
+        interrupt.status = EXIT_TERMINATED if number == signal.SIGTERM else EXIT_INTERRUPTED
 
-    before = signal.signal(signal.SIGINT, ask)
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield interrupt
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -8,6 +8,7 @@ on a CPU and with the same number of threads.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -20,7 +21,7 @@ from bridges.reasoning.halting import Slots, settle
 from bridges.reasoning.losses import supervision_loss
 from bridges.reasoning.trm import TRM, Carry
 from neuro.wiring import generator
-from sims.config.train import TrainingSpec
+from sims.config.train import SpikeTraining
 from sims.train.checkpoint import prefixed, under
 from sims.train.sampler import Sampler
 
@@ -50,7 +51,7 @@ class Settings:
     seed: int
 
     @classmethod
-    def of(cls, spec: TrainingSpec, *, max_steps: int, seed: int) -> Settings:
+    def of(cls, spec: SpikeTraining, *, max_steps: int, seed: int) -> Settings:
         """The settings that a config asks for."""
         return cls(
             steps=spec.steps, batch=spec.batch, max_steps=max_steps,
@@ -109,7 +110,7 @@ class Learner:
         loss = supervision_loss(thought, labels)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(self.model.parameters(), settings.clip)
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), settings.clip or math.inf)
         rate = settings.learning_rate * min(1.0, (self.step + 1) / max(settings.warm_up, 1))
         for group in self.optimizer.param_groups:
             group["lr"] = rate

@@ -20,6 +20,7 @@ from neuro.spikes import Spikes
 from neuro.wiring import generator
 from sims.config.train import ReasonerSpec
 from sims.train.checkpoint import prefixed, read_tensors, under, write_tensors
+from sims.train.puzzle_model import TASK, PuzzleModel, read_puzzle_model
 from sims.train.tensors import Scale, blanked
 
 __all__ = ["TrainedModel", "load_model", "new_model", "save_model"]
@@ -104,13 +105,15 @@ def save_model(path: Path, trained: TrainedModel, **about: Any) -> None:
     write_tensors(path, tensors, header, kind="model")
 
 
-def load_model(path: str | Path) -> TrainedModel:
+def load_model(path: str | Path) -> TrainedModel | PuzzleModel:
     """Read a model that a training left, `model.safetensors` for instance.
 
     Raises:
         StoreError: if the file is missing, truncated or no model of Ember.
     """
     tensors, header = read_tensors(Path(path), kind="model")
+    if header.get("task") == TASK:
+        return read_puzzle_model(Path(path), tensors, header)
     try:
         spec = ReasonerSpec.model_validate(header["reasoner"])
         layout = TokenLayout(**header["layout"])

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-__all__ = ["accuracy", "confusion", "majority", "wilson_interval"]
+__all__ = ["accuracy", "confusion", "majority", "proportion", "wilson_interval"]
 
 _Z95 = 1.959963984540054  # 97.5 % point of the unit normal
 
@@ -33,7 +33,11 @@ def wilson_interval(right: int, of: int) -> tuple[float, float]:
 def accuracy(predicted: ArrayLike, labels: ArrayLike) -> dict[str, Any]:
     """`{right, of, accuracy, interval: [low, high]}`."""
     right = int(np.sum(np.asarray(predicted) == np.asarray(labels)))
-    of = int(np.size(labels))
+    return proportion(right, int(np.size(labels)))
+
+
+def proportion(right: int, of: int) -> dict[str, Any]:
+    """`{right, of, accuracy, interval: [low, high]}`, from counts."""
     low, high = wilson_interval(right, of)
     return {
         "right": right, "of": of, "accuracy": right / of if of else 0.0, "interval": [low, high]

@@ -78,7 +78,7 @@ def one_line(caught: pytest.ExceptionInfo[EmberError]) -> str:
         ("reasoner.hiden=32", "reasoner.hiden: unknown key; did you mean `hidden`?"),
         ("reasoner.hidden=33", "reasoner.hidden: expected a multiple of `heads` (2), found `33`"),
         ("reasoner.budget=0", "reasoner.budget: expected a number of at least 1, found `0`"),
-        ("data.source=voice", "data.source: expected `voices` or `digits`, found `voice`; did you"),
+        ("data.source=voice", "data.source: expected one of `voices`, `digits`, "),
         ("data.duration=100", "data.duration: expected a time with its unit"),
         ("data.duration=90 ms", "data.duration: expected a whole number of bins of 50 ms"),
         ("data.speaker=3", "data.speaker: unknown key; did you mean `speakers`?"),

@@ -18,7 +18,8 @@ leaves matplotlib's settings alone and shows itself at the end of a notebook cel
     traces          recorded variables of single cells
     rate_maps       firing over an arena, and spikes on the path
     dose_response   a sweep's measures against what was varied
-    learning_curves, accuracies, confusion, halting     a training
+    learning_curves, accuracies, confusion, halting     a training on spikes
+    puzzle_curves, refined_board    a training on puzzles
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from sims.report.figures.learning import accuracies, confusion, halting, learning_curves
     from sims.report.figures.modulation import modulators
     from sims.report.figures.neurograms import neurogram
+    from sims.report.figures.puzzles import puzzle_curves, refined_board
     from sims.report.figures.rasters import raster
     from sims.report.figures.rate_panels import rates
     from sims.report.figures.space import rate_maps
@@ -41,8 +43,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Picture", "accuracies", "confusion", "dose_response", "halting", "learning_curves",
-    "modulators", "neurogram", "overview", "png", "raster", "rate_maps", "rates", "stimulus",
-    "traces",
+    "modulators", "neurogram", "overview", "png", "puzzle_curves", "raster", "rate_maps", "rates",
+    "refined_board", "stimulus", "traces",
 ]  # fmt: skip
 
 # No module may share its name with a function: importing it would hide the function.
@@ -50,9 +52,9 @@ _HOME = {
     "Picture": "_style", "accuracies": "learning", "confusion": "learning",
     "dose_response": "doses",
     "halting": "learning", "learning_curves": "learning", "modulators": "modulation",
-    "neurogram": "neurograms", "overview": "story", "png": "_style", "raster": "rasters",
-    "rate_maps": "space", "rates": "rate_panels", "stimulus": "stimuli",
-    "traces": "trace_panels",
+    "neurogram": "neurograms", "overview": "story", "png": "_style", "puzzle_curves": "puzzles",
+    "raster": "rasters", "rate_maps": "space", "rates": "rate_panels",
+    "refined_board": "puzzles", "stimulus": "stimuli", "traces": "trace_panels",
 }  # fmt: skip
 
 

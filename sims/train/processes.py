@@ -1,0 +1,122 @@
+"""Training in several processes at once, each with its share of the slots of one batch.
+
+`torchrun` starts the processes and tells each which one it is; without it there is one. What is
+exchanged a step is small: who halted, the gradient, and what was measured. Every process holds
+the same weights, draws the same items, and keeps those that fall to its own slots, so that the
+training is that of one process with the whole batch, to the rounding of sums.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, distributed
+
+from neuro.errors import ConfigError
+
+__all__ = ["ALONE", "World", "launched"]
+
+
+@dataclass(frozen=True)
+class World:
+    """The processes that train together.
+
+    Attributes:
+        rank: Which one this is; the first, 0, writes and speaks.
+        size: How many there are.
+        local_rank: Which one on this machine, and with it which GPU.
+    """
+
+    rank: int = 0
+    size: int = 1
+    local_rank: int = 0
+
+    @property
+    def first(self) -> bool:
+        """Whether this is the process that writes and speaks."""
+        return self.rank == 0
+
+    def share(self, batch: int) -> int:
+        """Slots of a batch that fall to each process.
+
+        Raises:
+            ConfigError: if they cannot be shared evenly.
+        """
+        if batch % self.size:
+            raise ConfigError(
+                f"training.batch: expected a multiple of the {self.size} processes, found {batch}"
+            )
+        return batch // self.size
+
+    def gathered(self, mine: Tensor) -> Tensor:
+        """Everybody's rows, in order of rank; as many and of the same shape in every process."""
+        if self.size == 1:
+            return mine
+        # Not every back end knows every type; bytes they all know.
+        raw = mine.contiguous().view(torch.uint8)
+        parts = [torch.empty_like(raw) for _ in range(self.size)]
+        distributed.all_gather(parts, raw)
+        return torch.cat([part.view(mine.dtype) for part in parts])
+
+    def summed(self, mine: Tensor) -> Tensor:
+        """Everybody's tensor, added up, and the same bits in every process."""
+        if self.size > 1:
+            mine = mine.clone()
+            distributed.all_reduce(mine)
+        return mine
+
+    def average_gradients(self, parameters: Iterable[torch.nn.Parameter]) -> None:
+        """Replace each gradient by its mean over the processes: one message for all of them."""
+        if self.size == 1:
+            return
+        gradients = [part.grad for part in parameters if part.grad is not None]
+        flat = torch.cat([gradient.reshape(-1) for gradient in gradients])
+        distributed.all_reduce(flat)
+        flat /= self.size
+        start = 0
+        for gradient in gradients:
+            gradient.copy_(flat[start : start + gradient.numel()].view_as(gradient))
+            start += gradient.numel()
+
+    def wait(self) -> None:
+        """Until everybody is here."""
+        if self.size > 1:
+            distributed.barrier()
+
+
+ALONE = World()
+"""One process."""
+
+
+@contextmanager
+def launched(device: str) -> Iterator[World]:
+    """Within the block, the processes that `torchrun` started, joined; or this one alone.
+
+    Args:
+        device: `cuda` joins them by NCCL, anything else by gloo.
+
+    Raises:
+        ConfigError: if they do not find each other.
+    """
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+        yield ALONE
+        return
+    try:
+        world = World(
+            *(int(os.environ[key]) for key in ("RANK", "WORLD_SIZE", "LOCAL_RANK")),
+        )
+        distributed.init_process_group("nccl" if device == "cuda" else "gloo")
+    except (KeyError, ValueError, RuntimeError) as error:
+        reason = " ".join(str(error).split())
+        raise ConfigError(
+            f"training in several processes needs the variables that `torchrun` sets, found: "
+            f"{reason}; start it with `torchrun --nproc-per-node 2 -m sims train CONFIG`"
+        ) from None
+    try:
+        yield world
+    finally:
+        distributed.destroy_process_group()
