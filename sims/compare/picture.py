@@ -194,14 +194,14 @@ def _traces(axis: Axes, comparison: Comparison, colours: Mapping[str, str]) -> N
     report = comparison.report
     reference = comparison.recordings[report.reference]
     scale, _ = time_scale(reference.duration_ms)
-    drawn = False
+    usual = list[float]()
     for label, colour in colours.items():
         deviation, twins = comparison.deviations[label], comparison.twins[label]
         course = _apart(deviation)
         if course is None:
             continue
-        drawn = True
         times, apart = course
+        usual.append(float(np.quantile(apart, 0.05)))
         axis.plot(times / scale, apart, color=colour, linewidth=0.9, zorder=3)
         allowed = [found for twin in twins.near if (found := _apart(twin)) is not None]
         until = max((twin.moved_ms for twin in twins.near), default=np.inf)
@@ -215,8 +215,9 @@ def _traces(axis: Axes, comparison: Comparison, colours: Mapping[str, str]) -> N
             axis.axvline(deviation.moved_ms / scale, color=colour, linewidth=0.7, alpha=0.6)
     time_axis(axis, reference.duration_ms)
     axis.set_ylabel("largest of\nall cells (mV)")
-    if drawn:
+    if usual:
         axis.set_yscale("log")
+        axis.set_ylim(bottom=min(usual) / 10.0)  # membranes start alike: not down to nothing
         # The style shows a `$` as it is, so that powers cannot be set by matplotlib's own.
         axis.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.0e}"))
         axis.yaxis.set_minor_formatter(NullFormatter())
