@@ -170,8 +170,8 @@ def _door(
 def _node(name: str, kind: str, given: Mapping[str, Any], inside: bool) -> Node:
     if kind not in FIELDS or kind == "Identity":
         raise NirError(
-            f"node `{name}` is of the unknown type `{kind}`{nearest(kind, FIELDS)}; Ember reads "
-            f"{', '.join(k for k in FIELDS if k != 'Identity')}"
+            f"node `{name}` is of the unknown type `{kind}`{nearest(kind, FIELDS)} (Ember reads "
+            f"{', '.join(k for k in FIELDS if k != 'Identity')})"
         )
     metadata = given.get("metadata")
     metadata = metadata if isinstance(metadata, dict) else {}
