@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 ORDER = (
-    "microcircuit", "cuba", "coba_hh", "stdp", "startup", "growth", "memory", "bandwidth",
+    "microcircuit", "cuba", "coba_hh", "stdp", "torch_layer", "torch_doses", "lava_emulator",
+    "startup", "growth", "memory", "bandwidth",
 )  # fmt: skip
 CAPTIONS = {
     "growth": "Time and memory against size, and the fitted straight lines.",
@@ -107,3 +108,7 @@ def _columns(cells: list[str]) -> str:
 
 def _number(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+
+
+if __name__ == "__main__":
+    write_speed(Path(__file__).parent)

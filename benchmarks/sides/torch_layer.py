@@ -207,20 +207,22 @@ def layer(
     except ImportError as error:
         return {"absent": str(error)}
 
-    def once() -> tuple[float, Tensor]:
+    def once() -> tuple[float, float, Tensor]:
         weights.weight.grad = None
-        started = time.perf_counter()
+        started, used = time.perf_counter(), time.process_time()
         spikes = run(x)
         (spikes.mean(0) - TARGET).square().sum().backward()
-        return time.perf_counter() - started, spikes.detach()
+        seconds = time.perf_counter() - started, time.process_time() - used
+        return *seconds, spikes.detach()
 
-    cold_s, spikes = once()
+    cold_s, _, spikes = once()
     once()
-    run_s = [once()[0] for _ in range(passes)]
+    run_s, cpu_s = zip(*(once()[:2] for _ in range(passes)), strict=True)
     gradient = weights.weight.grad
     norm = 0.0 if gradient is None else float(gradient.double().norm())
     found = {
         "cold_s": cold_s, "run_s": run_s, "median_s": statistics.median(run_s),
+        "cpu_s": statistics.median(cpu_s),
         "spikes": int(spikes.sum()),
         "digest": hashlib.blake2b(spikes.to(torch.uint8).numpy().tobytes()).hexdigest(),
         "gradient": norm,

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import importlib.util
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
@@ -48,6 +50,40 @@ def test_the_limits_of_the_machine_are_measured() -> None:
     printed = run("bandwidth.py", "--quick", "--repeats", "1")
     assert "limit of delivery, 1 thread(s)" in printed
     assert "GB/s" in printed
+
+
+@pytest.mark.slow
+def test_a_layer_is_compared_with_the_peers_that_are_there() -> None:
+    printed = run("torch_layer.py", "--quick", "--repeats", "1")
+    assert "Norse: spikes, every one" in printed
+    assert printed.count("DISAGREE") == 0 and printed.count(": agree") >= 2
+    for peer, way in (("snntorch", "snntorch_at_once"), ("spikingjelly", "spikingjelly_steps")):
+        there = importlib.util.find_spec(peer) is not None
+        assert (f"left out: {way}" in printed) is not there
+
+
+@pytest.mark.slow
+def test_a_batch_of_doses_is_compared_with_separate_runs() -> None:
+    printed = run("torch_doses.py", "--quick", "--repeats", "1", "--separate", "3")
+    assert printed.count(": agree") == 2
+    assert "3 of the 16 separate runs were run" in printed
+
+
+def test_rows_that_differ_from_their_separate_run_are_seen(benchmark) -> None:
+    """Known-bad: another dose, and a spike that is another cell's."""
+    doses = benchmark("torch_doses")
+    alone = doses.separate(200, 0.0, 20.0)
+    assert alone.spikes["e"].times_ms.size > 5
+    doses.require_same(alone, alone, 0.0)
+    other = doses.separate(200, 100.0, 20.0)
+    with pytest.raises(SystemExit, match="does not spike in the batch as it does alone"):
+        doses.require_same(alone, other, 0.0)
+    spikes = alone.spikes["e"]
+    units = spikes.units.copy()
+    units[0] = (units[0] + 1) % spikes.n_units
+    wrong = replace(alone, spikes={**alone.spikes, "e": replace(spikes, units=units)})
+    with pytest.raises(SystemExit, match="does not spike"):
+        doses.require_same(alone, wrong, 0.0)
 
 
 def test_a_quick_run_is_not_saved(benchmark, capsys: pytest.CaptureFixture[str]) -> None:
