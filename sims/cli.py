@@ -37,6 +37,18 @@ nir = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(nir, name="nir")
+puzzles = typer.Typer(
+    help="Sets of Sudoku, mazes and ARC tasks, in the layout of public trainers.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+app.add_typer(puzzles, name="puzzles")
+make = typer.Typer(
+    help="Make a set: the same for the same seed, held out up to symmetry.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+puzzles.add_typer(make, name="make")
 
 Config = Annotated[
     str, typer.Argument(metavar="CONFIG", help="A config file, or the name of a shipped one.")
@@ -48,6 +60,12 @@ Overrides = Annotated[
         help="Changes to the config, such as stimulus.sound.level='90 dB'.",
     ),
 ]
+Set = Annotated[Path, typer.Option(help="Folder to write.")]
+Train = Annotated[int, typer.Option(min=1, help="Puzzles to train on.")]
+Test = Annotated[int, typer.Option(min=1, help="Other puzzles, to test on.")]
+Augment = Annotated[int, typer.Option(min=0, help="Symmetric copies of each training puzzle.")]
+Seed = Annotated[int, typer.Option(min=0, help="Of everything.")]
+Workers = Annotated[int | None, typer.Option(min=1, help="Threads; one a core if left out.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace what is there already.")]
 
 
@@ -56,6 +74,35 @@ class OnError(StrEnum):
 
     CONTINUE = "continue"
     STOP = "stop"
+
+
+class HeldOut(StrEnum):
+    """What no test board shares with a training board."""
+
+    BOARD = "board"
+    GRID = "grid"
+    CLASS = "class"
+
+
+class Walls(StrEnum):
+    """How the walls of a maze are drawn."""
+
+    CARVED = "carved"
+    SCATTERED = "scattered"
+
+
+class Paths(StrEnum):
+    """How many shortest paths a maze may have."""
+
+    ONE = "one"
+    ANY = "any"
+
+
+class Split(StrEnum):
+    """A part of a puzzle set."""
+
+    TRAIN = "train"
+    TEST = "test"
 
 
 class Listed(StrEnum):
@@ -411,3 +458,104 @@ def nir_show(
 
     for part in show(file, dt=dt, units=units, loops=loops.value):
         print(part)
+
+
+def make_command(function: F) -> F:
+    """Register a command of `ember puzzles make`."""
+    return command(function, make)
+
+
+@make_command
+def sudoku(
+    out: Set,
+    size: Annotated[int, typer.Option(help="4, 6 or 9.")] = 9,
+    train: Train = 1000,
+    test: Test = 1000,
+    augment: Augment = 0,
+    clues: Annotated[
+        str, typer.Option(metavar="A-B", help="Clues of a board; if left out, none to spare.")
+    ] = "",
+    guesses: Annotated[
+        str, typer.Option(metavar="A-B", help="How hard: guesses of a solver, such as 16-.")
+    ] = "",
+    held_out: Annotated[
+        HeldOut,
+        typer.Option(help="The board up to symmetry; also its solution; that up to symmetry."),
+    ] = HeldOut.BOARD,
+    seed: Seed = 0,
+    workers: Workers = None,
+    force: Force = False,
+) -> None:
+    """Make Sudoku boards with one solution."""
+    from sims.terminal.puzzles_command import sudoku
+
+    print(sudoku(
+        out, size=size, train=train, test=test, augment=augment, clues=clues, guesses=guesses,
+        held_out=held_out.value, seed=seed, workers=workers, force=force,
+    ))  # fmt: skip
+
+
+@make_command
+def maze(
+    out: Set,
+    size: Annotated[int, typer.Option(help="Cells of a side, 5 to 60.")] = 30,
+    train: Train = 1000,
+    test: Test = 1000,
+    augment: Annotated[
+        int, typer.Option(min=0, max=7, help="Of the seven other views of a training maze.")
+    ] = 0,
+    steps: Annotated[
+        str, typer.Option(metavar="A-B", help="Of the shortest path; hard if left out.")
+    ] = "",
+    walls: Annotated[Walls, typer.Option(help="How they are drawn.")] = Walls.CARVED,
+    paths: Annotated[
+        Paths, typer.Option(help="As short as the shortest: one, or any.")
+    ] = Paths.ONE,
+    seed: Seed = 0,
+    workers: Workers = None,
+    force: Force = False,
+) -> None:
+    """Make mazes with a long shortest path."""
+    from sims.terminal.puzzles_command import maze
+
+    print(maze(
+        out, size=size, train=train, test=test, augment=augment, steps=steps, walls=walls.value,
+        unique=paths is Paths.ONE, seed=seed, workers=workers, force=force,
+    ))  # fmt: skip
+
+
+@make_command
+def arc(
+    source: Annotated[
+        Path, typer.Argument(metavar="SOURCE", help="Folder or .tar.gz of ARC-AGI-1 or -2.")
+    ],
+    out: Set,
+    augment: Augment = 1000,
+    tasks: Annotated[
+        int | None, typer.Option(min=1, help="Of each subset, drawn by the seed; all.")
+    ] = None,
+    seed: Seed = 0,
+    force: Force = False,
+) -> None:
+    """Make a set of ARC tasks as the public builder does."""
+    from sims.terminal.puzzles_command import arc
+
+    print(arc(source, out, augment=augment, tasks=tasks, seed=seed, force=force))
+
+
+def puzzles_command(function: F) -> F:
+    """Register a command of `ember puzzles`."""
+    return command(function, puzzles)
+
+
+@puzzles_command
+def show_(
+    path: Annotated[Path, typer.Argument(metavar="DIR", help="A puzzle set, ours or another's.")],
+    split: Annotated[Split, typer.Option(help="Which part.")] = Split.TEST,
+    first: Annotated[int, typer.Option(min=0, help="The example to begin with.")] = 0,
+    number: Annotated[int, typer.Option(min=0, help="How many examples.")] = 2,
+) -> None:
+    """Say what is in a puzzle set, and show some of it."""
+    from sims.terminal.puzzles_command import show
+
+    show(path, split=split.value, first=first, number=number)

@@ -21,10 +21,14 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from neuro.errors import StoreError
 from sims.puzzles.puzzle_set import PuzzleFormat, PuzzleSet, PuzzleSplit
-from sims.store.atomic import atomic_folder, write_json
+from sims.store.atomic import atomic_folder, check_writable, write_json
 
-__all__ = ["FORMAT", "NAME", "SPLITS", "SplitWriter", "write_puzzles", "writing_puzzles"]
+__all__ = [
+    "FORMAT", "NAME", "SPLITS", "PuzzleWriter", "SplitWriter", "check_place", "write_puzzles",
+    "writing_puzzles",
+]  # fmt: skip
 
 FORMAT = 1
 """Version of our own part; a reader refuses another one."""
@@ -137,9 +141,22 @@ def writing_puzzles(path: str | os.PathLike[str], *, force: bool = False) -> Ite
         StoreError: if `path` is a full folder and no puzzle set that may be replaced, or cannot
             be written.
     """
-    replace = force and (Path(path) / "train" / "dataset.json").is_file()
-    with atomic_folder(path, replace=replace) as folder, ExitStack() as files:
+    with atomic_folder(path, replace=_replaced(path, force)) as folder, ExitStack() as files:
         yield PuzzleWriter(folder, files)
+
+
+def check_place(path: str | os.PathLike[str], *, force: bool = False) -> None:
+    """Refuse early, before a long making, a folder that could not be written at its end.
+
+    Raises:
+        StoreError: as `writing_puzzles` would.
+    """
+    if not force and _replaced(path, force=True):
+        raise StoreError(
+            f"`{path}` already holds a puzzle set; replace it with `--force` or give another folder"
+        )
+    empty = Path(path).is_dir() and not any(Path(path).iterdir())
+    check_writable(path, force=empty or _replaced(path, force), folder=True)
 
 
 def write_puzzles(path: str | os.PathLike[str], puzzles: PuzzleSet, *, force: bool = False) -> Path:
@@ -154,6 +171,10 @@ def write_puzzles(path: str | os.PathLike[str], puzzles: PuzzleSet, *, force: bo
         names = puzzles.identifiers or ("<blank>",)
         writer.finish(puzzles.format, dict(puzzles.about), identifiers=names)
     return Path(path)
+
+
+def _replaced(path: str | os.PathLike[str], force: bool) -> bool:
+    return force and (Path(path) / "train" / "dataset.json").is_file()
 
 
 def _copy(split: PuzzleSplit, to: SplitWriter) -> None:

@@ -75,6 +75,7 @@ OPTIONS = {
     "list": set(),
     "schema": set(),
     "nir": set(),
+    "puzzles": set(),
 }
 
 
