@@ -26,8 +26,6 @@ _CUT_DEVIATION = 0.8796256610342398
 
 def rms_norm(state: Tensor, axis: int = -1) -> Tensor:
     """The state divided by its root mean square along `axis`, reckoned in float32 at the least."""
-    if axis == -1:
-        return functional.rms_norm(state, state.shape[-1:], eps=RMS_EPSILON)
     precise = torch.promote_types(state.dtype, torch.float32)
     square = state.to(precise).square().mean(axis, keepdim=True)
     return (state * torch.rsqrt(square + RMS_EPSILON)).to(state.dtype)
@@ -39,8 +37,8 @@ class SwiGLU(nn.Module):
     Args:
         width: Length of the axis that is mixed.
         inner: Width in between; see `swiglu_width`.
-        axis: -1 for features, -2 for positions. The latter multiplies from the left, so that
-            nothing is transposed.
+        axis: -1 for features of `(batch, position, feature)`, -2 for positions. The latter
+            multiplies from the left, so that nothing is transposed.
 
     Shazeer 2020, "GLU variants improve transformer"; over positions as in TRM's mlp variant.
     """
@@ -55,8 +53,10 @@ class SwiGLU(nn.Module):
         if self.axis == -1:
             gate, up = self.gate_up(state).chunk(2, dim=-1)
             return self.down(functional.silu(gate) * up)
-        gate, up = (self.gate_up.weight @ state).chunk(2, dim=-2)
-        return self.down.weight @ (functional.silu(gate) * up)
+        # `weight @ state` would fold the batch into one product and copy both ways for it.
+        rows = state.shape[0]
+        gate, up = torch.bmm(self.gate_up.weight.expand(rows, -1, -1), state).chunk(2, dim=-2)
+        return torch.bmm(self.down.weight.expand(rows, -1, -1), functional.silu(gate) * up)
 
 
 class Rotation(nn.Module):
