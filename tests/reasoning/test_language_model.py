@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn.functional import cross_entropy
 
+from bridges.language.modulation import REST, Modulation
 from bridges.language.rope import frequencies, rotation, turn
 from bridges.language.sequence import PADDING, TEXT, Mixed, Sensed, Text, interleave, text
 from neuro.errors import ConfigError
@@ -150,6 +151,27 @@ def test_half_precision_keeps_far_positions_apart() -> None:
     """In bfloat16 itself position 257 would be position 256."""
     near, far = (rotation(torch.tensor([[p]]), TINY, torch.bfloat16) for p in (256, 257))
     assert (near.cos - far.cos).abs().max() > 0.5
+
+
+@pytest.mark.parametrize("way", ["autocast", "weights"])
+def test_half_precision_is_near_and_reads_on_from_a_cache(way: str) -> None:
+    """bfloat16 keeps 8 bits, 0.4 % of each of some ten sums in a row; another model is 1 away."""
+    lm = model(exact=False)
+    inputs = interleave([MIXED_ITEM, [words(2, 3)]], TINY)
+    valid = inputs.kinds != PADDING
+    exact, other = lm(inputs)[valid], model(exact=False, seed=9)(inputs)[valid]
+    assert (exact - other).abs().max() > 1
+    if way == "weights":
+        lm = lm.bfloat16()
+    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=way == "autocast"):
+        for modulation in (REST, Modulation(gain=1.0001)):  # the mask is one of numbers then
+            states = lm(inputs, modulation=modulation)
+            assert 0 < (states[valid].float() - exact).abs().max() < 0.1
+            with torch.no_grad():
+                cached = lm(inputs, modulation=modulation, cache=lm.new_cache(2))
+            assert (cached[valid].float() - exact).abs().max() < 0.1
+        states.float().square().mean().backward()
+    assert all(part.grad is None or torch.isfinite(part.grad).all() for part in lm.parameters())
 
 
 def test_a_small_model_learns_what_only_the_sound_tells() -> None:
