@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -22,7 +22,7 @@ from neuro.errors import ConfigError, NetworkError
 from neuro.models import ADEX, GIF, IZHIKEVICH, LEAKY_INTEGRATOR, LIF
 from neuro.network import Uniform
 from neuro.synapses import DELTA, EXPONENTIAL_CURRENT
-from neuro.units import pA, pF
+from neuro.units import mV, pA, pF
 
 N, BATCH, STEPS, CUT = 8, 3, 60, 25  # more than three of the segments that are stepped again
 
@@ -47,6 +47,10 @@ class Case:
         return torch.rand(STEPS, BATCH, N, generator=draw, dtype=self.dtype) * self.scale
 
 
+# Refractory while a condition holds: after a spike, until the membrane has fallen by some mV.
+LINGERING = replace(LIF, name="lingering", refractory="v > V_low",
+                    parameters={**LIF.parameters, "V_low": mV(-55)})  # fmt: skip
+
 CASES = {
     "Norse's, gradients through resets": Case(
         norse_population("a", N, dt=2**-10), 0.5, 1000 * 2**-10,
@@ -62,6 +66,9 @@ CASES = {
     ),
     "four stages, a reset that adds": Case(
         Population("a", IZHIKEVICH, N), 3000.0, options={"trainable": ("b", "d")}
+    ),
+    "refractory by a condition": Case(
+        Population("a", LINGERING, N, {"V_r": mV(-52)}), 1500.0, options={"trainable": ("E_L",)}
     ),
     "a readout, its current added to another": Case(
         Population("a", LEAKY_INTEGRATOR, N, {"I_ext": pA(50)}), 300.0,

@@ -19,7 +19,7 @@ from neuro.backends.norse.cells import CellStep
 
 __all__ = ["Kernel", "print_kernel"]
 
-_BLOCK = 256  # cells at a time: engineering choice; their states over a segment fit a cache of 1 MB
+_BLOCK = 512  # cells at a time: engineering choice; their states over a segment fit a cache of 1 MB
 
 _HEADER = '''"""Time loop of `{name}` and its adjoint, printed from its step."""
 
@@ -29,12 +29,6 @@ import numpy as np
 from numba import njit
 from numpy import {dtype} as F, int32
 '''
-
-_LOAD = """\
-state = np.empty(({rows}, {block}), F)
-last_ = np.empty({block}, int32)
-free_ = np.empty({block}, np.bool_)
-"""
 
 
 @dataclass(frozen=True)
@@ -84,25 +78,57 @@ def print_kernel(
         lines, wanted, seeds, surrogate.method, surrogate.sharpness, cell.scales,
         not cell.reset_gradient,
     )  # fmt: skip
-    strict_lines = [f"{line.name} = {_line(line)}" for line in lines]
-    load = [f"s{k} = state[{k}, j]" for k in range(n_states)]
-    load += ["last = last_[j]" if not _condition(cell) else "last = last_[j] != 0"]
-    load += ["free = free_[j]"]
-    load += [f"b_{name} = w_{name}[begin + j]" for name in bound if name in wide]
-    store = [f"state[{k}, j] = {end}" for k, end in enumerate(ends[1])]
-    store += [f"last_[j] = {ends[2]}", f"free_[j] = {ends[3]}"]
+    rows = _Rows(n_states, [name for name in bound if name in wide], names)
+    flags = (["last"] if cell.initial().last else []) + (["free"] if cell.initial().free else [])
+    load = [f"s{k} = {rows.state(k)}" for k in range(n_states)]
+    load += [f"{flag} = {flag}_[j]" for flag in flags]
+    load += ["last = last != 0"] if _condition(cell) and "last" in flags else []
+    load += [f"b_{name} = {row}" for name, row in rows.wide.items()]
+    load += [f"given = {rows.given}", *(f"{line.name} = {_line(line)}" for line in lines)]
+    store = [f"{rows.state(k)} = {end}" for k, end in enumerate(ends[1])]
+    store += [f"{flag}_[j] = {end}" for flag, end in zip(("last", "free"), ends[2:], strict=True)
+              if flag in flags]  # fmt: skip
     arguments = ", ".join(f"{'w' if name in wide else 'b'}_{name}" for name in bound)
     dtype = str(cell.dtype).removeprefix("torch.")
-    fill = {"rows": n_states, "block": _BLOCK}
+    starts = _seeds(seeds, out, ends[1], rows)
     source = "\n".join([
         _HEADER.format(name=cell.program.name, dtype=dtype), "",
-        *_forward(arguments, fill, n_states, [*load, "given = now[j]", *strict_lines, *store,
-                                              f"gave[j] = {out}"]),
-        "", "",
-        *_backward(arguments, fill, n_states, [*load, "given = now[j]", *strict_lines], store,
-                   _seeds(seeds, out, ends[1]), back.printed, names),
+        *_forward(arguments, rows, flags, [*load, *store, f"{rows.out} = {out}"]), "", "",
+        *_backward(arguments, rows, flags, load, store, [*load, *starts, *back.printed]),
     ])  # fmt: skip
     return Kernel(source + "\n", bound, names)
+
+
+class _Rows:
+    """Where each value of a block lies: in one array, so that the compiler sees no overlap.
+
+    It then computes several cells at once.
+    """
+
+    def __init__(self, n_states: int, wide: Sequence[str], trained: Sequence[str]) -> None:
+        self.n_states = n_states
+        names = [f"state {k}" for k in range(n_states)] + [f"slope {k}" for k in range(n_states)]
+        names += ["given", "out", "told", "handed"]
+        names += [f"wide {name}" for name in wide] + [f"sum {name}" for name in trained]
+        self._at = {name: f"rows[{k}, j]" for k, name in enumerate(names)}
+        self.size = len(names)
+        self.given, self.out, self.told, self.handed = (
+            self._at[name] for name in ("given", "out", "told", "handed")
+        )
+        self.wide = {name: self._at[f"wide {name}"] for name in wide}
+        self.sums = {name: self._at[f"sum {name}"] for name in trained}
+
+    def state(self, k: int) -> str:
+        return self._at[f"state {k}"]
+
+    def slope(self, k: int) -> str:
+        return self._at[f"slope {k}"]
+
+    def begin(self, flags: Sequence[str]) -> list[str]:
+        """The first lines of a function."""
+        types = {"last": "int32", "free": "np.bool_"}
+        lines = [f"    rows = np.empty(({self.size}, {_BLOCK}), F)"]
+        return [*lines, *(f"    {f}_ = np.empty({_BLOCK}, {types[f]})" for f in flags)]
 
 
 def _condition(cell: CellStep) -> bool:
@@ -168,105 +194,107 @@ def _line(line: Line) -> str:
     return text(line.value)
 
 
-def _seeds(seeds: Sequence[str], out: str, ends: Sequence[str]) -> list[str]:
+def _seeds(
+    seeds: Sequence[str], out: str, ends: Sequence[str], rows: _Rows
+) -> list[str]:  # fmt: skip
     """Where derivatives begin: at what is given out, and at the states a step leaves."""
     found = []
     for name in seeds:
-        parts = ["told[j]"] if name == out else []
-        parts += [f"slope[{k}, j]" for k, end in enumerate(ends) if end == name]
+        parts = [rows.told] if name == out else []
+        parts += [rows.slope(k) for k, end in enumerate(ends) if end == name]
         found.append(f"d_{name} = {' + '.join(parts)}")
     return found
 
 
-def _indented(lines: Sequence[str], by: int) -> list[str]:
-    return [" " * by + line for line in lines]
+def _each(by: int, lines: Sequence[str]) -> list[str]:
+    """A loop over the block's cells for each line, so that none waits for another."""
+    space = " " * by
+    return [each for line in lines for each in (f"{space}for j in range(width):",
+                                                f"{space}    {line}")]  # fmt: skip
 
 
-def _restored(n_states: int) -> list[str]:
-    lines = [f"state[{k}, j] = kept[part, {k}, begin + j]" for k in range(n_states)]
-    return [
-        *lines,
-        "last_[j] = kept_last[part, begin + j]",
-        "free_[j] = kept_free[part, begin + j]",
-    ]
+def _together(by: int, lines: Sequence[str]) -> list[str]:
+    """One loop over the block's cells."""
+    return [" " * by + "for j in range(width):", *(" " * (by + 4) + line for line in lines)]
 
 
-def _forward(arguments: str, fill: dict[str, int], n_states: int, step: Sequence[str]) -> list[str]:
-    keep = [f"kept[part, {k}, begin + j] = state[{k}, j]" for k in range(n_states)]
-    keep += ["kept_last[part, begin + j] = last_[j]", "kept_free[part, begin + j] = free_[j]"]
-    begin = [line.replace("kept[part, ", "ends[").replace("_last[part, ", "_last[")
-             .replace("_free[part, ", "_free[").replace("kept_", "ends_")
-             for line in _restored(n_states)]  # fmt: skip
-    end = [f"{right} = {left}" for left, right in (line.split(" = ") for line in begin)]
+def _swapped(lines: Sequence[str]) -> list[str]:
+    return [f"{right} = {left}" for left, right in (line.split(" = ") for line in lines)]
+
+
+def _saved(rows: _Rows, flags: Sequence[str], name: str, index: str, cell: str) -> list[str]:
+    """States and flags as they are put by."""
+    comma = ", " if index else ""
+    lines = [f"{name}[{index}{comma}{k}, {cell}] = {rows.state(k)}" for k in range(rows.n_states)]
+    return [*lines, *(f"{name}_{flag}[{index}{comma}{cell}] = {flag}_[j]" for flag in flags)]
+
+
+def _forward(
+    arguments: str, rows: _Rows, flags: Sequence[str], step: Sequence[str]
+) -> list[str]:  # fmt: skip
+    ends = _saved(rows, flags, "ends", "", "begin + j")
     return [
         "@njit(error_model='numpy', nogil=True)",
         "def forward(lo, hi, first, every, x, out, kept, kept_last, kept_free, ends, ends_last,",
         f"            ends_free, {arguments}):",
-        *_indented(_LOAD.format(**fill).splitlines(), 4),
-        "    for begin in range(lo, hi, {block}):".format(**fill),
-        "        width = min({block}, hi - begin)".format(**fill),
-        "        for j in range(width):",
-        *_indented(begin, 12),
+        *rows.begin(flags),
+        f"    for begin in range(lo, hi, {_BLOCK}):",
+        f"        width = min({_BLOCK}, hi - begin)",
+        *_each(8, [*_swapped(ends), *_wide(rows)]),
         "        for t in range(x.shape[0]):",
         "            if t % every == 0:",
         "                part = t // every",
-        "                for j in range(width):",
-        *_indented(keep, 20),
+        *_each(16, _saved(rows, flags, "kept", "part", "begin + j")),
         "            step = int32(first + t)",
-        "            now = x[t, begin:begin + width]",
-        "            gave = out[t, begin:begin + width]",
-        "            for j in range(width):",
-        *_indented(step, 16),
-        "        for j in range(width):",
-        *_indented(end, 12),
+        *_each(12, [f"{rows.given} = x[t, begin + j]"]),
+        *_together(12, step),
+        *_each(12, [f"out[t, begin + j] = {rows.out}"]),
+        *_each(8, ends),
     ]
 
 
+def _wide(rows: _Rows) -> list[str]:
+    return [f"{row} = w_{name}[begin + j]" for name, row in rows.wide.items()]
+
+
 def _backward(
-    arguments: str, fill: dict[str, int], n_states: int, step: Sequence[str],
-    store: Sequence[str], seeds: Sequence[str], back: Sequence[str], names: Sequence[str],
+    arguments: str, rows: _Rows, flags: Sequence[str], load: Sequence[str], store: Sequence[str],
+    back: Sequence[str],
 ) -> list[str]:  # fmt: skip
-    keep = [f"trace[k, {s}, j] = state[{s}, j]" for s in range(n_states)]
-    keep += ["trace_last[k, j] = last_[j]", "trace_free[k, j] = free_[j]"]
-    reload = [f"{right} = {left}" for left, right in (line.split(" = ") for line in keep)]
-    slopes = [f"slope[{s}, j] = d_s{s}" for s in range(n_states)]
-    sums = [f"sums[{k}, begin + j] += d_b_{name}" for k, name in enumerate(names)]
+    kept = _swapped(_saved(rows, flags, "kept", "part", "begin + j"))
+    trace = _saved(rows, flags, "trace", "k", "j")
+    slopes = [f"slopes[{s}, begin + j] = {rows.slope(s)}" for s in range(rows.n_states)]
+    sums = [f"sums[{k}, begin + j] = {row}" for k, row in enumerate(rows.sums.values())]
+    ends = [f"{rows.slope(s)} = d_s{s}" for s in range(rows.n_states)]
+    ends += [f"{row} += d_b_{name}" for name, row in rows.sums.items()]
+    types = {"last": "int32", "free": "np.bool_"}
     return [
         "@njit(error_model='numpy', nogil=True)",
         "def backward(lo, hi, first, every, x, known, by, kept, kept_last, kept_free, slopes,",
         f"             sums, {arguments}):",
-        *_indented(_LOAD.format(**fill).splitlines(), 4),
-        "    slope = np.empty(({rows}, {block}), F)".format(**fill),
-        "    trace = np.empty((every, {rows}, {block}), F)".format(**fill),
-        "    trace_last = np.empty((every, {block}), int32)".format(**fill),
-        "    trace_free = np.empty((every, {block}), np.bool_)".format(**fill),
-        "    for begin in range(lo, hi, {block}):".format(**fill),
-        "        width = min({block}, hi - begin)".format(**fill),
-        "        for j in range(width):",
-        *_indented([f"slope[{s}, j] = slopes[{s}, begin + j]" for s in range(n_states)], 12),
+        *rows.begin(flags),
+        f"    trace = np.empty((every, {rows.n_states}, {_BLOCK}), F)",
+        *(f"    trace_{flag} = np.empty((every, {_BLOCK}), {types[flag]})" for flag in flags),
+        f"    for begin in range(lo, hi, {_BLOCK}):",
+        f"        width = min({_BLOCK}, hi - begin)",
+        *_each(8, [*_swapped(slopes), *_swapped(sums), *_wide(rows)]),
         "        for part in range(kept.shape[0] - 1, -1, -1):",
         "            start = part * every",
         "            stop = min(start + every, x.shape[0])",
-        "            for j in range(width):",
-        *_indented(_restored(n_states), 16),
+        *_each(12, kept),
         "            for t in range(start, stop):",
         "                k = t - start",
-        "                for j in range(width):",
-        *_indented(keep, 20),
+        *_each(16, trace),
         "                if t + 1 < stop:",
         "                    step = int32(first + t)",
-        "                    now = x[t, begin:begin + width]",
-        "                    for j in range(width):",
-        *_indented([*step, *store], 24),
+        *_each(20, [f"{rows.given} = x[t, begin + j]"]),
+        *_together(20, [*load, *store]),
         "            for t in range(stop - 1, start - 1, -1):",
         "                k = t - start",
         "                step = int32(first + t)",
-        "                now = x[t, begin:begin + width]",
-        "                told = known[t, begin:begin + width]",
-        "                handed = by[t, begin:begin + width]",
-        "                for j in range(width):",
-        *_indented(reload, 20),
-        *_indented([*step, *seeds, *back, *slopes, *sums, "handed[j] = d_given"], 20),
-        "        for j in range(width):",
-        *_indented([f"slopes[{s}, begin + j] = slope[{s}, j]" for s in range(n_states)], 12),
+        *_each(16, [*_swapped(trace), f"{rows.given} = x[t, begin + j]",
+                    f"{rows.told} = known[t, begin + j]"]),
+        *_together(16, [*back, *ends, f"{rows.handed} = d_given"]),
+        *_each(16, [f"by[t, begin + j] = {rows.handed}"]),
+        *_each(8, [*slopes, *sums]),
     ]  # fmt: skip
