@@ -12,8 +12,8 @@ from sims.config.errors import TAG, KeyProblem, hint, shown
 from sims.config.training import AboveZero, TrainingSpec, TrainOutput
 
 __all__ = [
-    "PUZZLES", "FolderData", "PuzzleData", "PuzzleEvaluation", "PuzzleReasoner",
-    "PuzzleTrainConfig", "SudokuData",
+    "PUZZLES", "ArcData", "FolderData", "MazeData", "PuzzleData", "PuzzleEvaluation",
+    "PuzzleReasoner", "PuzzleTrainConfig", "SudokuData",
 ]  # fmt: skip
 
 Count: TypeAlias = Annotated[int, Field(ge=0)]
@@ -40,6 +40,40 @@ class SudokuData(StrictModel):
     """What no test board shares with a training board; `grid`: also its solution."""
 
 
+class MazeData(StrictModel):
+    """Mazes made here, with long shortest paths; see `sims.puzzles.maze_set`."""
+
+    source: Literal["maze"]
+    """Made here."""
+    size: Annotated[int, Field(ge=5, le=60)] = 10
+    """Cells of a side; the published set has 30."""
+    train: Positive = 1000
+    """Mazes to train on."""
+    test: Positive = 1000
+    """Others, to test on."""
+    augment: Annotated[int, Field(ge=0, le=7)] = 0
+    """How many of the other seven views of each maze to train on."""
+    steps: Annotated[Listing[Positive], Field(min_length=2, max_length=2)] | None = None
+    """Steps of a shortest path, fewest and most; left out: as many as make it hard."""
+    walls: Literal["carved", "scattered"] = "carved"
+    """Corridors with few loops, or cells that are walls by chance."""
+    unique: bool = True
+    """Whether there must be no other path as short."""
+
+
+class ArcData(StrictModel):
+    """ARC-AGI tasks, from their public JSON; see `sims.puzzles.arc_set`."""
+
+    source: Literal["arc"]
+    """From the public JSON."""
+    path: str
+    """The folder with `training` and `evaluation`, or a `.tar.gz` of it."""
+    augment: Count = 1000
+    """Augmentations of each task: a symmetry of the square and an order of colours."""
+    tasks: Positive | None = None
+    """How many tasks of each subset; all if left out."""
+
+
 class FolderData(StrictModel):
     """A puzzle set that is there already, in the public `.npy` layout."""
 
@@ -49,7 +83,9 @@ class FolderData(StrictModel):
     """The folder, with `train` and `test`."""
 
 
-_KINDS: dict[str, type[StrictModel]] = {"sudoku": SudokuData, "folder": FolderData}
+_KINDS: dict[str, type[StrictModel]] = {
+    "sudoku": SudokuData, "maze": MazeData, "arc": ArcData, "folder": FolderData,
+}  # fmt: skip
 PUZZLES = tuple(_KINDS)
 """Sources of puzzles."""
 
@@ -73,7 +109,10 @@ def _source(value: Any) -> str:
 
 
 PuzzleData: TypeAlias = Annotated[
-    Annotated[SudokuData, Tag(TAG + "sudoku")] | Annotated[FolderData, Tag(TAG + "folder")],
+    Annotated[SudokuData, Tag(TAG + "sudoku")]
+    | Annotated[MazeData, Tag(TAG + "maze")]
+    | Annotated[ArcData, Tag(TAG + "arc")]
+    | Annotated[FolderData, Tag(TAG + "folder")],
     Discriminator(_source),
     BeforeValidator(_known_source),
 ]
@@ -135,7 +174,8 @@ class PuzzleEvaluation(StrictModel):
     batch: Positive = 256
     """Examples answered at a time."""
     votes: Positive | None = None
-    """Augmented copies of a test puzzle that vote; for ARC."""
+    """For ARC: augmentations of a test puzzle, itself included, whose answers vote, to be scored
+    by the two that most agree on; left out: no vote."""
 
 
 class PuzzleTrainConfig(StrictModel):
@@ -155,3 +195,13 @@ class PuzzleTrainConfig(StrictModel):
     """What is measured."""
     output: TrainOutput = TrainOutput()
     """Where it goes."""
+
+    @model_validator(mode="after")
+    def _votes_are_for_arc(self) -> PuzzleTrainConfig:
+        if self.evaluation.votes is not None and self.data.source not in ("arc", "folder"):
+            raise KeyProblem(
+                f"expected the data `arc`, whose augmentations can be undone, found "
+                f"`{self.data.source}`; leave it out",
+                ("evaluation", "votes"),
+            )
+        return self

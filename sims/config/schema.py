@@ -76,7 +76,9 @@ def published() -> dict[str, Any]:
     from sims.config.puzzles import PUZZLES, PuzzleTrainConfig
     from sims.config.train import TrainConfig
 
-    models = {"run": run_schema(), "train": TrainConfig, "puzzles": PuzzleTrainConfig}
+    models: dict[str, type[BaseModel]] = {
+        "run": run_schema(), "train": TrainConfig, "puzzles": PuzzleTrainConfig,
+    }  # fmt: skip
     definitions: dict[str, Any] = {}
     for name, model in models.items():
         definitions.update(_definitions(name, model))

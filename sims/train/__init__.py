@@ -59,8 +59,9 @@ def run_training(loaded: Loaded, out: str | Path | None = None, *, console: Cons
         "config": loaded.resolved,
         "config_hash": loaded.hash,
         "config_text": loaded.text,
-        "config_path": loaded.path,
-        "overrides": list(loaded.overrides),
+        # A folder can be moved to another machine, so nothing in it says where things lay.
+        "config_path": _called(loaded.path),
+        "overrides": [text for text in loaded.overrides if not text.startswith("output")],
     }
     folder = Path(out or config.output.folder or Path("runs") / config.name)
     if isinstance(config, PuzzleTrainConfig):
@@ -70,6 +71,14 @@ def run_training(loaded: Loaded, out: str | Path | None = None, *, console: Cons
     from sims.train.session import Session
 
     return Session(config, about, folder, console).run()
+
+
+def _called(path: str) -> str:
+    """The name of a shipped config, else the name of its file."""
+    from sims.config.shipped import shipped
+
+    found = Path(path)
+    return found.stem if shipped().get(found.stem) == found else found.name
 
 
 def load_model(path: str | Path) -> Any:

@@ -12,37 +12,50 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from bridges.features.tokens import TokenLayout, tokens
-from bridges.reasoning.halting import Answers, answer
 from bridges.reasoning.modulation import halting_budget
-from bridges.reasoning.trm import TRM
+from bridges.reasoning.reasoner import Reasoner, build
+from bridges.reasoning.settings import ReasonerSettings
 from neuro.errors import StoreError
 from neuro.spikes import Spikes
 from neuro.wiring import generator
 from sims.config.train import ReasonerSpec
+from sims.config.training import TrainingSpec
+from sims.train.asked import Answers, answer
 from sims.train.checkpoint import prefixed, read_tensors, under, write_tensors
-from sims.train.puzzle_model import TASK, PuzzleModel, read_puzzle_model
+from sims.train.puzzle_model import TASK, PuzzleModel, read_puzzle_model, swiglu_multiple
 from sims.train.tensors import Scale, blanked
 
 __all__ = ["TrainedModel", "load_model", "new_model", "save_model"]
 
 
+SENSORY_GAIN = 3.0
+"""How loud features are beside their positions and the two unit states. Discrete tokens do with 1;
+measured features, of which few matter at a time, are drowned then and learned late. Engineering
+choice."""
+
+
 def new_model(
-    spec: ReasonerSpec, layout: TokenLayout, *, n_tokens: int, n_classes: int, seed: int
-) -> TRM:
-    """An untrained reasoner; the same seed and sizes give the same weights."""
-    start = int(generator(seed, "weights").integers(2**62))
-    return TRM(
-        features=layout.size,
-        tokens=n_tokens,
-        classes=n_classes,
-        hidden=spec.hidden,
-        heads=spec.heads,
-        layers=spec.layers,
-        expansion=spec.expansion,
-        rounds=spec.rounds,
-        latent_steps=spec.latent_steps,
-        generator=torch.Generator().manual_seed(start),
-    )
+    spec: ReasonerSpec,
+    layout: TokenLayout,
+    *,
+    n_tokens: int,
+    n_classes: int,
+    seed: int,
+    training: TrainingSpec | None = None,
+) -> Reasoner:
+    """An untrained TRM over the tokens, which answers at its one slot.
+
+    The same seed and sizes give the same weights.
+    """
+    settings = ReasonerSettings(
+        vocabulary=n_classes, length=0, sensory=layout.size, sensory_length=n_tokens,
+        sensory_gain=SENSORY_GAIN, answer="slot", slots=1, positions="learned",
+        hidden=spec.hidden, heads=spec.heads, layers=spec.layers, expansion=spec.expansion,
+        multiple=swiglu_multiple(spec.hidden), H=spec.rounds, L=spec.latent_steps,
+        steps_max=spec.budget,
+        precision="float32" if training is None else training.precision,
+    )  # fmt: skip
+    return build(settings, seed=int(generator(seed, "weights").integers(2**62)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +67,7 @@ class TrainedModel:
         classes: What its answers mean.
     """
 
-    model: TRM
+    model: Reasoner
     scale: Scale
     layout: TokenLayout
     spec: ReasonerSpec

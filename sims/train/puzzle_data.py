@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,27 +14,34 @@ from numpy.typing import NDArray
 import sims.puzzles
 from neuro.errors import StoreError
 from neuro.wiring import generator
-from sims.config.puzzles import FolderData, SudokuData
+from sims.config.puzzles import ArcData, FolderData, MazeData, SudokuData
+from sims.puzzles.arc_set import ArcPlan, make_arc
+from sims.puzzles.arc_tasks import read_arc
 from sims.puzzles.division import Progress
+from sims.puzzles.maze_set import MazePlan, make_maze
 from sims.puzzles.npy_layout import read_puzzles
 from sims.puzzles.puzzle_set import PuzzleSet, PuzzleSplit
 from sims.puzzles.sudoku_set import SudokuPlan, make_sudoku
 
 __all__ = ["PuzzleData", "examples_of", "held_out", "identity", "puzzle_folder", "puzzle_set"]
 
-PuzzleData = SudokuData | FolderData
+PuzzleData: TypeAlias = SudokuData | MazeData | ArcData | FolderData
 
 
 def identity(data: PuzzleData, *, seed: int) -> dict[str, Any]:
-    """All that decides the puzzles, JSON-ready: the config, the seed and our own code; for a
-    folder that is there, its content and not its path.
+    """All that decides the puzzles, JSON-ready: the config, the seed and our own code; of what is
+    read, the content and not the path.
 
     Raises:
-        StoreError: if the folder is no puzzle set.
+        StoreError: if what is to be read is not there.
     """
+    said = data.model_dump(mode="json", exclude={"path"})
     if isinstance(data, FolderData):
-        return {"data": {"source": "folder"}, "content": _content(Path(data.path).expanduser())}
-    return {"data": data.model_dump(mode="json"), "seed": seed, "code": _code_hash()}
+        return {"data": said, "content": _content(Path(data.path).expanduser())}
+    about = {"data": said, "seed": seed, "code": _code_hash()}
+    if isinstance(data, ArcData):
+        about["content"] = _tasks_content(Path(data.path).expanduser())
+    return about
 
 
 def puzzle_folder(folder: Path, about: dict[str, Any]) -> Path:
@@ -69,21 +76,32 @@ def puzzle_set(
         except OSError as error:
             raise StoreError(f"cannot write `{folder}`: {error.strerror or error}") from None
         try:
-            make_sudoku(_sudoku_plan(data, seed), path, progress=progress)
+            _make(data, int(generator(seed, "puzzle set").integers(2**62)), path, progress)
         except StoreError:
             if not path.is_dir():  # else another process was first
                 raise
     return read_puzzles(path), path
 
 
-def _sudoku_plan(data: SudokuData, seed: int) -> SudokuPlan:
-    least, *most = data.guesses
-    return SudokuPlan(
-        size=data.size, train=data.train, test=data.test, augment=data.augment,
-        clues=None if data.clues is None else (data.clues[0], data.clues[1]),
-        guesses=(least, most[0] if most else None), held_out=data.held_out,
-        seed=int(generator(seed, "puzzle set").integers(2**62)),
-    )  # fmt: skip
+def _make(data: SudokuData | MazeData | ArcData, seed: int, path: Path, progress: Progress) -> None:
+    if isinstance(data, ArcData):
+        plan = ArcPlan(augment=data.augment, tasks=data.tasks, seed=seed)
+        make_arc(plan, read_arc(Path(data.path).expanduser()), path, progress=progress)
+    elif isinstance(data, MazeData):
+        low, high = data.steps or (None, None)
+        mazes = MazePlan(
+            size=data.size, train=data.train, test=data.test, augment=data.augment,
+            steps=(low, high), walls=data.walls, unique=data.unique, seed=seed,
+        )  # fmt: skip
+        make_maze(mazes, path, progress=progress)
+    else:
+        least, *most = data.guesses
+        sudokus = SudokuPlan(
+            size=data.size, train=data.train, test=data.test, augment=data.augment,
+            clues=None if data.clues is None else (data.clues[0], data.clues[1]),
+            guesses=(least, most[0] if most else None), held_out=data.held_out, seed=seed,
+        )  # fmt: skip
+        make_sudoku(sudokus, path, progress=progress)
 
 
 def held_out(
@@ -114,6 +132,15 @@ def _content(path: Path) -> str:
         digest.update(file.relative_to(path).as_posix().encode())
         with file.open("rb") as opened:
             digest.update(hashlib.file_digest(opened, "blake2b").digest())
+    return digest.hexdigest()
+
+
+def _tasks_content(path: Path) -> str:
+    """Of ARC tasks, the same for a folder and its archive."""
+    digest = hashlib.blake2b(digest_size=16)
+    for subset, tasks in sorted(read_arc(path).items()):
+        said = {name: tasks[name].to_json() for name in sorted(tasks)}
+        digest.update(json.dumps({subset: said}).encode())
     return digest.hexdigest()
 
 

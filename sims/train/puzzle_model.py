@@ -24,7 +24,7 @@ from sims.puzzles.puzzle_set import PuzzleFormat
 from sims.train.checkpoint import prefixed, under, write_tensors
 
 __all__ = ["TASK", "PuzzleModel", "new_reasoner", "read_puzzle_model", "save_puzzle_model",
-           "settings_of"]  # fmt: skip
+           "settings_of", "swiglu_multiple"]  # fmt: skip
 
 TASK = "puzzles"
 _WIDE = 256
@@ -42,7 +42,7 @@ def settings_of(config: PuzzleTrainConfig, format: PuzzleFormat) -> ReasonerSett
     return ReasonerSettings(
         kind=asked.kind, mixer=asked.mixer, vocabulary=format.vocabulary, length=format.length,
         hidden=asked.hidden, heads=asked.heads, layers=asked.layers, expansion=asked.expansion,
-        multiple=256 if asked.hidden >= _WIDE else 16,
+        multiple=swiglu_multiple(asked.hidden),
         H=asked.rounds, L=asked.latent_steps, slots=asked.slots,
         puzzle_ids=format.n_identifiers if asked.puzzle_vectors else 0,
         positions=asked.positions or ("none" if asked.mixer == "mlp" else "rope"),
@@ -50,6 +50,11 @@ def settings_of(config: PuzzleTrainConfig, format: PuzzleFormat) -> ReasonerSett
         single_z=asked.single_z, halting=asked.halting, q_continue=asked.q_continue,
         ema=training.ema, precision=training.precision,
     )  # fmt: skip
+
+
+def swiglu_multiple(hidden: int) -> int:
+    """To what multiple the width of a SwiGLU is rounded up."""
+    return 256 if hidden >= _WIDE else 16
 
 
 def new_reasoner(settings: ReasonerSettings, *, seed: int) -> Reasoner:

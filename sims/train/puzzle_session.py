@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +20,7 @@ from sims.dataset.build import Stopped
 from sims.puzzles.puzzle_set import PuzzleSet
 from sims.store.atomic import write_json
 from sims.store.provenance import git_commit, versions
+from sims.train.arc_vote import voted
 from sims.train.course import follow, resume
 from sims.train.device import chosen_device, torch_threads
 from sims.train.folder import TrainingFolder
@@ -88,16 +92,26 @@ class PuzzleSession:
         return 0
 
     def _claim(self) -> bool:
-        config = self.config
-        chosen = {key: value for key, value in self.about["config"].items() if key != "output"}
         return self.folder.claim({
-            "config": chosen,
-            "data_set": identity(config.data, seed=config.seed),
+            **self.identity,
             "about": {
                 **{key: value for key, value in self.about.items() if key != "config"},
                 "versions": versions(), "git_commit": git_commit(),
             },
         })  # fmt: skip
+
+    @cached_property
+    def identity(self) -> dict[str, Any]:
+        """All that decides the outcome, JSON-ready; where puzzles are read from does not."""
+        chosen = {key: value for key, value in self.about["config"].items() if key != "output"}
+        chosen["data"] = {key: value for key, value in chosen["data"].items() if key != "path"}
+        return {"config": chosen, "data_set": identity(self.config.data, seed=self.config.seed)}
+
+    @property
+    def identity_hash(self) -> str:
+        """By which a checkpoint knows its training."""
+        text = json.dumps(self.identity, sort_keys=True).encode()
+        return hashlib.blake2b(text, digest_size=16).hexdigest()
 
     def _train(self, world: World, stage: Stage, interrupt: Interrupt) -> None:
         config, training = self.config, self.config.training
@@ -112,7 +126,7 @@ class PuzzleSession:
         if training.compile:
             with stage.timed("compile"), stage.bar("compiling, and comparing with eager"):
                 trainer.compile()
-        resume(trainer, self.folder, ARM, config_hash=self.about["config_hash"])
+        resume(trainer, self.folder, ARM, config_hash=self.identity_hash)
         chosen, tested = held_out(
             puzzles.test, validation=config.evaluation.validation, seed=config.seed
         )
@@ -153,7 +167,7 @@ class PuzzleSession:
 
             follow(
                 trainer, self.folder, ARM, point=point, keep_best=keep_best, interrupt=interrupt,
-                about={"config_hash": self.about["config_hash"], "git_commit": git_commit()},
+                about={"config_hash": self.identity_hash, "git_commit": git_commit()},
                 progress=show, told=told,
             )  # fmt: skip
         self._conclude(trainer, puzzles, tested, measure, stage)
@@ -195,6 +209,12 @@ class PuzzleSession:
                 "best": measure(best, tested), "last": measure(last, tested),
                 "halting": measure(best, tested, halting=True),
             }  # fmt: skip
+            votes, vote = self.config.evaluation.votes, None
+            if votes is not None:
+                vote = voted(
+                    best, puzzles, tested, votes=votes, batch=self.config.evaluation.batch,
+                    world=trainer.world,
+                )  # fmt: skip
         if not trainer.world.first:
             return
         example = _example(best, puzzles, tested)
@@ -214,6 +234,7 @@ class PuzzleSession:
             "reasoner": {"parameters": parameter_count(best), "budget": best.settings.steps_max},
             "best_step": trainer.best[1] if trainer.best else trainer.step,
             "sets": sets,
+            "vote": vote,
             "curve": {key: [entry[key] for entry in log] for key in log[0]},
             "example": example,
             "timings": {what: round(taken, 3) for what, taken in stage.timings.items()},
@@ -248,6 +269,11 @@ class PuzzleSession:
             f"when it may stop by itself: {halting['accuracy']:.1%} in {halting['steps']:.1f} "
             f"steps; weights of step {outcome['best_step']}, best by validation"
         )
+        if vote := outcome["vote"]:
+            stage.say(
+                f"ARC's score, two attempts by a vote of up to {vote['votes']} augmentations: "
+                f"{vote['score']:.1%} of {vote['n_tasks']} tasks"
+            )
         stage.say(f"written: {self.folder.result_file}, {self.folder.curve_file}")
         stage.say(f"see it with: ember report {self.out}")
 

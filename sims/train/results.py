@@ -2,7 +2,7 @@
 
     format, version            "ember-training", 1
     name, seed, config_hash, git_commit, versions, created
-    data                       source, file, classes, items {train, test, extra},
+    data                       source, file (its name), classes, items {train, test, extra},
                                speakers {train, test, extra}: how many
     reasoner                   parameters (number), budget (steps without modulation)
     modulation                 factor, budget (steps with it), run (file or null)
@@ -13,8 +13,8 @@
                                at the budget as modulated. Sets: `train`; `test` (voices never
                                trained on); `untimed` (test, timing destroyed, counts kept);
                                `extra` if there is one (digits: a person's recordings)
-        curve                  lists over the training: step, loss, train_accuracy (of the
-                               batches since the last point), test_loss, test_accuracy (of the
+        curve                  lists over the training: step, loss, train_accuracy (of items that
+                               halted since the last point), test_loss, test_accuracy (of the
                                averaged weights, whole budget), halted_after (mean steps)
         budget                 per factor: factor, budget, right, of, accuracy, interval,
                                mean_steps; early {right, of, accuracy, interval, mean_steps},
@@ -37,14 +37,14 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from bridges.reasoning.halting import answer
 from bridges.reasoning.losses import stablemax_cross_entropy
 from bridges.reasoning.modulation import halting_budget
-from bridges.reasoning.trm import TRM
+from bridges.reasoning.reasoner import Reasoner
 from sims.config.train import TrainConfig
 from sims.dataset.labelled import SPLITS
 from sims.dataset.spike_dataset import SpikeDataset
 from sims.store.provenance import git_commit, versions
+from sims.train.asked import answer
 from sims.train.folder import TrainingFolder
 from sims.train.model_file import TrainedModel, save_model
 from sims.train.statistics import accuracy, confusion, majority
@@ -116,7 +116,7 @@ def _described(data: SpikeDataset, file: Path) -> dict[str, Any]:
     items = {split: data.where(split) for split in SPLITS}
     return {
         "source": data.about["data"]["source"],
-        "file": str(file),
+        "file": file.name,
         "classes": list(data.classes),
         "items": {split: int(which.size) for split, which in items.items()},
         "speakers": {
@@ -125,7 +125,7 @@ def _described(data: SpikeDataset, file: Path) -> dict[str, Any]:
     }
 
 
-def score(model: TRM, inputs: Tensor, labels: Tensor, *, budget: int) -> tuple[float, float]:
+def score(model: Reasoner, inputs: Tensor, labels: Tensor, *, budget: int) -> tuple[float, float]:
     """Mean loss and accuracy with the whole budget."""
     logits = answer(model, inputs, budget=budget).logits
     right = (logits.argmax(-1) == labels).double().mean()
@@ -133,7 +133,7 @@ def score(model: TRM, inputs: Tensor, labels: Tensor, *, budget: int) -> tuple[f
 
 
 def scored_sets(
-    model: TRM, sets: Mapping[str, tuple[Tensor, Tensor]], *, budget: int, n_classes: int
+    model: Reasoner, sets: Mapping[str, tuple[Tensor, Tensor]], *, budget: int, n_classes: int
 ) -> tuple[dict[str, Any], dict[str, NDArray[np.int64]]]:
     """`sets` of the result, and the answers themselves, from `(inputs, labels)` per set."""
     found, answers = {}, {}
@@ -148,7 +148,7 @@ def scored_sets(
 
 
 def budget_course(
-    model: TRM, inputs: Tensor, labels: Tensor, *, max_steps: int, factors: Sequence[float]
+    model: Reasoner, inputs: Tensor, labels: Tensor, *, max_steps: int, factors: Sequence[float]
 ) -> list[dict[str, Any]]:
     """Accuracy and steps that were really thought, for each factor on the budget."""
     course = []
@@ -183,5 +183,8 @@ def comparison(
 def curve(log: Sequence[Mapping[str, Any]], arm: str) -> dict[str, list[float]]:
     """The learning curve of one model, from the log."""
     points = [entry for entry in log if entry["arm"] == arm]
-    columns = ("step", "loss", "train_accuracy", "test_loss", "test_accuracy", "halted_after")
-    return {column: [point[column] for point in points] for column in columns}
+    columns = {
+        "step": "step", "loss": "loss", "train_accuracy": "accuracy", "test_loss": "test_loss",
+        "test_accuracy": "test_accuracy", "halted_after": "thought",
+    }  # fmt: skip
+    return {name: [point[column] for point in points] for name, column in columns.items()}

@@ -18,12 +18,13 @@ class Board:
     Args:
         wanted: Whether it is asked for; otherwise nothing is written, and nothing imported.
         step: Where the training goes on; what was written of later steps is struck out.
+        arm: Which of several models.
 
     Raises:
         ConfigError: if it is asked for and not installed.
     """
 
-    def __init__(self, folder: TrainingFolder, wanted: bool, step: int = 0) -> None:
+    def __init__(self, folder: TrainingFolder, wanted: bool, step: int = 0, arm: str = "") -> None:
         self._writer: Any = None
         if not wanted:
             return
@@ -35,7 +36,8 @@ class Board:
                 "install Ember with its `tensorboard` extra, ember-neuro[tensorboard], or leave "
                 "it out: the curve is in log.jsonl too"
             ) from None
-        self._writer = SummaryWriter(str(folder.path / "tensorboard"), purge_step=step + 1)
+        path = folder.path / "tensorboard" / arm
+        self._writer = SummaryWriter(str(path), purge_step=step + 1)
 
     def write(self, point: Mapping[str, float]) -> None:
         """One point: every number of it against its `step`."""

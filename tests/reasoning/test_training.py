@@ -21,7 +21,7 @@ from sims.dataset.spike_dataset import read_spike_dataset
 from sims.result import Provenance, Run
 from sims.store import write_run
 from sims.train import load_model
-from sims.train.learner import Learner, StepReport
+from sims.train.trainer import Trainer
 
 ROOT = Path(__file__).parents[2]
 EXACT = ("checkpoint_phase", "checkpoint_counts", "model", "model_counts")
@@ -56,7 +56,7 @@ def test_another_seed_gives_other_weights(train: Train, undisturbed: Path, tmp_p
     train(tmp_path / "other", "training.steps=2", "seed=4")
     train(tmp_path / "same", "training.steps=2")
     one, other = (load_file(tmp_path / name / "model.safetensors") for name in ("same", "other"))
-    assert not torch.equal(one["model.embedding.weight"], other["model.embedding.weight"])
+    assert not torch.equal(one["model.inputs.sense.weight"], other["model.inputs.sense.weight"])
 
 
 _KILLED = """
@@ -112,16 +112,15 @@ def test_a_training_killed_twice_and_resumed_is_bit_identical(
 def test_ctrl_c_keeps_the_step_in_hand_and_says_so(
     train: Train, undisturbed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    out, advance = tmp_path / "stopped", Learner.advance
+    out, advance = tmp_path / "stopped", Trainer.advance
 
-    def interrupted(self: Learner) -> StepReport:
-        report = advance(self)
+    def interrupted(self: Trainer) -> None:
+        advance(self)
         if self.step == 11:  # between two points of the curve and two checkpoints
             signal.raise_signal(signal.SIGINT)
-        return report
 
     with monkeypatch.context() as patch:
-        patch.setattr(Learner, "advance", interrupted)
+        patch.setattr(Trainer, "advance", interrupted)
         status, said = train(out)
         assert status == 130
         assert "11 of 40 steps of the model `phase` are kept" in " ".join(said.split())
@@ -225,9 +224,9 @@ def test_a_modulator_lowers_the_steps_thought_and_leaves_the_weights(
         assert all(torch.equal(one[key], other[key]) for key in one)
 
 
-def test_a_finished_model_answers_as_it_did(undisturbed: Path) -> None:
+def test_a_finished_model_answers_as_it_did(undisturbed: Path, cache: Path) -> None:
     found = result(undisturbed)
-    data = read_spike_dataset(found["data"]["file"])
+    data = read_spike_dataset(cache / found["data"]["file"])
     held_out = data.where("test")
     for model in found["models"].values():
         trained = load_model(undisturbed / model["file"])
