@@ -6,9 +6,15 @@ from __future__ import annotations
 # mypy: disable-error-code="no-untyped-def"
 import numpy as np
 
-from sims.puzzles._draws import below, compiled, permuted, stream
+from sims.puzzles._draws import below, compiled, permuted, stream, stream_key
+from sims.puzzles._sudoku_symmetry_kernels import draw_symmetry, turn
 
-__all__ = ["fill", "make_boards", "search", "start"]
+__all__ = ["VIEWS", "fill", "graded", "make_boards", "search", "start"]
+
+VIEWS = 8
+"""Symmetric copies that a grade is the mean of; engineering choice."""
+
+_VIEWS_KEY = stream_key(0, "sudoku grade")
 
 
 @compiled
@@ -172,8 +178,32 @@ def fill(state, peers, units, full, solution):  # pragma: no cover
 
 
 @compiled
+def graded(board, box_rows, box_columns, peers, units):  # pragma: no cover
+    """Guesses that the board takes, the mean over itself and `VIEWS - 1` symmetric copies.
+
+    Whether it takes any at all does not depend on the view, so one is enough if it takes none.
+    """
+    size = units.shape[1]
+    full = (1 << size) - 1
+    solution = np.empty(board.size, np.uint8)
+    _, total = search(start(board, full), peers, units, full, 2, solution)
+    if total == 0:
+        return 0
+    rows, columns = np.empty(size, np.int64), np.empty(size, np.int64)
+    digits = np.empty(size + 1, np.int64)
+    copy = np.empty(board.size, np.uint8)
+    for view in range(1, VIEWS):
+        state = stream(_VIEWS_KEY, 0, view)
+        transpose = draw_symmetry(state, box_rows, box_columns, rows, columns, digits)
+        turn(board, transpose, rows, columns, digits, copy)
+        _, guesses = search(start(copy, full), peers, units, full, 2, solution)
+        total += guesses
+    return (2 * total + VIEWS) // (2 * VIEWS)
+
+
+@compiled
 def make_boards(
-    key, first, peers, units, low, high, boards, solutions, guesses
+    key, first, box_rows, box_columns, peers, units, low, high, boards, solutions, guesses
 ):  # pragma: no cover
     """Boards number `first`, `first + 1`, … with one solution each, as many as there is room for.
 
@@ -205,4 +235,4 @@ def make_boards(
                 board[cell] = value
             else:
                 clues -= 1
-        _, guesses[row] = search(start(board, full), peers, units, full, 2, other)
+        guesses[row] = graded(board, box_rows, box_columns, peers, units)

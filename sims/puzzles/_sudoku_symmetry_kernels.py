@@ -8,7 +8,7 @@ import numpy as np
 
 from sims.puzzles._draws import below, compiled, permuted, stream
 
-__all__ = ["augment_boards", "canonical_form", "draw_symmetry"]
+__all__ = ["augment_boards", "canonical_form", "draw_symmetry", "turn"]
 
 
 @compiled
@@ -36,8 +36,19 @@ def draw_symmetry(state, box_rows, box_columns, rows, columns, digits):  # pragm
 
 
 @compiled
+def turn(board, transpose, rows, columns, digits, out):  # pragma: no cover
+    """Write the symmetric copy of a board."""
+    size = rows.size
+    for i in range(size):
+        for j in range(size):
+            r, c = rows[i], columns[j]
+            at = c * size + r if transpose else r * size + c
+            out[i * size + j] = digits[board[at]]
+
+
+@compiled
 def augment_boards(
-    key, item, first, box_rows, box_columns, boards, answers, out_boards, out_answers
+    key, item, first, box_rows, box_columns, board, answer, out_boards, out_answers
 ):  # pragma: no cover
     """Symmetric copies number `first`, … of one board and its answer, one a row of the output."""
     size = box_rows * box_columns
@@ -46,12 +57,8 @@ def augment_boards(
     for copy in range(out_boards.shape[0]):
         state = stream(key, item, first + copy)
         transpose = draw_symmetry(state, box_rows, box_columns, rows, columns, digits)
-        for i in range(size):
-            for j in range(size):
-                r, c = rows[i], columns[j]
-                at = c * size + r if transpose else r * size + c
-                out_boards[copy, i * size + j] = digits[boards[at]]
-                out_answers[copy, i * size + j] = digits[answers[at]]
+        turn(board, transpose, rows, columns, digits, out_boards[copy])
+        turn(answer, transpose, rows, columns, digits, out_answers[copy])
 
 
 @compiled

@@ -40,7 +40,8 @@ class SudokuPlan:
         train, test: Boards of each split.
         augment: Symmetric copies of each training board, besides itself.
         clues: Clues of a board, fewest and most; None: none can be spared (few, and hard).
-        guesses: Guesses it takes, fewest and most; most may be None.
+        guesses: Its grade (see `sims.puzzles.sudoku_solve.grade`), least and most; most may be
+            None.
         held_out: What no test board shares with a training board: `board`, itself up to symmetry;
             `grid`, also its solution, augmented training boards included; `class`, also its
             solution up to symmetry.
@@ -88,7 +89,7 @@ class Sudoku:
 
     Attributes:
         board, solution: `(cells,)` digits; 0 for blank.
-        guesses: That the solver needed.
+        guesses: Its grade.
         key, family: See `sims.puzzles.division`.
     """
 
@@ -116,7 +117,15 @@ def sudokus(
         boards, solutions = (np.empty((_CHUNK, grid.cells), np.uint8) for _ in range(2))
         guesses = np.empty(_CHUNK, np.int64)
         make_boards(
-            key, number * _CHUNK, grid.peers, grid.units, *dig_to, boards, solutions, guesses
+            key,
+            number * _CHUNK,
+            *grid.box,
+            grid.peers,
+            grid.units,
+            *dig_to,
+            boards,
+            solutions,
+            guesses,
         )
         clues = (boards > 0).sum(axis=1)
         fit = (guesses >= least) & (clues >= low) & (clues <= high)

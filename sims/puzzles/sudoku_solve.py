@@ -8,14 +8,15 @@ from math import isqrt
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from sims.puzzles._sudoku_kernels import search, start
+from sims.puzzles._sudoku_kernels import graded, search, start
 from sims.puzzles.puzzle_set import PuzzleError
 from sims.puzzles.sudoku_grid import Grid, grid_of
 
-__all__ = ["LEVELS", "Solved", "level", "solve", "sudoku_board"]
+__all__ = ["LEVELS", "Solved", "grade", "level", "solve", "sudoku_board"]
 
-LEVELS = (("easy", 0), ("medium", 1), ("hard", 4), ("extreme", 16))
-"""Names of grades, with the fewest guesses each begins at; engineering choice."""
+LEVELS = (("easy", 0), ("medium", 1), ("hard", 4), ("extreme", 12))
+"""Names of grades, with the fewest guesses each begins at; engineering choice: of 9x9 boards whose
+clues are taken away at random until none can be spared, the hardest hundredth is extreme."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,19 +35,31 @@ class Solved:
     guesses: int
     solution: NDArray[np.uint8] | None
 
-    @property
-    def level(self) -> str:
-        """The grade of a board with one solution."""
-        return level(self.guesses)
-
 
 def level(guesses: int) -> str:
-    """The name of a grade.
+    """What a grade is called.
 
     >>> level(0), level(3), level(100)
     ('easy', 'medium', 'extreme')
     """
     return [name for name, least in LEVELS if guesses >= least][-1]
+
+
+def grade(board: ArrayLike) -> int:
+    """How hard a board with one solution is: the guesses of `solve`, the mean of eight views.
+
+    The views are the board and seven symmetric copies, always the same symmetries. A single view
+    says little: which of several tightest cells comes first can decide between 3 guesses and 30.
+
+    Raises:
+        PuzzleError: if it is no board, or has not one solution.
+    """
+    found = solve(board)
+    if found.n_solutions != 1:
+        some = "several" if found.n_solutions else "none"
+        raise PuzzleError(f"a board must have one solution to be graded, found {some}")
+    values, grid = _checked(np.asarray(board))
+    return int(graded(values, *grid.box, grid.peers, grid.units))
 
 
 def sudoku_board(text: str) -> NDArray[np.uint8]:
@@ -72,8 +85,8 @@ def solve(board: ArrayLike) -> Solved:
     Naked and hidden singles are filled in until none is left; then one candidate of the cell
     with the fewest (the first of several) is tried, and, if refuted, struck out. Because the
     search goes on until nothing is left, how many guesses it takes tells how far the clues are
-    from deciding the board, not how lucky the solver was; which of several tightest cells comes
-    first still plays a part, so a turned or relabelled board may take a few more or fewer.
+    from deciding the board, not how lucky the solver was. Which of several tightest cells comes
+    first still plays a part: `grade` takes the mean of eight views of the board.
 
     Args:
         board: `(size, size)` digits; 0 for blank.

@@ -20,7 +20,7 @@ FROZEN = {
     "sudoku4": "ce8cb5da511fb5c1",
     "sudoku4_grid": "5e36579ace5aa595",
     "sudoku6": "e46e8f6f0e72d7df",
-    "sudoku9": "e4c8f88ce5b2c551",
+    "sudoku9": "ea89aaefe6a70f9e",
     "maze": "726d26aa6ff4e479",
     "scattered": "be0d6a2838e80e31",
     "arc": "673a7e042a97223e",

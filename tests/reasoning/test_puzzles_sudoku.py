@@ -15,7 +15,7 @@ from sims.puzzles.npy_layout import read_puzzles
 from sims.puzzles.puzzle_set import PuzzleError, PuzzleSet
 from sims.puzzles.sudoku_grid import grid_of
 from sims.puzzles.sudoku_set import SudokuPlan, make_sudoku, sudokus
-from sims.puzzles.sudoku_solve import solve, sudoku_board
+from sims.puzzles.sudoku_solve import grade, level, solve, sudoku_board
 from sims.puzzles.sudoku_symmetry import Symmetry, canonical, copies, drawn, line_orders
 from tests.reasoning._exact_cover import all_solutions
 
@@ -101,12 +101,45 @@ def test_the_other_solver_is_sound() -> None:
 
 
 def test_guesses_grade_what_is_known_to_be_hard() -> None:
-    hard = solve(sudoku_board(INKALA))
-    assert hard.n_solutions == 1 and hard.level == "extreme"
-    full = hard.solution
+    hard = sudoku_board(INKALA)
+    assert solve(hard).n_solutions == 1 and level(grade(hard)) == "extreme"
+    full = solve(hard).solution
     assert full is not None
     easy = np.where(np.eye(9, dtype=bool), 0, full)  # nine blanks, each alone in its row
-    assert solve(easy).guesses == 0 and solve(easy).level == "easy"
+    assert solve(easy).guesses == 0 and level(grade(easy)) == "easy"
+    for board, found in ((np.zeros((4, 4), int), "several"), (np.full((4, 4), 1), "none")):
+        with pytest.raises(PuzzleError, match=f"one solution to be graded, found {found}"):
+            grade(board)
+
+
+def test_a_grade_says_more_than_a_single_search() -> None:
+    """Of 40 boards that take guesses: copies of a board differ less in grade than in guesses."""
+    grid = grid_of(9)
+    kept = sudokus(SudokuPlan(9, train=40, test=1, guesses=(4, None), seed=8)).kept["train"]
+    spreads = []
+    for item, sudoku in enumerate(kept):
+        assert grade(sudoku.board.reshape(9, 9)) == sudoku.guesses >= 4
+        turned = copies(grid, sudoku.board, sudoku.solution, 12, seed=1, item=item)[0]
+        boards = turned.reshape(-1, 9, 9)
+        spreads.append(
+            [np.std([measure(board) for board in boards]) for measure in (grade, guesses_of)]
+        )
+    graded, single = np.mean(spreads, axis=0)
+    # The mean of 8 spreads 1/sqrt(8) = 0.35 as much; between that and 1 half-way is 0.68.
+    assert 0 < graded < 0.68 * single
+
+
+def guesses_of(board: np.ndarray) -> int:
+    return solve(board).guesses
+
+
+def test_whether_a_board_takes_guesses_does_not_depend_on_the_view() -> None:
+    for least, most in ((0, 0), (1, None)):
+        plan = SudokuPlan(9, train=15, test=1, guesses=(least, most), seed=3)
+        for item, sudoku in enumerate(sudokus(plan).kept["train"]):
+            turned = copies(grid_of(9), sudoku.board, sudoku.solution, 6, seed=2, item=item)[0]
+            taken = [guesses_of(board) > 0 for board in turned.reshape(-1, 9, 9)]
+            assert taken == [least > 0] * 6
 
 
 def test_all_boards_of_4x4_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -210,8 +243,7 @@ def test_any_number_of_workers_makes_the_same_boards() -> None:
 def test_only_boards_of_the_grade_asked_for_are_kept() -> None:
     kept = sudokus(SudokuPlan(9, train=4, test=2, guesses=(8, None), seed=1)).kept
     for sudoku in kept["train"] + kept["test"]:
-        found = solve(sudoku.board.reshape(9, 9))
-        assert found.guesses == sudoku.guesses >= 8
+        assert grade(sudoku.board.reshape(9, 9)) == sudoku.guesses >= 8
 
 
 @pytest.mark.parametrize(
