@@ -65,7 +65,8 @@ def compare(result: Result, kind: str, found: Found, goals: bool) -> None:
         first = found[there[0]][0]
         name = f"{peer}: spikes"
         if kind == "current":
-            digests = {one["digest"] for way in ("ember", *there) for one in found[way]}
+            # A product of each step by itself may be rounded otherwise than one of all steps.
+            digests = {one["digest"] for way in ("ember", ways[0]) for one in found[way]}
             if len(digests) != 1:
                 raise Failed(f"Ember and {peer} do not give the same spikes")
             result.agreements.append(
