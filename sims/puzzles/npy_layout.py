@@ -90,6 +90,8 @@ def _ours(path: Path) -> dict[str, Any]:
     if not isinstance(said, dict) or said.get("format") != FORMAT:
         found = said.get("format") if isinstance(said, dict) else type(said).__name__
         raise StoreError(f"`{path}` must be of format {FORMAT}, found {found}; make the set anew")
+    if not isinstance(said.get("about", {}), dict):
+        raise StoreError(f"`{path}`: `about` must be an object, found {said['about']!r:.40}")
     return said
 
 
@@ -103,7 +105,7 @@ def _format(folder: Path, said: dict[str, Any], ours: dict[str, Any]) -> PuzzleF
         raise StoreError(
             f"`{folder}`: a board must have seq_len = {length} cells, found {rows} x {columns}"
         )
-    box = ours.get("box", BOXES.get(rows) if kind == "sudoku" else None)
+    guessed = BOXES.get(rows) if kind == "sudoku" else None
     return PuzzleFormat(
         kind=kind if kind in _KINDS else "other",
         rows=rows,
@@ -113,8 +115,22 @@ def _format(folder: Path, said: dict[str, Any], ours: dict[str, Any]) -> PuzzleF
         ignore_label_id=said["ignore_label_id"],
         blank_identifier_id=said["blank_identifier_id"],
         n_identifiers=said["num_puzzle_identifiers"],
-        box=(int(box[0]), int(box[1])) if isinstance(box, list | tuple) and len(box) == 2 else None,
+        box=_box(folder, ours.get("box", guessed), rows, columns),
     )
+
+
+def _box(folder: Path, said: Any, rows: int, columns: int) -> tuple[int, int] | None:
+    if said is None:
+        return None
+    fine = isinstance(said, list | tuple) and len(said) == 2
+    if not fine or not all(isinstance(n, int) and n > 0 for n in said):
+        raise StoreError(f"`{folder}`: a box must be its rows and columns, found {said!r}")
+    if rows % said[0] or columns % said[1]:
+        raise StoreError(
+            f"`{folder}`: boxes must fill a board of {rows} x {columns}, found {said[0]} x "
+            f"{said[1]}"
+        )
+    return said[0], said[1]
 
 
 def _guess(length: int, vocabulary: int) -> str:

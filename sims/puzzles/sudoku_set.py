@@ -19,13 +19,9 @@ from sims.puzzles.puzzle_set import PuzzleError, PuzzleFormat
 from sims.puzzles.sudoku_grid import Grid, grid_of
 from sims.puzzles.sudoku_symmetry import canonical, copies
 
-__all__ = ["FEWEST_CLUES", "HeldOut", "Sudoku", "SudokuPlan", "make_sudoku", "sudokus"]
+__all__ = ["HeldOut", "Sudoku", "SudokuPlan", "make_sudoku", "sudokus"]
 
 HeldOut: TypeAlias = Literal["board", "grid", "class"]
-
-FEWEST_CLUES = {4: 4, 6: 8, 9: 17}
-"""No board with fewer has one solution (9x9: McGuire, Tugemann & Civario 2014; 4x4: counted
-here; 6x6: known from the literature on puzzles, and not used to decide anything)."""
 
 _CHUNK = 512  # candidates made at a time: a fifth of a second of 9x9 boards
 _AUGMENTED = 4096  # copies made at a time

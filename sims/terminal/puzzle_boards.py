@@ -76,6 +76,8 @@ def _mark(format: PuzzleFormat, token: int, added: bool) -> tuple[str, Style | N
         mark = CHARSET[token - 1] if 0 < token <= len(CHARSET) else "?"
         return _MAZE.get(mark, "? "), _MAZE_STYLES.get(mark)
     if format.kind == "arc":
+        if token > 11:
+            return "? ", None
         if token < 2:
             return ("╴ " if token else "  "), _GIVEN
         light = token - 2 in (4, 8)  # black digits on yellow and azure

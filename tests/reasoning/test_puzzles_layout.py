@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from collections import Counter
 from pathlib import Path
@@ -199,6 +200,10 @@ def test_wrong_metadata_is_refused(key: str, value: Any, message: str, foreign: 
         ("ember.json", b'{"format": 7}', "must be of format 1, found 7"),
         ("ember.json", b'{"format": 1, "rows": 9, "columns": 8}', "81 cells, found 9 x 8"),
         ("ember.json", b'{"format": 1, "rows": "9", "columns": 9}', "found 9 x 9"),
+        ("ember.json", b'{"format": 1, "box": [3, "x"]}', "rows and columns, found"),
+        ("ember.json", b'{"format": 1, "box": [0, 3]}', "rows and columns, found"),
+        ("ember.json", b'{"format": 1, "box": [2, 3]}', "board of 9 x 9, found 2 x 3"),
+        ("ember.json", b'{"format": 1, "about": 7}', "must be an object, found 7"),
     ],
 )
 def test_damaged_files_are_refused(
@@ -246,6 +251,16 @@ def test_a_set_that_was_not_finished_leaves_nothing(tmp_path: Path) -> None:
 
     with pytest.raises(KeyboardInterrupt):
         interrupted()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("sims.puzzles.npy_writer._GrowingNpy.append", full)
+    with pytest.raises(StoreError, match=r"cannot write .*set`: No space left on device"):
+        make_sudoku(SudokuPlan(4, train=2, test=2, clues=(5, 8)), tmp_path / "set")
     assert list(tmp_path.iterdir()) == []
 
 

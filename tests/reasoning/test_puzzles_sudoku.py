@@ -17,6 +17,7 @@ from sims.puzzles.sudoku_grid import grid_of
 from sims.puzzles.sudoku_set import SudokuPlan, make_sudoku, sudokus
 from sims.puzzles.sudoku_solve import grade, level, solve, sudoku_board
 from sims.puzzles.sudoku_symmetry import Symmetry, canonical, copies, drawn, line_orders
+from sims.puzzles.voting import ranked
 from tests.reasoning._exact_cover import all_solutions
 
 SIZES = (4, 6, 9)
@@ -200,6 +201,23 @@ def test_the_canonical_form_is_the_least_of_all_symmetric_boards() -> None:
             other = board.copy()
             other[tuple(np.argwhere(board > 0)[0])] = 0
             assert canonical(grid, other) != least
+
+
+def test_copies_of_a_board_vote_for_its_answer() -> None:
+    """Answers to symmetric copies, brought back: three are right, two wrong, each in its way."""
+    grid = grid_of(6)
+    sudoku = sudokus(SudokuPlan(6, train=1, test=1, seed=5)).kept["train"][0]
+    answers = []
+    for copy in range(5):
+        symmetry = drawn(grid, seed=1, copy=copy)
+        answer = solve(symmetry(sudoku.board.reshape(6, 6))).solution
+        assert answer is not None
+        if copy >= 3:
+            answer[copy, 0] = answer[copy, 0] % 6 + 1
+        answers.append((symmetry.inverse()(answer).astype(np.uint8), 0.9 if copy >= 3 else 0.1))
+    votes = ranked(answers)
+    assert [vote.count for vote in votes] == [3, 1, 1]
+    assert (votes[0].grid.ravel() == sudoku.solution).all()
 
 
 def keys(puzzles: PuzzleSet, split: str, *, labels: bool = False) -> set[bytes]:
