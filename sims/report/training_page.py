@@ -13,6 +13,7 @@ from sims.report import figures
 from sims.report.figures._data import plain
 from sims.report.figures.learning import ARMS, SETS
 from sims.report.page import Block, Code, Image, Page, Section, Table, Text
+from sims.report.puzzle_page import puzzle_page
 from sims.report.run_page import config_blocks, seconds
 
 __all__ = ["training_page"]
@@ -32,6 +33,8 @@ def training_page(folder: Path) -> Page:
         )
     result = _read(folder / "result.json")
     try:
+        if result.get("task") == "puzzles":
+            return puzzle_page(result, started, folder)
         return _page(result, started, folder)
     except (KeyError, TypeError, IndexError) as error:
         raise StoreError(

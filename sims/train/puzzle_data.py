@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -23,21 +22,24 @@ from sims.puzzles.npy_layout import read_puzzles
 from sims.puzzles.puzzle_set import PuzzleSet, PuzzleSplit
 from sims.puzzles.sudoku_set import SudokuPlan, make_sudoku
 
-__all__ = ["PuzzleData", "examples_of", "held_out", "identity", "puzzle_folder", "puzzle_set"]
+__all__ = [
+    "PuzzleData", "digest_of", "examples_of", "held_out", "identity", "puzzle_folder", "puzzle_set",
+]  # fmt: skip
 
 PuzzleData: TypeAlias = SudokuData | MazeData | ArcData | FolderData
 
 
-def identity(data: PuzzleData, *, seed: int) -> dict[str, Any]:
-    """All that decides the puzzles, JSON-ready: the config, the seed and our own code; of what is
-    read, the content and not the path.
+_LOOKED_AT = 4096
+
+
+def identity(data: SudokuData | MazeData | ArcData, *, seed: int) -> dict[str, Any]:
+    """All that decides puzzles that are made, JSON-ready: the config, the seed, our own code, and
+    of what is read the content and not the path.
 
     Raises:
         StoreError: if what is to be read is not there.
     """
     said = data.model_dump(mode="json", exclude={"path"})
-    if isinstance(data, FolderData):
-        return {"data": said, "content": _content(Path(data.path).expanduser())}
     about = {"data": said, "seed": seed, "code": _code_hash()}
     if isinstance(data, ArcData):
         about["content"] = _tasks_content(Path(data.path).expanduser())
@@ -126,12 +128,16 @@ def examples_of(split: PuzzleSplit, groups: NDArray[np.int64]) -> NDArray[np.int
     return np.concatenate([np.arange(a, b) for a, b in zip(first, beyond, strict=True)])
 
 
-def _content(path: Path) -> str:
-    digest = hashlib.blake2b(digest_size=16)
-    for file in _files(path):
-        digest.update(file.relative_to(path).as_posix().encode())
-        with file.open("rb") as opened:
-            digest.update(hashlib.file_digest(opened, "blake2b").digest())
+def digest_of(puzzles: PuzzleSet) -> str:
+    """By which a set is known again, wherever it lies: its format, its indices, and some thousand
+    examples all over it."""
+    digest = hashlib.blake2b(repr(puzzles.format).encode(), digest_size=16)
+    for split in (puzzles.train, puzzles.test):
+        for indices in (split.puzzle_identifiers, split.puzzle_indices, split.group_indices):
+            digest.update(np.ascontiguousarray(indices, np.int64).data)
+        rows = np.unique(np.linspace(0, len(split) - 1, _LOOKED_AT).astype(np.int64))
+        for tokens in (split.inputs, split.labels):
+            digest.update(np.ascontiguousarray(tokens[rows], np.int64).data)
     return digest.hexdigest()
 
 
@@ -142,13 +148,6 @@ def _tasks_content(path: Path) -> str:
         said = {name: tasks[name].to_json() for name in sorted(tasks)}
         digest.update(json.dumps({subset: said}).encode())
     return digest.hexdigest()
-
-
-def _files(path: Path) -> Iterator[Path]:
-    for split in ("train", "test"):
-        if not (path / split).is_dir():
-            raise StoreError(f"`{path}` must be a puzzle set, found no folder `{split}` in it")
-        yield from sorted(file for file in (path / split).iterdir() if file.is_file())
 
 
 def _code_hash() -> str:

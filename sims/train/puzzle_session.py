@@ -6,7 +6,6 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +26,7 @@ from sims.train.folder import TrainingFolder
 from sims.train.interrupt import Interrupt, catch_interrupt
 from sims.train.measure import measured
 from sims.train.processes import World, launched
-from sims.train.puzzle_data import examples_of, held_out, identity, puzzle_set
+from sims.train.puzzle_data import digest_of, examples_of, held_out, puzzle_set
 from sims.train.puzzle_model import TASK, PuzzleModel, new_reasoner, save_puzzle_model, settings_of
 from sims.train.source import as_batch, puzzle_source
 from sims.train.stage import Stage
@@ -100,17 +99,16 @@ class PuzzleSession:
             },
         })  # fmt: skip
 
-    @cached_property
+    @property
     def identity(self) -> dict[str, Any]:
-        """All that decides the outcome, JSON-ready; where puzzles are read from does not."""
+        """What was asked for, JSON-ready; where puzzles are read from does not matter."""
         chosen = {key: value for key, value in self.about["config"].items() if key != "output"}
         chosen["data"] = {key: value for key, value in chosen["data"].items() if key != "path"}
-        return {"config": chosen, "data_set": identity(self.config.data, seed=self.config.seed)}
+        return {"config": chosen}
 
-    @property
-    def identity_hash(self) -> str:
-        """By which a checkpoint knows its training."""
-        text = json.dumps(self.identity, sort_keys=True).encode()
+    def _training_hash(self, puzzles: PuzzleSet) -> str:
+        """By which a checkpoint knows its training: what was asked for, and the puzzles."""
+        text = json.dumps([self.identity, digest_of(puzzles)], sort_keys=True).encode()
         return hashlib.blake2b(text, digest_size=16).hexdigest()
 
     def _train(self, world: World, stage: Stage, interrupt: Interrupt) -> None:
@@ -126,7 +124,8 @@ class PuzzleSession:
         if training.compile:
             with stage.timed("compile"), stage.bar("compiling, and comparing with eager"):
                 trainer.compile()
-        resume(trainer, self.folder, ARM, config_hash=self.identity_hash)
+        training_hash = self._training_hash(puzzles)
+        resume(trainer, self.folder, ARM, config_hash=training_hash)
         chosen, tested = held_out(
             puzzles.test, validation=config.evaluation.validation, seed=config.seed
         )
@@ -167,7 +166,7 @@ class PuzzleSession:
 
             follow(
                 trainer, self.folder, ARM, point=point, keep_best=keep_best, interrupt=interrupt,
-                about={"config_hash": self.identity_hash, "git_commit": git_commit()},
+                about={"config_hash": training_hash, "git_commit": git_commit()},
                 progress=show, told=told,
             )  # fmt: skip
         self._conclude(trainer, puzzles, tested, measure, stage)

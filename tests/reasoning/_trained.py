@@ -106,7 +106,10 @@ def outcome(out: Path) -> tuple[dict[str, Tensor], str, dict[str, Any]]:
 def server() -> ForkServerContext:
     """Processes that start as forks of one that has imported everything."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([__name__, "sims.train.puzzle_session", "sims.report.figures"])
+    context.set_forkserver_preload([
+        __name__, "sims.config.loading", "sims.config.puzzles", "sims.train.puzzle_session",
+        "sims.report.figures.puzzles", "sims.terminal.board", "rich.progress", "rich.table",
+    ])  # fmt: skip
     return context
 
 
