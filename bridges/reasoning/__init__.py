@@ -19,12 +19,11 @@ What a reasoner is
 How it is supervised
     `carry`: `Batch`, `State`, `Carry`, `refilled`: what lives across optimizer steps
     `supervision`: `start(model, batch)`, `supervision_step(model, carry, batch, generator=,
-        forward=None) -> (Carry, Losses, metrics)`; a compiled model goes in as `forward`
+        forward=None, at_least=None) -> (Carry, Losses, metrics)`; a compiled model goes in as
+        `forward`, exploration that was drawn elsewhere as `at_least`
     `halting`: when a slot halts; `losses`: stablemax cross-entropy and the halt head's honesty
     `evaluation`: `evaluate(model, batch, halting=False) -> Answered`, `refinement(model, batch)`
     `ema`: the running average that is evaluated
     `compiled`: `compiled(model, batch)`: torch.compile, refused unless it equals eager
     `modulation`: gain, budget, temperature and noise, as named inputs
-
-`trm` holds the classifier of `ember train`: the same recursion over bins of spikes.
 """

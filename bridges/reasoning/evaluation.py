@@ -64,6 +64,7 @@ def evaluate(
 
     An item whose modulation scales its budget stops there; it is neutral to its neighbours.
     """
+    check_batch(model.settings, batch)
     limit = budgets(model.settings.steps_max, batch.modulation, batch.labels[:, 0])
     going = torch.ones_like(limit, dtype=torch.bool)
     steps = torch.zeros_like(limit)
@@ -95,6 +96,7 @@ def refinement(
     Args:
         steps: Supervision steps; the model's `steps_max` by default.
     """
+    check_batch(model.settings, batch)
     count = model.settings.steps_max if steps is None else steps
     if count < 1:
         raise ConfigError(f"a refinement needs 1 step or more, found {count}")
@@ -115,7 +117,6 @@ def _thoughts(
     generator: torch.Generator | None,
     forward: Forward | None,
 ) -> Iterator[Thought]:
-    check_batch(model.settings, batch)
     step = thinking(model, forward)
     state: State = model.start(batch.labels.shape[0])
     for _ in range(steps):

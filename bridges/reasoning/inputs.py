@@ -89,6 +89,8 @@ def check_batch(settings: ReasonerSettings, batch: Batch) -> None:
         ConfigError: for the first thing that does not fit.
     """
     rows = batch.labels.shape[0]
+    if not rows:
+        raise ConfigError("a batch needs 1 item or more, found none")
     wanted = {
         "labels": (rows, settings.answers),
         "tokens": (rows, settings.length) if settings.length else None,

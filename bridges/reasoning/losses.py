@@ -9,11 +9,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from bridges.reasoning.carry import IGNORED
-from bridges.reasoning.trm import Thought
 
 __all__ = [
     "Losses", "answer_loss", "correct", "halting_loss", "log_stablemax",
-    "stablemax_cross_entropy", "supervision_loss",
+    "stablemax_cross_entropy",
 ]  # fmt: skip
 
 HALT_WEIGHT = 0.5
@@ -93,14 +92,3 @@ def halting_loss(halt: Tensor, target: Tensor, labelled: Tensor) -> Tensor:
         halt, target.detach().to(halt.dtype), reduction="none"
     )
     return loss.masked_fill(~labelled, 0)
-
-
-def supervision_loss(thought: Thought, labels: Tensor) -> Tensor:
-    """Mean over the batch of the answer's loss plus half the halt head's.
-
-    The halt head learns whether the answer is right just now: binary cross-entropy against
-    `argmax(logits) == label`, through which no gradient flows back into the comparison.
-    """
-    right = (thought.logits.detach().argmax(-1) == labels).to(thought.halt.dtype)
-    halting = functional.binary_cross_entropy_with_logits(thought.halt, right, reduction="none")
-    return (stablemax_cross_entropy(thought.logits, labels) + HALT_WEIGHT * halting).mean()

@@ -16,9 +16,7 @@ from bridges.reasoning.losses import (
     halting_loss,
     log_stablemax,
     stablemax_cross_entropy,
-    supervision_loss,
 )
-from bridges.reasoning.trm import Carry, Thought
 
 logits_lists = st.lists(st.floats(-1e6, 1e6), min_size=2, max_size=8)
 
@@ -62,19 +60,6 @@ def test_gradient_at_zero_is_that_of_both_sides() -> None:
     stablemax_cross_entropy(logits, torch.tensor([0])).sum().backward()
     assert logits.grad is not None
     assert logits.grad[0].tolist() == pytest.approx([-0.5, 0.5])
-
-
-def test_halt_head_is_taught_whether_the_answer_is_right() -> None:
-    logits = torch.tensor([[1.0, 0.0], [1.0, 0.0]], requires_grad=True)
-    halt = torch.zeros(2, requires_grad=True)
-    state = torch.zeros(2, 1, 1)
-    loss = supervision_loss(Thought(Carry(state, state), logits, halt), torch.tensor([0, 1]))
-    answers = (math.log(3 / 2) + math.log(3)) / 2
-    assert loss.item() == pytest.approx(answers + 0.5 * math.log(2), rel=1e-7)
-    loss.backward()
-    assert halt.grad is not None
-    # right: halt more; wrong: halt less; half of (sigmoid - target), averaged over two items
-    assert halt.grad.tolist() == pytest.approx([-0.125, 0.125])
 
 
 @given(logits_lists)

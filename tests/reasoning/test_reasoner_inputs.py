@@ -12,6 +12,7 @@ import torch
 
 from bridges.reasoning.carry import Batch
 from bridges.reasoning.evaluation import evaluate
+from bridges.reasoning.reasoner import build
 from bridges.reasoning.settings import TRM_ATTENTION, TRM_MLP, ReasonerSettings
 from bridges.reasoning.supervision import start, supervision_step
 from tests.reasoning._small import awake, batch, generator, normal, small
@@ -87,6 +88,31 @@ def test_the_prefix_is_one_for_all_items_and_learns() -> None:
     x = model.inputs(items)
     assert torch.equal(x[0, :2], x[2, :2])
     assert torch.equal(x[0, :2], model.inputs.prefix * model.inputs.scale)
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_loss_falls_on_a_task_that_needs_two_sensations(seed: int) -> None:
+    """Whether the first and the last agree in sign: none alone tells. Answered at the slot."""
+    settings = small(
+        TRM_ATTENTION, vocabulary=2, length=0, sensory=3, sensory_length=5, sensory_gain=3.0,
+        answer="slot", slots=1, positions="learned", hidden=16, multiple=16, H=2, L=2, steps_max=1,
+    )  # fmt: skip
+    model = build(settings, seed=seed)
+    sensed = normal(256, 5, 3, seed=seed)
+    labels = (sensed[:, 0, 0] * sensed[:, -1, 0] > 0).long().unsqueeze(1)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3, betas=(0.9, 0.95))
+    rng, losses = generator(seed), []
+    carry = start(model, Batch(labels[:64], sensory=sensed[:64]))
+    for step in range(160):
+        items = torch.arange(step * 64, step * 64 + 64) % 256
+        carry, found, _ = supervision_step(
+            model, carry, Batch(labels[items], sensory=sensed[items]), generator=rng
+        )
+        found.total.backward()
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+        losses.append(found.answer.item())
+    assert sum(losses[-10:]) < 0.5 * sum(losses[:10])
 
 
 @pytest.mark.parametrize("mixer", ["attention", "mlp"])

@@ -235,6 +235,7 @@ def test_a_batch_that_does_not_fit_is_refused() -> None:
     model, items = awake(TRM), batch(TRM, 2)
     assert items.tokens is not None
     wrong: dict[str, dict[str, Any]] = {
+        "1 item or more": {"labels": items.labels[:0]},
         "labels": {"labels": items.labels[:, :3]},
         "tokens": {"tokens": items.tokens.repeat(1, 9)},
         "`sensory` left out": {"sensory": torch.zeros(2, 3, 4)},
