@@ -62,13 +62,7 @@ class ByteTokenizer:
         Raises:
             SignalError: if the text holds half of a surrogate pair, which is no character.
         """
-        try:
-            return tuple(text.encode())
-        except UnicodeEncodeError as error:
-            raise SignalError(
-                f"a text must be of characters, found half of one at {error.start}; read it "
-                "with another encoding"
-            ) from None
+        return tuple(_utf8(text))
 
     def decode(self, ids: Sequence[int]) -> str:
         """The text of bytes; what is no UTF-8 becomes U+FFFD, so that half an answer is shown.
@@ -132,14 +126,12 @@ class FileTokenizer:
                 )
 
     def encode(self, text: str) -> tuple[int, ...]:
-        """The tokens of a text."""
-        try:
-            ids = self._inner.encode(text, add_special_tokens=False).ids
-        except (TypeError, UnicodeEncodeError):
-            raise SignalError(
-                "a text must be of characters, found half of one; read it with another encoding"
-            ) from None
-        return tuple(ids)
+        """The tokens of a text.
+
+        Raises:
+            SignalError: if the text holds half of a surrogate pair, which is no character.
+        """
+        return tuple(self._inner.encode(_utf8(text).decode(), add_special_tokens=False).ids)
 
     def decode(self, ids: Sequence[int]) -> str:
         """The text of tokens.
@@ -153,6 +145,16 @@ class FileTokenizer:
     def save(self, path: Path) -> None:
         """Write the file that was read."""
         _write(path, self._text)
+
+
+def _utf8(text: str) -> bytes:
+    try:
+        return text.encode()
+    except UnicodeEncodeError as error:
+        raise SignalError(
+            f"a text must be of characters, found half of one at {error.start}; read it with "
+            "another encoding"
+        ) from None
 
 
 def _check(ids: Sequence[int], vocabulary: int) -> None:

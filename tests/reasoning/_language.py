@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from importlib.util import find_spec
 from typing import Any
 
+import pytest
 import torch
 from torch import Tensor
 
@@ -12,6 +14,7 @@ from bridges.language.model import LanguageModel
 from bridges.language.sequence import Piece, Sensed, Text
 from bridges.language.settings import LanguageSettings
 from bridges.language.sizes import size
+from tests.conftest import IN_CI
 
 TINY = size("tiny")
 
@@ -49,6 +52,15 @@ def sound(n: int, seed: int = 0) -> Sensed:
 
 def answer(n: int, seed: int = 0) -> Sensed:
     return Sensed("answer", random(n, 16, seed=seed, dtype=torch.float64))
+
+
+def needs_tokenizers() -> None:
+    """Skip a test where the package tokenizers is missing; in CI that is a failure."""
+    if find_spec("tokenizers") is None:
+        message = "the package tokenizers is missing: pip install tokenizers"
+        if IN_CI:
+            pytest.fail(message)
+        pytest.skip(message)
 
 
 MIXED_ITEM: list[Piece] = [words(3), sound(4), words(2, 1), answer(2), sound(1, 5), words(1, 2)]

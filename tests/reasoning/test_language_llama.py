@@ -22,7 +22,7 @@ from bridges.language.sequence import Text, interleave, text
 from bridges.language.settings import Sense
 from bridges.language.tokens import ByteTokenizer
 from neuro.errors import ConfigError, EmberError, StoreError
-from tests.reasoning._language import MIXED_ITEM, TINY, generator, model
+from tests.reasoning._language import MIXED_ITEM, TINY, generator, model, needs_tokenizers
 from tests.reasoning._llama_by_hand import llama_logits
 
 IDS = [3, 17, 0, 9, 9, 18, 2, 5, 11]
@@ -261,7 +261,7 @@ def test_senses_are_added_to_a_model_of_text(tmp_path: Path) -> None:
 
 
 def test_a_folder_has_all_that_generation_needs(tmp_path: Path) -> None:
-    pytest.importorskip("tokenizers")
+    needs_tokenizers()
     lm, tokenizer = model(exact=False), ByteTokenizer()
     save_model(lm, tmp_path, tokenizer=tokenizer)
     lm, read = load_model(tmp_path), load_tokenizer(tmp_path)
@@ -425,7 +425,7 @@ def test_senses_of_other_shapes_are_refused(tmp_path: Path) -> None:
 
 
 def test_ends_of_a_text_are_read_from_the_config(tmp_path: Path) -> None:
-    pytest.importorskip("tokenizers")
+    needs_tokenizers()
     write(tmp_path, bos_token_id=1, eos_token_id=[2, 3])
     ByteTokenizer().save(tmp_path / "tokenizer.json")
     read = load_tokenizer(tmp_path)

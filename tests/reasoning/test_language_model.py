@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn.functional import cross_entropy
 
+from bridges.language.attention import sight
 from bridges.language.modulation import REST, Modulation
 from bridges.language.rope import frequencies, rotation, turn
 from bridges.language.sequence import PADDING, TEXT, Mixed, Sensed, Text, interleave, text
@@ -116,6 +117,17 @@ def test_padding_changes_nothing(padding: list[int]) -> None:
         alone = lm(interleave([pieces], TINY))[0]
         assert torch.allclose(together[item, -len(alone) :], alone, atol=ROUNDING)
     assert torch.isfinite(together).all()
+
+
+@pytest.mark.parametrize("modulation", [REST, Modulation(gain=2.0)])
+def test_padding_sees_itself_so_that_no_row_is_empty(modulation: Modulation) -> None:
+    """A softmax over nothing is no number, on some devices for its neighbours' gradient too."""
+    kinds = interleave([[words(4)], [words(1)]], TINY).kinds
+    may = sight(kinds, 4, TINY, modulation, padded=True, dtype=torch.float64).mask
+    assert may is not None
+    seen = may if may.dtype == torch.bool else may > -math.inf
+    assert seen[1, 0].tolist() == [[n == m for m in range(4)] for n in range(4)]
+    assert seen[0, 0].tolist() == [[m <= n for m in range(4)] for n in range(4)]
 
 
 def test_a_product_of_turned_heads_depends_on_their_distance_alone() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from itertools import product
 
 import pytest
 import torch
@@ -69,6 +70,18 @@ def test_whatever_the_head_says_the_sensor_can_do(
     dtype = torch.float32 if single else torch.float64
     requests = ear.lay_out(torch.zeros(1), torch.tensor([unit], dtype=dtype))
     ear.check(requests.decoded()[0])
+
+
+def test_rounding_does_not_lead_out_of_a_range() -> None:
+    """At the corners, of 300 ears: without clamps one band in three would end 1e-16 too high."""
+    corners = torch.tensor(list(product((0.0, 1.0), repeat=4)), dtype=torch.float64)
+    for low, octaves, narrow in torch.rand(300, 3, generator=generator(0)).double().tolist():
+        low_hz = 20 + 480 * low
+        ear = Limits(
+            low_hz, low_hz * 2 ** (0.5 + 7 * octaves), 10.0, 100.0, 1.0, 50.0, 0.01 + 0.3 * narrow
+        )
+        for request in ear.lay_out(torch.zeros(16), corners).decoded():
+            ear.check(request)
 
 
 @given(ear=ears, unit=st.lists(st.floats(0.01, 0.99), min_size=4, max_size=4))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -12,19 +11,14 @@ from hypothesis import strategies as st
 
 from bridges.language.tokens import BYTE_VOCABULARY, ByteTokenizer, FileTokenizer
 from neuro.errors import ConfigError, SignalError, StoreError
-from tests.conftest import IN_CI
+from tests.reasoning._language import needs_tokenizers
 
 characters = st.text(st.characters(exclude_categories=["Cs"]))
 
 
 @pytest.fixture
 def library() -> None:
-    """The package tokenizers; without it a test is skipped, but fails in CI."""
-    if find_spec("tokenizers") is None:
-        message = "the package tokenizers is missing: pip install tokenizers"
-        if IN_CI:
-            pytest.fail(message)
-        pytest.skip(message)
+    needs_tokenizers()
 
 
 @given(characters)
