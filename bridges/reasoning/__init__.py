@@ -24,6 +24,7 @@ How it is supervised
     `halting`: when a slot halts; `losses`: stablemax cross-entropy and the halt head's honesty
     `evaluation`: `evaluate(model, batch, halting=False) -> Answered`, `refinement(model, batch)`
     `ema`: the running average that is evaluated
-    `compiled`: `compiled(model, batch)`: torch.compile, refused unless it equals eager
+    `compiled`: `compiled(model, batch)`: networks through torch.compile, refused unless they equal
+        eager
     `modulation`: gain, budget, temperature and noise, as named inputs
 """

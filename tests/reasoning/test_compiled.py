@@ -20,7 +20,7 @@ SETTINGS = dataclasses.replace(KINDS["trm-mlp"], H=2, L=1, layers=1)
 
 
 def test_compiled_and_plain_learn_the_same() -> None:
-    """Three supervision steps, with refills, by one compiled graph; then a change of weights."""
+    """Three supervision steps, with refills, compiled; then a change of weights."""
     model = awake(SETTINGS)
     fast = compiled(model, batch(SETTINGS, 4))
     found = []
@@ -50,7 +50,34 @@ def test_every_kind_is_one_graph(kind: str) -> None:
     """`fullgraph` refuses what branches on data; the tracer alone, without code generation."""
     torch.compiler.reset()
     settings = dataclasses.replace(KINDS[kind], layers=1, L=1, H=2)
-    compiled(awake(settings), batch(settings, 3), backend="eager")
+    model, items = awake(settings), batch(settings, 3)
+    whole = torch.compile(model, fullgraph=True, dynamic=False, backend="eager")
+    found = deviations(model, whole, items)
+    assert all(quick <= ALLOWANCE * plain for plain, quick in found.values())
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_the_weights_are_shared_and_the_model_itself_stays_plain(precision: str) -> None:
+    torch.compiler.reset()
+    settings = dataclasses.replace(KINDS["hrm"], precision=precision)  # type: ignore[arg-type]
+    model, items, calls = awake(settings), batch(settings, 3), []
+
+    def counted(graph: torch.fx.GraphModule, _: object) -> object:
+        def run(*inputs: object) -> object:
+            calls.append(1)
+            return graph(*inputs)
+
+        return run
+
+    fast = compiled(model, items, backend=counted)
+    calls.clear()
+    model(items, model.start(3))
+    assert not calls
+    fast(items, model.start(3), None)
+    assert len(calls) == 6  # low four times, high twice
+    assert isinstance(fast, torch.nn.Module)
+    for one, other in zip(model.parameters(), fast.parameters(), strict=True):
+        assert one is other
 
 
 def wrong_halt(thought: Thought) -> Thought:
@@ -71,9 +98,7 @@ def wrong_state(thought: Thought) -> Thought:
     ("spoil", "shows"),
     [(wrong_halt, "halt"), (wrong_gradient, "gradient"), (wrong_state, "y")],
 )
-def test_the_gate_is_shut_to_a_wrong_version(
-    spoil: Callable[[Thought], Thought], shows: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_deviations_show_what_is_wrong(spoil: Callable[[Thought], Thought], shows: str) -> None:
     model = awake(SETTINGS)
 
     def wrong(items: Batch, state: State, rows: Tensor | None = None) -> Thought:
@@ -81,9 +106,16 @@ def test_the_gate_is_shut_to_a_wrong_version(
 
     found = deviations(model, wrong, batch(SETTINGS, 4))
     assert [name for name, (plain, quick) in found.items() if quick > ALLOWANCE * plain] == [shows]
-    monkeypatch.setattr(torch, "compile", lambda *_, **__: wrong)
-    with pytest.raises(SimulationError, match=f"its {shows} off by"):
-        compiled(model, batch(SETTINGS, 4))
+
+
+def test_a_compiler_that_is_wrong_by_little_is_found_out() -> None:
+    torch.compiler.reset()
+
+    def compiler(graph: torch.fx.GraphModule, _: object) -> Callable[..., tuple[Tensor, ...]]:
+        return lambda *inputs: tuple(1.0001 * out for out in graph(*inputs))
+
+    with pytest.raises(SimulationError, match="logits off by"):
+        compiled(awake(SETTINGS), batch(SETTINGS, 4), backend=compiler)
 
 
 def test_the_gate_leaves_gradients_as_they_were() -> None:
