@@ -32,7 +32,8 @@ _WRONG = "#C0392B"
 _MAZE = ["#ffffff", "#3a3a44", "#f4f1ea", "#008F68", "#0072B2", "#EA6A32"]
 _ARC = ["#ffffff", "#d8d8dc", "#000000", "#0074D9", "#FF4136", "#2ECC40", "#FFDC00", "#AAAAAA",
         "#F012BE", "#FF851B", "#7FDBFF", "#870C25"]  # fmt: skip
-_STEPS_SHOWN = 5
+_STEPS_SHOWN = 4
+_SMALL = 10  # columns of a board of which five fit side by side
 
 
 @styled
@@ -82,10 +83,10 @@ def refined_board(result: Result) -> Picture:
     shown = sorted({*np.linspace(0, last_change, _STEPS_SHOWN).round().astype(int), len(steps) - 1})
     boards = [np.array(example["puzzle"]), *(steps[step] for step in shown)]
     titles = ["puzzle", *(f"after step {step + 1}" for step in shown)]
-    columns = min(len(boards), 4)
+    columns = 5 if data["columns"] <= _SMALL else 3
     rows = -(-len(boards) // columns)
     side = WIDTH / columns
-    figure = picture(rows * (side * data["rows"] / data["columns"] + 0.15), width=WIDTH)
+    figure = picture(rows * (side * data["rows"] / data["columns"] + 0.2), width=WIDTH)
     axes = figure.subplots(rows, columns, squeeze=False).ravel()
     for axis, board, title in zip(axes, boards, titles, strict=False):
         _draw_board(axis, data, board, np.array(example["puzzle"]), np.array(example["solution"]))
