@@ -1,4 +1,4 @@
-"""A puzzle and its answer on a terminal, side by side, with every mistake in red."""
+"""A puzzle and its answer on a terminal, side by side if they fit, with every mistake in red."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ _MAZE = {0: " ", 1: "█", 2: " ", 3: "S", 4: "G", 5: "·"}
 """Tokens of a maze: nothing, wall, floor, start, goal, path."""
 _ARC = ("black", "blue", "red", "green", "yellow", "bright_black", "magenta", "dark_orange",
         "cyan", "dark_red")  # fmt: skip
+_SIDE_BY_SIDE = 16  # columns of a board of which two fit into 80 characters
 _ARC_FIRST = 2  # token of the colour 0; 0 and 1 are the padding and the end of a grid
 
 
@@ -28,7 +29,7 @@ def solved_board(
     answer: NDArray[np.integer],
     truth: NDArray[np.integer],
 ) -> Table:
-    """A table of two boards: what was asked, and what was answered.
+    """Two boards: what was asked, and what was answered.
 
     Args:
         puzzle, answer, truth: `(length,)` tokens; a negative one in `truth` is not marked.
@@ -38,9 +39,16 @@ def solved_board(
     given = answer == puzzle
     styles = np.where(given, "", np.where((answer == truth) | (truth < 0), "bold green",
                                           "bold red"))  # fmt: skip
-    table = Table("puzzle", "answer", box=None, padding=(0, 4, 0, 0))
-    table.add_row(_board(format, puzzle, np.full(puzzle.size, "", dtype=object)),
-                  _board(format, answer, styles))  # fmt: skip
+    plain = np.full(puzzle.size, "", dtype=object)
+    boards = {"puzzle": _board(format, puzzle, plain), "answer": _board(format, answer, styles)}
+    table = Table(box=None, padding=(0, 4, 0, 0), show_header=False)
+    if format.columns > _SIDE_BY_SIDE:
+        for name, board in boards.items():
+            table.add_row(name)
+            table.add_row(board)
+    else:
+        table.add_row(*boards)
+        table.add_row(*boards.values())
     return table
 
 
@@ -72,7 +80,9 @@ def _mark(format: PuzzleFormat, token: int) -> tuple[str, str]:
         return 2 * _MAZE.get(token, "?"), ""
     if format.kind == "arc":
         colour = token - _ARC_FIRST
-        return "  ", f"on {_ARC[colour]}" if 0 <= colour < len(_ARC) else ""
+        if not 0 <= colour < len(_ARC):
+            return "  ", ""
+        return f"{colour} ", f"on {_ARC[colour]}"
     return f"{token} ", ""
 
 
