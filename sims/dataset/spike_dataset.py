@@ -110,7 +110,7 @@ def read_spike_dataset(path: str | os.PathLike[str]) -> SpikeDataset:
         StoreError: if the file is missing, truncated, or no data set of this format.
     """
     with reading_hdf5(path) as file:
-        extra, about = file["extra"], checked_format(file, path)
+        about, extra = checked_format(file, path), file["extra"]
         window = {key: float(about[key][()]) for key in ("t_start_ms", "t_stop_ms")}
         n_units = int(about["n_units"][()])
         voices = text(extra["speakers"])
