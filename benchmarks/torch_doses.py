@@ -84,6 +84,8 @@ def main() -> None:
     parser.add_argument("--separate", type=int, default=16, help="separate runs that are timed")
     chosen = parser.parse_args()
     before = load()
+    import torch
+
     from neuro.backends.norse.engine import run_rows
     from neuro.backends.norse.making import torch_network
 
@@ -121,6 +123,7 @@ def main() -> None:
     result.notes += [
         f"{len(alone)} of the {rows} separate runs were run and timed, {median(alone_s):.3g} s "
         f"each at the median; every spike of theirs is that of their row in the batch",
+        f"PyTorch has {torch.get_num_threads()} threads on both sides, as it chooses by itself",
         f"noradrenaline from 0 to {HIGHEST_NM:g} nM takes the excitatory cells from "
         f"{rates[0]:.1f} to {rates[1]:.1f} Hz",
     ]
