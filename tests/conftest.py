@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, settings
 from neuro.backends import BACKENDS
 
 PROMISED = ("numba", "brian")  # promised; a missing one is a failure, never a skip
-NEEDED_BY_TRAINING = ("torch", "norse", "safetensors")
+NEEDED_BY_TRAINING = ("torch", "norse", "safetensors", "tokenizers")
 IN_CI = os.environ.get("CI", "").lower() in {"1", "true", "yes"}
 RECORDINGS = {
     # Debian's alsa-utils and asterisk-core-sounds-en-wav

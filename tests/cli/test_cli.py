@@ -105,7 +105,7 @@ def test_every_option_that_a_message_recommends_exists() -> None:
             recommended[text] = path.name
     assert {"--force", "--out", "--debug", "--threads"} <= recommended.keys()
     foreign = {"--porcelain", "--untracked-files", "--voices"}  # git's and espeak-ng's
-    foreign |= {"--runtime-memory-check-threshold"}  # LLVM's
+    foreign |= {"--runtime-memory-check-threshold", "--nproc-per-node"}  # LLVM's; torchrun's
     # pip's, pyenv's and uv's
     foreign |= {"--quiet", "--no-input", "--disable-pip-version-check", "--bare", "--script"}
     unknown = {option: where for option, where in recommended.items() if option not in known}
