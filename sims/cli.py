@@ -335,7 +335,7 @@ def train(
     overrides: Overrides = None,
     out: Annotated[Path | None, typer.Option(help="Folder; runs/NAME if left out.")] = None,
 ) -> None:
-    """Train a reasoning model on spikes.
+    """Train a reasoning model on spikes or on puzzles.
 
     The same command continues a training from its last checkpoint.
     """
