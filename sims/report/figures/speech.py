@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import NullFormatter, PercentFormatter, ScalarFormatter
+from matplotlib.ticker import MaxNLocator, NullFormatter, PercentFormatter, ScalarFormatter
 
 from sims.report.figures._style import MUTED, PALETTE, Picture, heading, picture, styled
 
@@ -54,6 +54,7 @@ def _curves(axis: Axes, result: Mapping[str, Any]) -> None:
             )  # fmt: skip
     heading(axis, "learning", "validation voices")
     axis.set_xlabel("epoch")
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     axis.margins(x=0.02)
 
 
