@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from neuro.errors import StoreError
-from sims.store.atomic import write_bytes
+from sims.store.atomic import atomic_path
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -23,16 +23,46 @@ __all__ = ["prefixed", "read_tensors", "under", "write_tensors"]
 _HEADER = "ember"
 
 
+_TYPES = {
+    "float64": "F64", "float32": "F32", "bfloat16": "BF16", "float16": "F16", "int64": "I64",
+    "int32": "I32", "uint8": "U8", "bool": "BOOL",
+}  # fmt: skip
+
+
 def write_tensors(
     path: Path, tensors: Mapping[str, Tensor], header: Mapping[str, Any], *, kind: str
 ) -> None:
-    """Write tensors and a JSON header of one `kind` to `path`, replacing what is there."""
-    from safetensors.torch import save
+    """Write tensors and a JSON header of one `kind` to `path`, replacing what is there.
 
+    Tensors go to the disk one after the other, without a copy of them all in memory.
+
+    Raises:
+        StoreError: if the file cannot be written; the one that was there stays.
+    """
     text = json.dumps({"kind": kind, **header}, allow_nan=False)
-    # safetensors refuses views that share memory.
-    whole = {name: tensor.detach().clone().contiguous() for name, tensor in tensors.items()}
-    write_bytes(path, save(whole, metadata={_HEADER: text}), force=True)
+    # Widest types first, so that each lies on a multiple of its own width.
+    ordered = sorted(tensors.items(), key=lambda named: (-named[1].element_size(), named[0]))
+    entries: dict[str, Any] = {"__metadata__": {_HEADER: text}}
+    end = 0
+    for name, tensor in ordered:
+        begin, end = end, end + tensor.numel() * tensor.element_size()
+        entries[name] = {
+            "dtype": _TYPES[str(tensor.dtype).removeprefix("torch.")],
+            "shape": list(tensor.shape), "data_offsets": [begin, end],
+        }  # fmt: skip
+    said = json.dumps(entries).encode()
+    said += b" " * (-len(said) % 8)
+    with atomic_path(path, force=True) as temporary, temporary.open("wb") as file:
+        file.write(len(said).to_bytes(8, "little") + said)
+        for _, tensor in ordered:
+            file.write(_bytes(tensor))
+
+
+def _bytes(tensor: Tensor) -> memoryview:
+    import torch
+
+    flat = tensor.detach().cpu().contiguous().reshape(-1)
+    return flat.view(torch.uint8).numpy().data
 
 
 def read_tensors(path: Path, *, kind: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
