@@ -98,7 +98,7 @@ OPTIONAL = {"IPython", "dask_jobqueue"}  # used only where a person has installe
 
 def test_every_library_that_is_imported_is_declared() -> None:
     wanted = list(PROJECT["dependencies"])
-    for extra in ("sweep", "train", "nir", "analysis"):
+    for extra in ("sweep", "train", "language", "nir", "analysis"):
         wanted += PROJECT["optional-dependencies"][extra]
     known = {requirement(text) for text in wanted} | {"distributed"}  # dask[distributed]
     rooms = {"neuro", "circuits", "encoders", "bridges", "sims", "configs"}
