@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 from rich.panel import Panel
 from rich.style import Style
 from rich.table import Table
@@ -14,6 +15,7 @@ from sims.puzzles.puzzle_set import PuzzleFormat, Tokens
 __all__ = ["board", "boards"]
 
 _PATH, _GIVEN = Style(color="green", bold=True), Style(dim=True)
+_WRONG = Style(color="red", bold=True)
 _MAZE = {"#": "██", " ": "  ", "S": "S ", "G": "G ", "o": "• "}
 _MAZE_STYLES = {"#": Style(dim=True), "o": _PATH, "S": _PATH, "G": _PATH}
 
@@ -23,17 +25,29 @@ _ARC = ("#000000", "#1e93ff", "#f93c31", "#4fcc30", "#ffdc00", "#999999", "#e53a
 
 
 _BETWEEN = 6  # columns between two boards
+_IS_WRONG = 2
 
 
-def boards(format: PuzzleFormat, puzzle: Tokens, answer: Tokens, *, width: int) -> Table:
+def boards(
+    format: PuzzleFormat,
+    puzzle: Tokens,
+    answer: Tokens,
+    *,
+    width: int,
+    truth: Tokens | None = None,
+) -> Table:
     """The two boards; what the answer adds is in colour.
 
     Args:
         puzzle, answer: `(length,)` tokens.
+        truth: What would have been right; what is not is red. A negative token is not judged.
         width: Columns of the terminal; the answer goes below the puzzle if that is too narrow.
     """
-    added = np.asarray(puzzle) != np.asarray(answer)
-    texts = [board(format, puzzle, np.zeros_like(added)), board(format, answer, added)]
+    asked, said = np.asarray(puzzle), np.asarray(answer)
+    added = (asked != said).astype(int)
+    if truth is not None:
+        added[(np.asarray(truth) >= 0) & (said != np.asarray(truth))] = _IS_WRONG
+    texts = [board(format, asked, np.zeros_like(added)), board(format, said, added)]
     framed = format.kind == "maze"  # what is open at the edge would have none
     wide = sum(max(map(len, text.plain.splitlines())) + 2 * framed for text in texts)
     both = [Panel.fit(text, padding=0, border_style=_GIVEN) if framed else text for text in texts]
@@ -46,8 +60,8 @@ def boards(format: PuzzleFormat, puzzle: Tokens, answer: Tokens, *, width: int) 
     return table
 
 
-def board(format: PuzzleFormat, tokens: Tokens, added: Tokens) -> Text:
-    """One board, a line a row."""
+def board(format: PuzzleFormat, tokens: Tokens, added: NDArray[np.integer]) -> Text:
+    """One board, a line a row; `added` is 1 where a token is new, 2 where it is wrong."""
     shape = (format.rows, format.columns)
     values, new = np.asarray(tokens).reshape(shape), np.asarray(added).reshape(shape)
     if format.kind == "arc":  # only where the grid and its edge are
@@ -62,6 +76,8 @@ def board(format: PuzzleFormat, tokens: Tokens, added: Tokens) -> Text:
             if format.box and column and column % format.box[1] == 0:
                 text.append("│ ", _GIVEN)
             mark, style = _mark(format, int(token), bool(new[row, column]))
+            if new[row, column] == _IS_WRONG:
+                style = _WRONG if style is None else style + _WRONG
             text.append(mark, style)
         text.append("\n")
     text.rstrip()

@@ -250,13 +250,14 @@ class PuzzleSession:
         write_bytes(self.folder.curve_file, picture, force=True)
 
     def _summarise(self, outcome: dict[str, Any], puzzles: PuzzleSet, stage: Stage) -> None:
-        from sims.terminal.board import solved_board
+        from sims.terminal.puzzle_boards import boards
 
         example = outcome["example"]
-        stage.show(solved_board(
-            puzzles.format,
-            *(np.array(example[name]) for name in ("puzzle", "answer", "solution")),
-        ))  # fmt: skip
+        puzzle, answer, truth = (
+            np.array(example[name]) for name in ("puzzle", "answer", "solution")
+        )
+        width = stage.console.width
+        stage.show(boards(puzzles.format, puzzle, answer, width=width, truth=truth))
         found, halting = outcome["sets"]["best"], outcome["sets"]["halting"]
         low, high = found["interval"]
         stage.say(

@@ -95,6 +95,21 @@ def test_the_answer_goes_below_where_the_terminal_is_narrow() -> None:
     assert len(lines(20)) == 11 and lines(20)[6].rstrip() == "1 2 │ 3 4"
 
 
+def test_what_is_wrong_is_red() -> None:
+    format = PuzzleFormat("sudoku", 4, 4, 6, box=(2, 2))
+    puzzle, answer = np.array([2, 1, 1, 1] * 4), np.array([2, 3, 4, 5] * 4)
+    truth = answer.copy()
+    truth[[1, 6]] = [5, -100]  # one mistake, and one cell that is not judged
+
+    def red(truth: np.ndarray | None) -> int:
+        out = io.StringIO()
+        console = Console(file=out, width=80, force_terminal=True, color_system="standard")
+        console.print(boards(format, puzzle, answer, width=80, truth=truth))
+        return out.getvalue().count("\x1b[1;31m")
+
+    assert red(truth) == 1 and red(answer) == red(None) == 0
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

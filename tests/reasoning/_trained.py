@@ -108,7 +108,7 @@ def server() -> ForkServerContext:
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([
         __name__, "sims.config.loading", "sims.config.puzzles", "sims.train.puzzle_session",
-        "sims.report.figures.puzzles", "sims.terminal.board", "rich.progress", "rich.table",
+        "sims.report.figures.puzzles", "sims.terminal.puzzle_boards", "rich.progress", "rich.table",
         "sims.train.model_file", "torch._dynamo",  # which the first optimizer imports
     ])  # fmt: skip
     return context

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from rich.console import Console
 
 from bridges.reasoning.reasoner import build
 from neuro.errors import ConfigError
 from sims.puzzles.arc_set import ArcPlan, make_arc
 from sims.puzzles.arc_tasks import ArcTask
 from sims.puzzles.npy_layout import read_puzzles
-from sims.puzzles.puzzle_set import PuzzleFormat
-from sims.terminal.board import solved_board
 from sims.train.arc_vote import tasks_of, voted
 from sims.train.measure import answered, measured
 from sims.train.puzzle_data import digest_of, examples_of, held_out
@@ -96,24 +92,3 @@ def test_votes_go_through_augmentations_and_back(
     assert found == {"score": 0.5, "outputs": 0.5, "whole_tasks": 0.5, "n_tasks": 2, "votes": 4}
     with pytest.raises(ConfigError, match="puzzles of ARC"):
         voted(model, puzzles(), np.arange(2), votes=4, batch=3)
-
-
-@pytest.mark.parametrize(
-    ("format", "puzzle", "answer", "shown"),
-    [
-        (PuzzleFormat("sudoku", 4, 4, 6, box=(2, 2)), [1, 2, 3, 4] * 4, [5, 2, 3, 4] * 4, "4 1 │"),
-        (PuzzleFormat("maze", 2, 2, 6), [1, 3, 4, 2], [1, 3, 4, 5], "··"),
-        (PuzzleFormat("arc", 2, 2, 12), [2, 11, 1, 1], [2, 11, 1, 1], "0 9"),
-        (PuzzleFormat("other", 1, 30, 6), [3] * 30, [2] * 30, "2 2 2"),
-    ],
-    ids=["sudoku", "maze", "arc", "wide"],
-)
-def test_boards_are_drawn(
-    format: PuzzleFormat, puzzle: list[int], answer: list[int], shown: str
-) -> None:
-    console = Console(file=io.StringIO(), width=80, color_system=None)
-    console.print(solved_board(format, np.array(puzzle), np.array(answer), np.array(answer)))
-    assert isinstance(console.file, io.StringIO)
-    text = console.file.getvalue()
-    assert "puzzle" in text and "answer" in text and shown in text
-    assert max(map(len, text.splitlines())) <= 80
