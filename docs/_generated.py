@@ -88,8 +88,9 @@ def _write(path: Path, title: str, body: str) -> None:
 
 
 def _title(name: str) -> str:
-    if name in ("run", "train"):
-        return {"run": "A run", "train": "A training"}[name]
+    whole = {"run": "A run", "train": "A training on spikes", "puzzles": "A training on puzzles"}
+    if name in whole:
+        return whole[name]
     kind, _, rest = name.partition(".")
     for ending in ("_circuit", "_encoder"):
         if rest.endswith(ending):

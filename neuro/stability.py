@@ -1,8 +1,8 @@
 """Whether a time step is short enough for an explicit integrator, asked before a run.
 
 The equations are linearised where the cells start. A mode that the equations damp must not grow
-under the integrator: |R(lambda dt)| <= 1 with the method's stability function R (Hairer & Wanner
-1996, Solving ODEs II, ch. IV.2). What goes unstable later is found when it becomes infinite.
+under the integrator: ``|R(lambda dt)| <= 1`` with the method's stability function R (Hairer &
+Wanner 1996, Solving ODEs II, ch. IV.2). What goes unstable later is found when it becomes infinite.
 """
 
 from __future__ import annotations
