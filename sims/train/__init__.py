@@ -1,23 +1,27 @@
 """Training recursive reasoners, on spikes and on puzzles, by one trainer.
 
-One training
-    `puzzle_session`, `session`: from beginning to end, on puzzles and on spikes with the same
-        reasoner on spike counts beside it; `stage`: what is shown meanwhile
-    `course`: its steps, its curve, its checkpoints; `folder`: its files, and whose they are
-    `interrupt`: ctrl-C and SIGTERM between two steps; `tensorboard`: the curve elsewhere
+One training:
 
-The trainer
-    `trainer`: a model in training, `advance` and `state`; `processes`: several of them as one
-    `source`: items, and as which tensors; `sampler`: the order of spikes; `trees`: rows of a carry
-    `optimizer`, `atan2`: AdamW and AdamATan2; `schedule`: the learning rate
-    `checkpoint`: all of a training's state in one file; `non_finite`: where numbers ended
-    `device`: CPU or GPU
+- `puzzle_session`, `session`: from beginning to end, on puzzles and on spikes with the same
+  reasoner on spike counts beside it; `stage`: what is shown meanwhile
+- `course`: its steps, its curve, its checkpoints; `folder`: its files, and whose they are
+- `interrupt`: ctrl-C and SIGTERM between two steps; `tensorboard`: the curve elsewhere
 
-What goes in and what comes out
-    `puzzle_data`: puzzles made on first use; `tensors`: spike data sets as scaled tokens
-    `measure`, `arc_vote`: puzzles solved; `asked`, `results`: what a reasoner makes of spikes;
-        `statistics`: intervals
-    `puzzle_model`, `model_file`: finished models, `load_model`
+The trainer:
+
+- `trainer`: a model in training, `advance` and `state`; `processes`: several of them as one
+- `source`: items, and as which tensors; `sampler`: the order of spikes; `trees`: rows of a carry
+- `optimizer`, `atan2`: AdamW and AdamATan2; `schedule`: the learning rate
+- `checkpoint`: all of a training's state in one file; `non_finite`: where numbers ended
+- `device`: CPU or GPU
+
+What goes in and what comes out:
+
+- `puzzle_data`: puzzles made on first use; `tensors`: spike data sets as scaled tokens
+- `measure`, `arc_vote`: puzzles solved; `asked`, `results`: what a reasoner makes of spikes;
+  `statistics`: intervals
+- `puzzle_model`, `model_file`: finished models, `load_model`
+- `speech`: a spiking network that learns speech, and its controls
 """
 
 from __future__ import annotations
