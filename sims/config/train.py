@@ -18,6 +18,7 @@ __all__ = [
 ]  # fmt: skip
 
 Factor: TypeAlias = Annotated[float, Field(ge=0, le=100)]
+Arm: TypeAlias = Literal["timing", "untimed", "counts", "shuffled"]
 
 
 class NerveSpec(StrictModel):
@@ -164,7 +165,7 @@ class ReasonerSpec(StrictModel):
 
 
 class SpikeTraining(TrainingSpec):
-    """How the reasoner is trained; the same for the model with timing and the one without."""
+    """How the reasoner is trained; the same for every arm."""
 
     noise: NotNegative = 0.0
     """Noise on the inputs in training, in units of their root mean square; against overfitting."""
@@ -194,7 +195,7 @@ class EvaluationSpec(StrictModel):
 
 
 class TrainConfig(StrictModel):
-    """One training: labelled sounds, features, a reasoner; with timing, and on counts alone."""
+    """One training: labelled sounds, features, a reasoner; with timing, and its controls."""
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$")]
     """Name of the training; the file's own name if left out."""
@@ -208,12 +209,26 @@ class TrainConfig(StrictModel):
     """The model."""
     training: SpikeTraining = SpikeTraining()
     """How it is trained."""
+    arms: Annotated[Listing[Arm], Field(min_length=1)] = ("timing", "counts")
+    """Models trained beside each other, alike but for what is taken away; `timing` is the one
+    that nothing is taken from. `untimed`: spikes moved within their bins, in training and tests;
+    `counts`: counts alone; `shuffled`: labels of the training items permuted."""
     modulation: ModulationSpec = ModulationSpec(budget=1.0)
     """The factor on its budget while it answers."""
     evaluation: EvaluationSpec = EvaluationSpec()
     """What is measured."""
     output: TrainOutput = TrainOutput()
     """Where it goes."""
+
+    @model_validator(mode="after")
+    def _arms_are_apart(self) -> TrainConfig:
+        for index, arm in enumerate(self.arms):
+            if arm in self.arms[:index]:
+                raise KeyProblem(f"{shown(arm)} is listed twice", ("arms", index))
+        if "timing" not in self.arms:
+            raise KeyProblem("expected `timing` among them, which the others are compared with",
+                             ("arms",))  # fmt: skip
+        return self
 
     @model_validator(mode="after")
     def _window_fits(self) -> TrainConfig:

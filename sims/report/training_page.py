@@ -51,12 +51,11 @@ def _page(result: Mapping[str, Any], started: Mapping[str, Any], folder: Path) -
         what="Training",
         summary=(
             f"A reasoning model of {result['reasoner']['parameters']:,} parameters learned to tell "
-            f"{_listed(data['classes'])} from spikes, twice: from their counts and timing, and "
-            "from their counts alone."
+            f"{_listed(data['classes'])} from spikes, {_times(len(test))}: "
+            f"{'; '.join(ARMS[arm] for arm in test)}."
         ),
         facts=[
-            ("counts and timing", f"{test['phase']['accuracy']:.1%}"),
-            ("counts alone", f"{test['counts']['accuracy']:.1%}"),
+            *((ARMS[arm], f"{found['accuracy']:.1%}") for arm, found in test.items()),
             ("commonest answer", f"{result['baseline']['test']['accuracy']:.1%}"),
             ("held-out items", f"{test['phase']['of']:,}"),
             ("thinking steps", f"{modulation['budget']} of {result['reasoner']['budget']}"),
@@ -76,11 +75,10 @@ def _accuracy(result: Mapping[str, Any]) -> list[Block]:
     rows = []
     for name, what in SETS.items():
         if name in models["phase"]["sets"]:
-            cells = [_share(models[arm]["sets"][name]) for arm in ARMS]
+            cells = [_share(model["sets"][name]) for model in models.values()]
             of = f"{models['phase']['sets'][name]['of']:,}"
             rows.append([what, of, *cells, f"{result['baseline'][name]['accuracy']:.1%}"])
-    columns = ["set", "items", *ARMS.values(), "commonest answer"]
-    found = result["comparison"]
+    columns = ["set", "items", *(ARMS[arm] for arm in models), "commonest answer"]
     return [
         Image(
             "accuracies",
@@ -89,12 +87,32 @@ def _accuracy(result: Mapping[str, Any]) -> list[Block]:
             figures.png(figures.accuracies(result)),
         ),
         Table(columns, rows, frozenset(columns[1:])),
-        Text(
-            f"Of the held-out items, {found['phase_only']} were right only with timing and "
-            f"{found['counts_only']} only with counts alone (exact McNemar test: "
-            f"{_p_value(found['p'])})."
-        ),
+        *(Text(text) for text in _compared(result)),
     ]
+
+
+def _compared(result: Mapping[str, Any]) -> list[str]:
+    """How the held-out items that only one of two models got right are shared out."""
+    if "comparisons" not in result:  # of a version that knew two models
+        pair = result["comparison"]
+        return [_pair(pair["phase_only"], pair["counts_only"], "counts", _p_value(pair["p"]))]
+    several = len(result["comparisons"]) > 1
+    return [
+        _pair(
+            pair["phase_only"], pair["arm_only"], arm,
+            _p_value(pair["p_holm"]) + (" after Holm's correction" if several else ""),
+        )
+        for arm, pair in result["comparisons"].items()
+    ]  # fmt: skip
+
+
+def _pair(with_timing: int, without: int, arm: str, p: str) -> str:
+    other = {"counts": "with counts alone", "untimed": "with timing destroyed",
+             "shuffled": "after learning shuffled labels"}[arm]  # fmt: skip
+    return (
+        f"Of the held-out items, {with_timing} were right only with timing and {without} only "
+        f"{other} (exact McNemar test: {p})."
+    )
 
 
 def _learning(result: Mapping[str, Any]) -> list[Block]:
@@ -185,6 +203,10 @@ def _share(found: Mapping[str, Any]) -> str:
 
 def _p_value(p: float) -> str:
     return f"p = {p:.2g}" if p >= 1e-4 else "p < 0.0001"
+
+
+def _times(n: int) -> str:
+    return {1: "once", 2: "twice"}.get(n, f"{n} times")
 
 
 def _listed(names: list[str]) -> str:

@@ -17,7 +17,8 @@ The trainer:
 
 What goes in and what comes out:
 
-- `puzzle_data`: puzzles made on first use; `tensors`: spike data sets as scaled tokens
+- `puzzle_data`: puzzles made on first use; `tensors`: spike data sets as scaled tokens;
+  `arms`: what each model of a comparison is denied
 - `measure`, `arc_vote`: puzzles solved; `asked`, `results`: what a reasoner makes of spikes;
   `statistics`: intervals
 - `puzzle_model`, `model_file`: finished models, `load_model`

@@ -7,12 +7,15 @@
     reasoner                   parameters (number), budget (steps without modulation)
     modulation                 factor, budget (steps with it), run (file or null)
     baseline                   per set the accuracy of always answering the commonest class
-    models.<arm>               arm: `phase` (counts and timing) or `counts` (timing blanked)
+    models.<arm>               arm: `phase` (counts and timing), `untimed` (timing destroyed),
+                               `counts` (timing blanked), `shuffled` (labels); see `arms`
         file                   its weights, in this folder
         sets.<set>             right, of, accuracy, interval (95 %), confusion [true][answer],
                                at the budget as modulated. Sets: `train`; `test` (voices never
                                trained on); `untimed` (test, timing destroyed, counts kept);
-                               `extra` if there is one (digits: a person's recordings)
+                               `extra` if there is one (digits: a person's recordings). Each as
+                               the arm meets it: for `untimed`, all without timing; for
+                               `shuffled`, `train` with the labels it was given
         curve                  lists over the training: step, loss, train_accuracy (of items that
                                halted since the last point), test_loss, test_accuracy (of the
                                averaged weights, whole budget), halted_after (mean steps)
@@ -20,7 +23,9 @@
                                mean_steps; early {right, of, accuracy, interval, mean_steps},
                                where the halt head may stop an item before the budget does
     comparison                 on `test`: phase_only, counts_only (items only one model got
-                               right), p (exact two-sided McNemar test)
+                               right), p (exact two-sided McNemar test); null without `counts`
+    comparisons.<arm>          on `test`, of every other arm with `phase`: phase_only, arm_only, p,
+                               p_holm (p corrected for their number: Holm 1979)
     timings                    seconds: data, features, train, evaluate
 
 Held-out items choose nothing: not the step that is kept, not a setting.
@@ -44,16 +49,16 @@ from sims.config.train import TrainConfig
 from sims.dataset.labelled import SPLITS
 from sims.dataset.spike_dataset import SpikeDataset
 from sims.store.provenance import git_commit, versions
+from sims.train.arms import FILES, arm_data
 from sims.train.asked import answer
 from sims.train.folder import TrainingFolder
 from sims.train.model_file import TrainedModel, save_model
 from sims.train.statistics import accuracy, confusion, majority
 from sims.train.tensors import Seen
 
-__all__ = ["ARMS", "budget_course", "comparison", "conclude", "curve", "score", "scored_sets"]
-
-ARMS = {"phase": "counts and timing", "counts": "counts alone"}
-_FILES = {"phase": "model.safetensors", "counts": "model_counts.safetensors"}
+__all__ = [
+    "budget_course", "comparison", "comparisons", "conclude", "curve", "score", "scored_sets"
+]  # fmt: skip
 
 
 def conclude(
@@ -70,20 +75,24 @@ def conclude(
     data, max_steps = seen.data, config.reasoner.budget
     budget, n_classes = halting_budget(max_steps, factor), len(data.classes)
     splits = {split: data.where(split) for split in SPLITS if data.where(split).size}
-    sets: dict[str, tuple[Tensor, Tensor]] = {
-        split: (seen.tokens[items], seen.labels[items]) for split, items in splits.items()
+    labels: dict[str, NDArray[np.int64]] = {
+        split: data.labels[items] for split, items in splits.items()
     }
-    sets["untimed"] = (seen.untimed, sets["test"][1])
-    labels = {name: values.numpy() for name, (_, values) in sets.items()}
+    labels["untimed"] = labels["test"]
     models: dict[str, Any] = {}
     answers: dict[str, NDArray[np.int64]] = {}
     for arm, model in trained.items():
-        save_model(folder.path / _FILES[arm], model, name=config.name, config_hash=config_hash)
+        save_model(folder.path / FILES[arm], model, name=config.name, config_hash=config_hash)
+        met = arm_data(arm, seen, seed=config.seed)
+        sets: dict[str, tuple[Tensor, Tensor]] = {
+            split: (met.tokens[items], met.labels[items]) for split, items in splits.items()
+        }
+        sets["untimed"] = (seen.untimed, sets["test"][1])
         ready = {name: (model.prepared(made), right) for name, (made, right) in sets.items()}
         scored, predicted = scored_sets(model.model, ready, budget=budget, n_classes=n_classes)
         answers[arm] = predicted["test"]
         models[arm] = {
-            "file": _FILES[arm],
+            "file": FILES[arm],
             "sets": scored,
             "curve": curve(folder.read_log(), arm),
             "budget": budget_course(
@@ -108,7 +117,12 @@ def conclude(
         "modulation": {"factor": factor, "budget": budget, "run": config.modulation.run},
         "baseline": {name: majority(labels["train"], labels[name], n_classes) for name in labels},
         "models": models,
-        "comparison": comparison(answers["phase"], answers["counts"], labels["test"]),
+        "comparison": (
+            comparison(answers["phase"], answers["counts"], labels["test"])
+            if "counts" in answers
+            else None
+        ),
+        "comparisons": comparisons(answers, labels["test"]),
     }
 
 
@@ -178,6 +192,23 @@ def comparison(
     differing = phase_only + counts_only
     p = float(binomtest(phase_only, differing).pvalue) if differing else 1.0
     return {"phase_only": phase_only, "counts_only": counts_only, "p": p}
+
+
+def comparisons(
+    answers: Mapping[str, NDArray[np.int64]], labels: NDArray[np.int64]
+) -> dict[str, dict[str, Any]]:
+    """Every other arm with `phase`, as `comparison` does it, and p for all of them together."""
+    found: dict[str, dict[str, Any]] = {}
+    for arm, given in answers.items():
+        if arm != "phase":
+            pair = comparison(answers["phase"], given, labels)
+            found[arm] = {"phase_only": pair["phase_only"], "arm_only": pair["counts_only"],
+                          "p": pair["p"]}  # fmt: skip
+    least = 0.0
+    for rank, arm in enumerate(sorted(found, key=lambda arm: float(found[arm]["p"]))):
+        least = max(least, min(1.0, (len(found) - rank) * found[arm]["p"]))
+        found[arm]["p_holm"] = least
+    return found
 
 
 def curve(log: Sequence[Mapping[str, Any]], arm: str) -> dict[str, list[float]]:

@@ -1,4 +1,4 @@
-"""One training from beginning to end: data, features, two models, results; stoppable anywhere."""
+"""One training from beginning to end: data, features, models, results; stoppable anywhere."""
 
 from __future__ import annotations
 
@@ -15,17 +15,18 @@ from sims.dataset.build import Stopped, dataset_file, identity, material, spike_
 from sims.dataset.spike_dataset import SpikeDataset
 from sims.store.atomic import write_json
 from sims.store.provenance import git_commit, versions
+from sims.train.arms import ARMS, arm_data, keys_of
 from sims.train.course import follow, resume
 from sims.train.device import chosen_device, torch_threads
 from sims.train.folder import TrainingFolder
 from sims.train.interrupt import Interrupt, catch_interrupt
 from sims.train.model_file import TrainedModel, new_model
 from sims.train.processes import World, launched
-from sims.train.results import ARMS, conclude, score
+from sims.train.results import conclude, score
 from sims.train.source import SpikeSource
 from sims.train.stage import Stage
 from sims.train.tensorboard import Board
-from sims.train.tensors import Seen, blanked, layout_of
+from sims.train.tensors import Seen, layout_of
 from sims.train.trainer import Trainer
 
 if TYPE_CHECKING:
@@ -107,10 +108,11 @@ class Session:
             data, file = self._data(world, interrupt, show)
         with stage.timed("features"), stage.bar("features of the spikes") as show:
             layout = layout_of(config.features, config.data.nerve)
-            seen = Seen.of(data, layout, seed=config.seed, progress=show,
-                           stop=lambda: interrupt.asked)  # fmt: skip
+            seen = Seen.of(data, layout, seed=config.seed, bare="untimed" in config.arms,
+                           progress=show, stop=lambda: interrupt.asked)  # fmt: skip
         with stage.timed("train"):
-            trained = {arm: self._train_one(arm, seen, world, stage, interrupt) for arm in ARMS}
+            trained = {arm: self._train_one(arm, seen, world, stage, interrupt)
+                       for arm in keys_of(config.arms)}  # fmt: skip
         if not world.first:
             return {}
         with stage.timed("evaluate"):
@@ -147,17 +149,14 @@ class Session:
         self, arm: str, seen: Seen, world: World, stage: Stage, interrupt: Interrupt
     ) -> TrainedModel:
         config, training = self.config, self.config.training
-        inputs = seen.scale(seen.tokens)
-        if arm == "counts":
-            inputs = blanked(inputs, seen.layout)
+        met = arm_data(arm, seen, seed=config.seed)
+        inputs, labels = met.inputs(), met.labels
         train, test = (torch.from_numpy(seen.data.where(split)) for split in ("train", "test"))
         model = new_model(
             config.reasoner, seen.layout, n_tokens=inputs.shape[1],
             n_classes=len(seen.data.classes), seed=config.seed, training=training,
         ).to(chosen_device(training.device, world.local_rank))  # fmt: skip
-        source = SpikeSource(
-            inputs[train], seen.labels[train], seed=config.seed, noise=training.noise
-        )
+        source = SpikeSource(inputs[train], labels[train], seed=config.seed, noise=training.noise)
         trainer = Trainer(model, source, training, seed=config.seed, world=world)
         if training.compile:
             with stage.bar("compiling, and comparing with eager"):
@@ -166,9 +165,7 @@ class Session:
         resume(trainer, self.folder, arm, config_hash=config_hash)
 
         def point(average: Reasoner) -> dict[str, float]:
-            loss, right = score(
-                average, inputs[test], seen.labels[test], budget=config.reasoner.budget
-            )
+            loss, right = score(average, inputs[test], labels[test], budget=config.reasoner.budget)
             return {"test_loss": loss, "test_accuracy": right}
 
         writer = Board(self.folder, config.output.tensorboard and world.first, trainer.step, arm)
@@ -182,8 +179,8 @@ class Session:
                 progress=show, told=writer.write,
             )  # fmt: skip
         return TrainedModel(
-            trainer.ema.model, seen.scale, seen.layout, config.reasoner, inputs.shape[1],
-            seen.data.classes, counts_only=arm == "counts",
+            trainer.ema.model, met.scale, seen.layout, config.reasoner, inputs.shape[1],
+            seen.data.classes, counts_only=met.counts_only,
         )  # fmt: skip
 
     def _factor(self) -> float:

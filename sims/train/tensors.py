@@ -53,23 +53,32 @@ def all_tokens(
 
 
 def untimed_tokens(
-    data: SpikeDataset, items: Iterable[int], layout: TokenLayout, *, seed: int
+    data: SpikeDataset,
+    items: Iterable[int],
+    layout: TokenLayout,
+    *,
+    seed: int,
+    stop: Callable[[], bool] = lambda: False,
 ) -> Tensor:
     """Tokens of the same spikes with their timing destroyed within each token's bin.
 
     Every channel keeps its count in every bin, so the columns of counts are those of
     `all_tokens`, bit for bit.
+
+    Raises:
+        Stopped: if `stop` said so.
     """
-    return torch.stack([
-        tokens(
-            untimed(
-                data.spikes[item], bin_ms=layout.bin_ms,
-                seed=int(generator(seed, "untimed", data.keys[item]).integers(2**62)),
-            ),
-            data.channels, layout,
+    made = []
+    for item in items:
+        if stop():
+            raise Stopped("the spikes are kept")
+        bare = untimed(
+            data.spikes[item],
+            bin_ms=layout.bin_ms,
+            seed=int(generator(seed, "untimed", data.keys[item]).integers(2**62)),
         )
-        for item in items
-    ])  # fmt: skip
+        made.append(tokens(bare, data.channels, layout))
+    return torch.stack(made)
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,6 +127,7 @@ class Seen:
         tokens: `(n_items, n_bins, layout.size)`, not scaled.
         untimed: The same of the held-out items, after their timing was destroyed.
         labels: `(n_items,)` int64.
+        bare: As `untimed`, of all items; None if nobody learns from it.
     """
 
     data: SpikeDataset
@@ -126,6 +136,7 @@ class Seen:
     untimed: Tensor
     labels: Tensor
     scale: Scale
+    bare: Tensor | None = None
 
     @classmethod
     def of(
@@ -134,18 +145,27 @@ class Seen:
         layout: TokenLayout,
         *,
         seed: int,
+        bare: bool = False,
         progress: Callable[[int, int], None] = lambda done, of: None,
         stop: Callable[[], bool] = lambda: False,
     ) -> Seen:
         """Make the tokens of a data set.
 
+        Args:
+            bare: Make those of all items without timing too.
+
         Raises:
             Stopped: if `stop` said so.
         """
         made = all_tokens(data, layout, progress=progress, stop=stop)
+        held_out = data.where("test")
+        moved = untimed_tokens(
+            data, range(len(data)) if bare else held_out, layout, seed=seed, stop=stop
+        )
         return cls(
             data, layout, made,
-            untimed=untimed_tokens(data, data.where("test"), layout, seed=seed),
+            untimed=moved[torch.from_numpy(held_out)] if bare else moved,
             labels=torch.from_numpy(data.labels),
             scale=Scale.of(made, data.where("train"), layout),
+            bare=moved if bare else None,
         )  # fmt: skip

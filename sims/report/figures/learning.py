@@ -28,14 +28,19 @@ __all__ = ["accuracies", "confusion", "halting", "learning_curves"]
 Result = Mapping[str, Any]
 """`result.json` of a training's folder; see `sims.train.results`."""
 
-ARMS = {"phase": "counts and timing", "counts": "counts alone"}
+ARMS = {
+    "phase": "counts and timing",
+    "untimed": "timing destroyed, counts equal",
+    "counts": "counts alone",
+    "shuffled": "shuffled labels",
+}
 SETS = {
     "train": "training items",
     "test": "held-out speakers",
     "untimed": "held-out, timing destroyed",
     "extra": "recordings of a person",
 }
-COLOURS = {"phase": PALETTE[1], "counts": PALETTE[0]}
+COLOURS = dict(zip(("counts", "phase", "untimed", "shuffled"), PALETTE, strict=False))
 TEXT_UP_TO = 12  # classes; more numbers than 12 × 12 cannot be read at this size
 
 
@@ -77,12 +82,15 @@ def learning_curves(result: Result) -> Picture:
 
 @styled
 def accuracies(result: Result) -> Picture:
-    """Accuracy of both models on every set, with 95 % Wilson intervals and the baseline."""
+    """Accuracy of every model on every set, with 95 % Wilson intervals and the baseline."""
     sets = [name for name in SETS if name in result["models"]["phase"]["sets"]]
-    figure = picture(0.42 * len(sets) + 0.75)
+    arms = [arm for arm in ARMS if arm in result["models"]]
+    few = len(arms) <= 2
+    places = np.linspace(1, -1, len(arms)) * (0.14 if few else 0.27) if len(arms) > 1 else [0.0]
+    figure = picture((0.42 if few else 0.6) * len(sets) + (0.75 if few else 0.95))
     axis = figure.subplots()
     for row, name in enumerate(reversed(sets)):
-        for offset, arm in ((0.14, "phase"), (-0.14, "counts")):
+        for offset, arm in zip(places, arms, strict=True):
             found = result["models"][arm]["sets"][name]
             axis.plot(found["interval"], [row + offset] * 2, color=COLOURS[arm], linewidth=1.4)
             axis.plot(
@@ -91,7 +99,7 @@ def accuracies(result: Result) -> Picture:
             )  # fmt: skip
         chance = result["baseline"][name]["accuracy"]
         axis.plot(
-            [chance, chance], [row - 0.34, row + 0.34], color=MUTED, linewidth=1.0, zorder=0,
+            [chance, chance], [row - 0.36, row + 0.36], color=MUTED, linewidth=1.0, zorder=0,
             label="commonest answer" if row == 0 else None,
         )  # fmt: skip
     axis.set_yticks(range(len(sets)), [SETS[name] for name in reversed(sets)])
@@ -106,7 +114,7 @@ def accuracies(result: Result) -> Picture:
 
 @styled
 def confusion(result: Result, on: str = "test") -> Picture:
-    """Confusion matrices of both models on one set: rows the truth, columns the answer.
+    """Confusion matrices of every model on one set: rows the truth, columns the answer.
 
     Numbers are items; the shade is the share of the row.
 
@@ -115,13 +123,18 @@ def confusion(result: Result, on: str = "test") -> Picture:
     """
     classes = [words(name) for name in result["data"]["classes"]]
     side = float(np.clip(0.34 * len(classes), 1.3, 3.0))
-    figure = picture(side + 1.0)
-    grid = figure.subplots(1, len(result["models"]), squeeze=False)[0]
-    for axis, (arm, model) in zip(grid, result["models"].items(), strict=True):
+    across = min(2, len(result["models"]))
+    down = -(-len(result["models"]) // across)
+    figure = picture(down * (side + 1.0))
+    table = figure.subplots(down, across, squeeze=False)
+    for axis in table.flat[len(result["models"]) :]:
+        axis.set_axis_off()
+    for axis, (arm, model) in zip(table.flat, result["models"].items(), strict=False):
         counts = np.array(model["sets"][on]["confusion"], dtype=np.float64)
         heading(axis, ARMS[arm], f"{model['sets'][on]['accuracy']:.0%} right")
         _draw_matrix(axis, counts, classes)
-    grid[0].set_ylabel("what it was")
+    for axis in table[:, 0]:
+        axis.set_ylabel("what it was")
     return figure
 
 
@@ -153,9 +166,9 @@ def halting(result: Result) -> Picture:
     """
     figure = picture(2.3, width=WIDTH)
     left, right = figure.subplots(1, 2)
-    for arm, model in result["models"].items():
+    shifts = np.linspace(0.03, -0.03, len(result["models"]))  # so that equal intervals stay visible
+    for shift, (arm, model) in zip(shifts, result["models"].items(), strict=True):
         colour, course = COLOURS[arm], model["budget"]
-        shift = 0.03 if arm == "phase" else -0.03  # so that equal intervals stay visible
         steps = np.array([entry["mean_steps"] for entry in course])
         early = np.array([entry["early"]["mean_steps"] for entry in course])
         accuracy = np.array([entry["accuracy"] for entry in course])
