@@ -1,0 +1,94 @@
+"""Pictures of a study, drawn from what was saved of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.ticker import MaxNLocator, PercentFormatter
+
+from sims.report.figures import Picture, png, refined_board
+from sims.report.figures._style import INK, MUTED, PALETTE, colour_of, heading, picture, styled
+
+__all__ = ["draw"]
+
+
+def draw(found: dict[str, Any], folder: Path) -> None:
+    """Write `folder/images/results_STUDY_*.png`."""
+    images = folder / "images"
+    images.mkdir(parents=True, exist_ok=True)
+    pictures = {"curves": curves(found)}
+    if look := found["inside"]:
+        pictures |= {
+            "refined": refined_board(look), "halting": halting(look), "latent": latent(look)
+        }  # fmt: skip
+    for name, drawn in pictures.items():
+        (images / f"results_{found['study']}_{name}.png").write_bytes(png(drawn))
+
+
+@styled
+def curves(found: dict[str, Any]) -> Picture:
+    """Items right over the training: each seed faint, their mean strong.
+
+    Of puzzles these are the ones that choose the weights; of sounds the held-out ones.
+    """
+    figure = picture(2.6)
+    axis = figure.subplots()
+    variants = list(dict.fromkeys(curve["variant"] for curve in found["curves"]))
+    colours = colour_of(variants)
+    for variant in variants:
+        mine = [curve for curve in found["curves"] if curve["variant"] == variant]
+        for curve in mine:
+            axis.plot(curve["step"], curve["solved"], color=colours[variant], alpha=0.3, lw=0.7)
+        mean = np.mean([curve["solved"] for curve in mine], axis=0)
+        axis.plot(mine[0]["step"], mean, color=colours[variant], label=variant, lw=1.4)
+    heading(axis, "items right", f"mean of {len(mine)} seeds; faint: each")
+    axis.set_ylim(-0.02, 1.02)
+    axis.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+    axis.set_xlabel("training step")
+    axis.margins(x=0.02)
+    if len(variants) > 1:
+        axis.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), handlelength=1.2)
+    return figure
+
+
+@styled
+def halting(look: dict[str, Any]) -> Picture:
+    """After how many steps held-out puzzles halted, those solved and those not."""
+    figure = picture(2.2, width=4.6)
+    axis = figure.subplots()
+    right, wrong = (np.array(look["halting"][name]) for name in ("right", "wrong"))
+    steps = np.arange(1, right.size + 1)
+    axis.bar(steps, right, color=PALETTE[0], label="solved", width=0.8)
+    axis.bar(steps, wrong, bottom=right, color=PALETTE[1], label="not solved", width=0.8)
+    heading(axis, "halting", f"{int(right.sum() + wrong.sum())} held-out puzzles")
+    axis.set_xlabel("steps of thinking when it stops")
+    axis.set_ylabel("puzzles")
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axis.yaxis.set_major_locator(MaxNLocator(nbins=5, integer=True))
+    axis.margins(x=0.02)
+    axis.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), handlelength=1.2)
+    return figure
+
+
+@styled
+def latent(look: dict[str, Any]) -> Picture:
+    """The way of the latent state, step by step, in its first two principal components."""
+    figure = picture(3.4, width=4.6)
+    axis = figure.subplots()
+    found = look["latent"]
+    labels = {True: "solved", False: "not solved"}
+    for path, solved in zip(np.array(found["paths"]), found["solved"], strict=True):
+        colour = PALETTE[0] if solved else PALETTE[1]
+        axis.plot(*path.T, color=colour, lw=0.6, alpha=0.5)
+        axis.plot(*path[0], "o", color=MUTED, ms=2.5, mec="none")
+        axis.plot(*path[-1], "o", color=colour, ms=4.0, mec=INK, mew=0.4,
+                  label=labels.pop(solved, None))  # fmt: skip
+    heading(axis, "z while it thinks", "from where it ends (0, 0); grey: after step 1")
+    one, two = found["share"]
+    axis.set_xlabel(f"first component ({one:.0%} of the variance)")
+    axis.set_ylabel(f"second component ({two:.0%})")
+    axis.margins(0.06)
+    axis.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), handlelength=1.0)
+    return figure

@@ -1,0 +1,171 @@
+"""The page of results, made of what `benchmarks/trainings.py` has trained and saved."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from neuro.errors import StoreError
+
+ORDER = ("sudoku4", "sudoku6", "sudoku6_ablations", "maze", "sudoku9", "digits_spikes")
+CAPTIONS = {
+    "curves": (
+        "Items right over the training: of puzzles those that choose the weights, which the table "
+        "leaves out; of sounds the held-out ones."
+    ),
+    "refined": (
+        "A held-out puzzle, and the answer after some steps of thinking. Dark: given; blue: right; "
+        "red: wrong."
+    ),
+    "halting": "After how many steps the reasoner stops by itself.",
+    "latent": (
+        "The latent state z after each step of thinking, all positions together, less what it ends "
+        "as, along its first two principal components: a line a puzzle."
+    ),
+}
+HEAD = """---
+orphan: true
+---
+
+# Results
+
+What reasoners reach that `ember train` has trained. The figures of the tables are of held-out
+items that did not choose the weights that are kept, and the page is made from what the command
+under each table saved (`docs/results/*.json`); no figure is typed by hand.
+
+Each seed makes its own puzzles, weights and order of items, so that an interval (95 %, Student's t
+over seeds) says what another seed would reach. None is given for one seed, or where all seeds
+agree, as their spread is then unknown. Differences are paired by seed.
+"""
+
+
+def write_results(folder: Path) -> None:
+    """Write `folder/results.md` from `folder/results/*.json`, unless it says the same already."""
+    path, text = folder / "results.md", page(folder)
+    if not path.exists() or path.read_text(encoding="utf-8") != text:
+        path.write_text(text, encoding="utf-8")
+
+
+def page(folder: Path) -> str:
+    """The page's Markdown.
+
+    Raises:
+        StoreError: if a file is none of a study, or its figures cannot be.
+    """
+    saved = {path.stem: read(path) for path in sorted((folder / "results").glob("*.json"))}
+    parts = [HEAD]
+    for name in [*ORDER, *sorted(set(saved) - set(ORDER))]:
+        if name in saved:
+            parts.append(_section(saved[name], folder))
+        else:
+            command = f"python benchmarks/trainings.py {name} --save"
+            parts.append(f"## {name}\n\nNot measured yet: `{command}`.\n")
+    return "\n".join(parts)
+
+
+def read(path: Path) -> dict[str, Any]:
+    """What was saved of a study.
+
+    Raises:
+        StoreError: if it is something else, or its figures contradict each other.
+    """
+    try:
+        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        if (found["format"], found["version"], found["study"]) != ("ember-study", 1, path.stem):
+            raise ValueError("another format, version or study")
+        for row in found["rows"]:
+            seeds = [one for one in found["trainings"] if one["variant"] == row["variant"]]
+            values, (low, high) = row["values"], row["interval"] or (0.0, 1.0)
+            if len(values) != len(seeds) or not values:
+                raise ValueError(f"{len(values)} values of {len(seeds)} seeds")
+            # Saved means have four decimals.
+            if abs(sum(values) / len(values) - row["mean"]) > 1e-4:
+                raise ValueError(f"a mean of {row['mean']} of {values}")
+            if not (min(values) >= 0 and max(values) <= 1 and low <= row["mean"] <= high):
+                raise ValueError(f"shares or an interval that cannot be: {values}, {low}, {high}")
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise StoreError(
+            f"`{path}` must be saved by benchmarks/trainings.py, found "
+            f"{' '.join(str(error).split())}; remove it, or save it again"
+        ) from None
+    return found
+
+
+def _section(found: dict[str, Any], folder: Path) -> str:
+    rows = found["rows"]
+    compared = any("difference" in row for row in rows)
+    scored = len({row["score"] for row in rows}) > 1
+    heads = ["", *(["answers"] if scored else []), "right", "95 % over seeds", "each seed"]
+    heads += [f"less {rows[0]['variant']}"] if compared else []
+    heads += ["items", "parameters"]
+    left = 2 if scored else 1
+    lines = [f"## {found['title']}", "", _columns(heads)]
+    lines.append(_columns(["---"] * left + ["---:"] * (len(heads) - left)))
+    for row in rows:
+        cells = [row["variant"], *([row["score"]] if scored else []), f"{row['mean']:.1%}"]
+        cells += [_interval(row["interval"]), ", ".join(f"{v:.1%}" for v in row["values"])]
+        if compared:
+            difference = row.get("difference")
+            cells.append(
+                f"{100 * difference['mean']:+.1f} ({_points(difference['interval'])})"
+                if difference else ""
+            )  # fmt: skip
+        counts = sorted(set(row["items"]))
+        cells += [" to ".join(f"{n:,}" for n in dict.fromkeys((counts[0], counts[-1])))]
+        lines.append(_columns([*cells, f"{row['parameters']:,}"]))
+    lines += ["", *(["Differences are in points of per cent.", ""] if compared else [])]
+    lines += ["```console", found["command"], "```", "", _provenance(found), ""]
+    look = found["inside"]
+    for name, caption in CAPTIONS.items():
+        if (folder / "images" / f"results_{found['study']}_{name}.png").exists():
+            of = "" if name == "curves" else f" {look['variant']}, seed {look['seed']}."
+            lines += [f"![{caption}](images/results_{found['study']}_{name}.png)", ""]
+            lines += [f"*{caption}{of}*", ""]
+    return "\n".join(lines)
+
+
+def _provenance(found: dict[str, Any]) -> str:
+    machine, trained = found["machine"], found["trainings"]
+    lost = "" if all(one["whole"] for one in trained) else " at least (a stop was not seen)"
+    memory = machine.get("memory_bytes")
+    parts = [machine["cpu"], f"{machine['cores']} cores"]
+    parts += [f"{memory / 2**30:.0f} GiB"] if memory else []
+    hashes = {}
+    for one in trained:
+        hashes.setdefault(one["variant"], []).append(f"`{one['config_hash'][:12]}`")
+    listed = "; ".join(f"{name}: {', '.join(of)}" for name, of in hashes.items())
+    commits = sorted({(one["commit"] or "unknown")[:12] for one in trained})
+    versions = ", ".join(
+        f"{name} {trained[0]['versions'][name]}"
+        for name in ("python", "torch", "numpy")
+        if name in trained[0]["versions"]
+    )
+    return (
+        f"{len(trained)} trainings, {found['processes']} at a time, "
+        f"{_hours(sum(one['wall_s'] for one in trained))} of wall time and "
+        f"{_hours(sum(one['cpu_s'] for one in trained))} of CPU time{lost}; collected "
+        f"{found['date'][:10]}, trained at commit {', '.join(f'`{c}`' for c in commits)}, on "
+        f"{', '.join(parts)}; {machine['system']}; {versions}.\n\n"
+        f"Config hashes, a seed each: {listed}."
+    )
+
+
+def _interval(ends: list[float] | None) -> str:
+    return "" if ends is None else f"{ends[0]:.1%} to {ends[1]:.1%}"
+
+
+def _points(ends: list[float] | None) -> str:
+    return "no interval" if ends is None else f"{100 * ends[0]:+.1f} to {100 * ends[1]:+.1f}"
+
+
+def _hours(seconds: float) -> str:
+    return f"{seconds / 3600:.1f} h" if seconds >= 3600 else f"{seconds / 60:.1f} min"
+
+
+def _columns(cells: list[str]) -> str:
+    return "| " + " | ".join(cell.replace("|", r"\|") for cell in cells) + " |"
+
+
+if __name__ == "__main__":
+    write_results(Path(__file__).parent)
