@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 ORDER = (
-    "microcircuit", "cuba", "coba_hh", "stdp", "torch_layer", "torch_doses", "lava_emulator",
-    "startup", "growth", "memory", "bandwidth",
+    "microcircuit", "cuba", "coba_hh", "stdp", "torch_layer", "torch_doses", "reasoner_step",
+    "lava_emulator", "startup", "growth", "memory", "bandwidth",
 )  # fmt: skip
 CAPTIONS = {
     "growth": "Time and memory against size, and the fitted straight lines.",

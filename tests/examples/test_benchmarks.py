@@ -86,6 +86,39 @@ def test_rows_that_differ_from_their_separate_run_are_seen(benchmark) -> None:
         doses.require_same(alone, wrong, 0.0)
 
 
+def test_a_training_step_is_measured_and_an_absent_peer_is_said_to_be(benchmark) -> None:
+    common = benchmark("_common")
+    given = {"precision": "float32", "threads": 1, "passes": 1, "inference": [1],
+             "size": {"batch": 2, "length": 9, "hidden": 64, "H": 2, "L": 1}}  # fmt: skip
+    ours = common.run_side("reasoner_step", way="ember", **given)
+    assert len(ours["logits"]) == 2 * 9 * 11
+    # Features and positions: three matrices of a SwiGLU each, for 25 positions of 64 features, in
+    # 2 blocks and for 2 items; 2 passes without gradient, 2 with it, at three times the products.
+    products = (3 * 64 * 256 * 25 + 3 * 25 * 256 * 64) * 2 * 2 * (2 + 2 * 3)
+    assert products < ours["multiply_adds"] < 1.01 * products  # and the heads
+    assert ours["median_s"] > 0 and ours["answer_s"]["1"] > 0
+    left = common.run_side("reasoner_step", way="official", **given)
+    assert "--official" in left["absent"]
+
+
+def test_other_weights_are_not_taken_for_the_same_reasoner(benchmark) -> None:
+    script = benchmark("reasoner_step")
+    one = {"logits": [1.0, -2.0, 0.5, 1.5], "loss": 2.0, "gradient": 3.0}
+    near = {**one, "logits": [1.00001, -2.00001, 0.5, 1.5]}
+    other = {**one, "logits": [-2.0, 1.0, 1.5, 0.5]}  # of the same size
+    none: list[dict[str, object]] = []
+
+    def hold(ours: object, theirs: object) -> list[bool]:
+        found = {"ember": [ours], "official": [theirs], "compiled": none, "package": none}
+        return [agreement.holds for agreement in script.agree("float32", found)]
+
+    assert hold(near, one) == [True, True, True]
+    assert hold(other, one) == [False, True, True]
+    assert hold({**one, "gradient": 3.01}, one) == [True, True, False]
+    with pytest.raises(SystemExit, match="finite logits"):
+        hold({**one, "logits": []}, one)
+
+
 def test_a_quick_run_is_not_saved(benchmark, capsys: pytest.CaptureFixture[str]) -> None:
     result = benchmark("_result")
     found = result.Result("nothing", "Nothing", [result.Row("case", 1.0, "s")])
