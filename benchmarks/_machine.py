@@ -18,7 +18,7 @@ __all__ = ["load", "machine", "provenance", "resident_bytes"]
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = (
     "numpy", "numba", "llvmlite", "scipy", "brian2", "nest-simulator", "h5py", "torch", "norse",
-    "snntorch", "spikingjelly",
+    "snntorch", "spikingjelly", "tiny-recursive-model", "einops",
 )  # fmt: skip
 BUSY = 0.3  # other work per core, from which on a figure is marked
 

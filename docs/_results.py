@@ -24,11 +24,7 @@ CAPTIONS = {
         "as, along its first two principal components: a line a puzzle."
     ),
 }
-HEAD = """---
-orphan: true
----
-
-# Results
+HEAD = """# Results
 
 What reasoners reach that `ember train` has trained. The figures of the tables are of held-out
 items that did not choose the weights that are kept, and the page is made from what the command

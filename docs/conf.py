@@ -14,6 +14,7 @@ sys.path[:0] = [str(HERE.parent), str(HERE)]
 os.environ.setdefault("MPLBACKEND", "agg")
 
 from _generated import write_keys, write_models, write_reference
+from _results import write_results
 from _speed import write_speed
 
 QUANTITIES = (
@@ -128,3 +129,4 @@ write_reference(HERE / "api", HERE.parent)
 write_keys(HERE / "api")
 write_models(HERE / "api")
 write_speed(HERE)
+write_results(HERE)
