@@ -102,10 +102,17 @@ class Attention(nn.Module):
         if rotation is not None:
             query_key = rotation(query_key)
         query, key = query_key.unbind(2)
+        # PyTorch's bfloat16 attention goes backward four times slower than float32's on a CPU.
+        dtype = torch.float32 if slow_attention(state) else state.dtype
         mixed = functional.scaled_dot_product_attention(
-            query.transpose(1, 2), key.transpose(1, 2), value.transpose(1, 2)
+            *(part.transpose(1, 2).to(dtype) for part in (query, key, value))
         )
-        return self.out(mixed.transpose(1, 2).reshape(batch, positions, hidden))
+        return self.out(mixed.transpose(1, 2).reshape(batch, positions, hidden).to(state.dtype))
+
+
+def slow_attention(state: Tensor) -> bool:
+    """Whether attention in the precision of this state is better reckoned in float32."""
+    return state.dtype == torch.bfloat16 and state.device.type == "cpu"
 
 
 class Block(nn.Module):
