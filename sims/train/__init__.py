@@ -2,8 +2,8 @@
 
 One training:
 
-- `puzzle_session`, `session`: from beginning to end, on puzzles and on spikes with the same
-  reasoner on spike counts beside it; `stage`: what is shown meanwhile
+- `session`: from beginning to end, whatever it learns; `stage`: what is shown meanwhile
+- `puzzle_task`, `spike_task`: what it learns
 - `course`: its steps, its curve, its checkpoints; `folder`: its files, and whose they are
 - `interrupt`: ctrl-C and SIGTERM between two steps; `tensorboard`: the curve elsewhere
 
@@ -19,8 +19,8 @@ What goes in and what comes out:
 
 - `puzzle_data`: puzzles made on first use; `tensors`: spike data sets as scaled tokens;
   `arms`: what each model of a comparison is denied
-- `measure`, `arc_vote`: puzzles solved; `asked`, `results`: what a reasoner makes of spikes;
-  `statistics`: intervals
+- `measure`, `arc_vote`: puzzles solved; `asked`: what a reasoner makes of spikes;
+  `puzzle_results`, `results`: what is written of it; `statistics`: intervals
 - `puzzle_model`, `model_file`: finished models, `load_model`
 - `speech`: a spiking network that learns speech, and its controls
 """
@@ -49,12 +49,14 @@ def run_training(loaded: Loaded, out: str | Path | None = None, *, console: Cons
         console: Where progress and outcome are shown.
 
     Returns:
-        Exit status: 0, or 130 after ctrl-C, when all that was done is kept.
+        Exit status: 0, or 130 after ctrl-C or 143 after SIGTERM, when all that was done is kept.
 
     Raises:
-        ConfigError: if the config is no training, or PyTorch, a program or a recording that it
-            needs is missing.
-        StoreError: if the folder holds something else, or a training of another config.
+        ConfigError: if the config is no training, two settings contradict, or PyTorch, a GPU, a
+            program or a recording that it needs is missing.
+        StoreError: if the folder holds something else, or a training of another config, or a
+            file is damaged or cannot be written.
+        TrainingError: if a number is not finite.
     """
     if loaded.kind != "train":
         raise ConfigError(
@@ -70,6 +72,7 @@ def run_training(loaded: Loaded, out: str | Path | None = None, *, console: Cons
             "`train` extra: ember-neuro[train]"
         ) from None
     from sims.config.puzzles import PuzzleTrainConfig
+    from sims.train.session import Task, run_session
 
     config = loaded.config
     about = {
@@ -82,12 +85,14 @@ def run_training(loaded: Loaded, out: str | Path | None = None, *, console: Cons
     }
     folder = Path(out or config.output.folder or Path("runs") / config.name)
     if isinstance(config, PuzzleTrainConfig):
-        from sims.train.puzzle_session import PuzzleSession
+        from sims.train.puzzle_task import PuzzleTask
 
-        return PuzzleSession(config, about, folder, console).run()
-    from sims.train.session import Session
+        task: Task = PuzzleTask(config)
+    else:
+        from sims.train.spike_task import SpikeTask
 
-    return Session(config, about, folder, console).run()
+        task = SpikeTask(config)
+    return run_session(task, about, folder, console)
 
 
 def _called(path: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 
@@ -15,9 +15,9 @@ from sims.train.folder import TrainingFolder
 from sims.train.interrupt import Interrupt
 from sims.train.trainer import Trainer
 
-__all__ = ["follow", "resume"]
+__all__ = ["Point", "follow", "resume"]
 
-Point = Mapping[str, float]
+Point: TypeAlias = Mapping[str, float]
 
 
 def resume(trainer: Trainer, folder: TrainingFolder, arm: str, *, config_hash: str) -> None:

@@ -26,7 +26,7 @@
                                right), p (exact two-sided McNemar test); null without `counts`
     comparisons.<arm>          on `test`, of every other arm with `phase`: phase_only, arm_only, p,
                                p_holm (p corrected for their number: Holm 1979)
-    timings                    seconds: data, features, train, evaluate
+    timings                    seconds: data, features, compile (if compiled), train, evaluate
 
 Held-out items choose nothing: not the step that is kept, not a setting.
 """
@@ -34,7 +34,6 @@ Held-out items choose nothing: not the step that is kept, not a setting.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +47,6 @@ from bridges.reasoning.reasoner import Reasoner
 from sims.config.train import TrainConfig
 from sims.dataset.labelled import SPLITS
 from sims.dataset.spike_dataset import SpikeDataset
-from sims.store.provenance import git_commit, versions
 from sims.train.arms import FILES, arm_data
 from sims.train.asked import answer
 from sims.train.folder import TrainingFolder
@@ -71,7 +69,7 @@ def conclude(
     config_hash: str,
     data_file: Path,
 ) -> dict[str, Any]:
-    """Write the models, measure them, and give all of the result but its timings."""
+    """Write the models, measure them, and give what `sims.train.session` does not know."""
     data, max_steps = seen.data, config.reasoner.budget
     budget, n_classes = halting_budget(max_steps, factor), len(data.classes)
     splits = {split: data.where(split) for split in SPLITS if data.where(split).size}
@@ -101,14 +99,6 @@ def conclude(
             ),
         }  # fmt: skip
     return {
-        "format": "ember-training",
-        "version": 1,
-        "name": config.name,
-        "seed": config.seed,
-        "config_hash": config_hash,
-        "git_commit": git_commit(),
-        "versions": versions(),
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "data": _described(data, data_file),
         "reasoner": {
             "parameters": sum(part.numel() for part in trained["phase"].model.parameters()),

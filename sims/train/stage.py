@@ -41,10 +41,11 @@ class Stage:
 
     @contextmanager
     def timed(self, what: str) -> Iterator[None]:
-        """Keep how long the block took."""
+        """Keep how long the block took; blocks of the same name are added up."""
         start = time.perf_counter()
         yield
-        self.timings[what] = time.perf_counter() - start
+        took = time.perf_counter() - start
+        self.timings[what] = self.timings.get(what, 0.0) + took
 
     @contextmanager
     def bar(

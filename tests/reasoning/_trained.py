@@ -107,7 +107,7 @@ def server() -> ForkServerContext:
     """Processes that start as forks of one that has imported everything."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([
-        __name__, "sims.config.loading", "sims.config.puzzles", "sims.train.puzzle_session",
+        __name__, "sims.config.loading", "sims.config.puzzles", "sims.train.puzzle_task",
         "sims.report.figures.puzzles", "sims.terminal.puzzle_boards", "rich.progress", "rich.table",
         "sims.train.model_file", "torch._dynamo",  # which the first optimizer imports
     ])  # fmt: skip
