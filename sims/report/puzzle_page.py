@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from sims.report import figures
-from sims.report.page import Block, Code, Image, Page, Section, Table, Text
-from sims.report.run_page import config_blocks, seconds
+from sims.report.page import Block, Image, Page, Section, Table, Text
+from sims.report.provenance import training_provenance
 
 __all__ = ["puzzle_page"]
 
@@ -43,7 +42,7 @@ def puzzle_page(result: Mapping[str, Any], started: Mapping[str, Any], folder: P
             Section("What it solves", _solved(result)),
             Section("Learning", _learning(result)),
             Section("One puzzle, refined", _refined(result)),
-            Section("What was run", _provenance(result, started, folder)),
+            Section("What was run", training_provenance(result, started, folder)),
         ],
     )
 
@@ -89,34 +88,3 @@ def _refined(result: Mapping[str, Any]) -> list[Block]:
         "given; blue: right; red: wrong."
     )
     return [Image("refined", caption, figures.png(figures.refined_board(result)))]
-
-
-def _provenance(result: Mapping[str, Any], started: Mapping[str, Any], folder: Path) -> list[Block]:
-    about = started["about"]
-    overrides = [str(text) for text in about["overrides"]]
-    rows = [
-        ["config", about["config_path"]],
-        ["overrides", " ".join(map(shlex.quote, overrides)) or "none"],
-        ["config hash", result["config_hash"]],
-        ["seed", str(result["seed"])],
-        ["written", result["created"]],
-        ["git commit", result["git_commit"] or "not from a git checkout"],
-        ["versions", ", ".join(f"{name} {which}" for name, which in result["versions"].items())],
-    ]
-    stages = list(result["timings"].items())
-    total = sum(taken for _, taken in stages) or 1.0
-    again = folder.with_name(f"{folder.name}-again")
-    return [
-        Table((), rows),
-        Table(
-            ["stage", "time"],
-            [[stage, seconds(taken)] for stage, taken in stages],
-            caption="How long each stage took",
-            shares=[taken / total for _, taken in stages],
-        ),
-        Text("The same training again, in another folder:"),
-        Code(shlex.join(
-            ["ember", "train", about["config_path"], *overrides, "--out", str(again)]
-        )),
-        *config_blocks(about["config_text"], started["config"], about["config_path"]),
-    ]  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,9 +16,10 @@ from sims.report.figures.modulation import is_for_reasoner
 from sims.report.figures.neurograms import tonotopic
 from sims.report.figures.space import spatial, walk_of
 from sims.report.page import Block, Code, Image, Page, Section, Table, Text
+from sims.report.provenance import config_blocks, seconds, stage_times
 from sims.result import Run
 
-__all__ = ["config_blocks", "run_page", "seconds"]
+__all__ = ["run_page"]
 
 PANELS = 12
 STAGES = ("encode", "build", "compile", "simulate")
@@ -69,21 +70,6 @@ def run_page(run: Run, path: Path, counts: Counts | None = None, notes: Sequence
         ],
         sections=[section for section in sections if section.blocks],
     )
-
-
-def seconds(value: float) -> str:
-    """A stretch of computing time as a person says it."""
-    if value < 0.0995:
-        return f"{value * 1000:.0f} ms"
-    return f"{value:.1f} s" if value < 100 else f"{value / 60:.1f} min"
-
-
-def config_blocks(text: str, resolved: Mapping[str, Any], path: str) -> list[Block]:
-    """The config as written and with every default, folded away."""
-    import yaml
-
-    full = yaml.safe_dump(dict(resolved), sort_keys=False, allow_unicode=True, width=100)
-    return [Code(text, f"Config as written ({Path(path).name})"), Code(full, "Every setting used")]
 
 
 def _if_any(title: str, blocks: list[Block]) -> list[Section]:
@@ -235,15 +221,9 @@ def _provenance(run: Run, path: Path) -> list[Block]:
         ["versions", ", ".join(f"{name} {which}" for name, which in about.versions.items())],
     ]
     blocks: list[Block] = [Table((), rows)]
-    total = sum(recording.timings.values())
-    if total > 0:
+    if sum(recording.timings.values()) > 0:
         stages = sorted(recording.timings.items(), key=lambda stage: _place(stage[0]))
-        blocks.append(Table(
-            ["stage", "time"],
-            [[stage, seconds(taken)] for stage, taken in stages],
-            caption="How long each stage took",
-            shares=[taken / total for _, taken in stages],
-        ))  # fmt: skip
+        blocks.append(stage_times(stages))
     blocks.append(Text("The same run again, with the same spikes, from the run file alone:"))
     again = path.with_name(f"{path.stem}-again{path.suffix}")
     blocks.append(Code(shlex.join(["ember", "run", str(path), "--out", str(again)])))

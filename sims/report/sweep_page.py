@@ -13,7 +13,7 @@ from sims.report import figures
 from sims.report.figures._data import labelled, plain
 from sims.report.figures.doses import responding
 from sims.report.page import Block, Code, Image, Page, Section, Table, Text
-from sims.report.run_page import config_blocks
+from sims.report.provenance import config_blocks
 
 __all__ = ["read_sweep", "sweep_page"]
 

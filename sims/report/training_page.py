@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,9 +11,9 @@ from neuro.errors import StoreError
 from sims.report import figures
 from sims.report.figures._data import plain
 from sims.report.figures.learning import ARMS, SETS
-from sims.report.page import Block, Code, Image, Page, Section, Table, Text
+from sims.report.page import Block, Image, Page, Section, Table, Text
+from sims.report.provenance import training_provenance
 from sims.report.puzzle_page import puzzle_page
-from sims.report.run_page import config_blocks, seconds
 
 __all__ = ["training_page"]
 
@@ -65,9 +64,11 @@ def _page(result: Mapping[str, Any], started: Mapping[str, Any], folder: Path) -
             Section("Learning", _learning(result)),
             Section("Confusions", _confusions(result)),
             Section("Thinking less", _halting(result)),
-            Section("What was run", _provenance(result, started, folder)),
+            Section("What was run", training_provenance(
+                result, started, folder, learned_from=[("data", _learned_from(data))]
+            )),
         ],
-    )
+    )  # fmt: skip
 
 
 def _accuracy(result: Mapping[str, Any]) -> list[Block]:
@@ -149,41 +150,13 @@ def _halting(result: Mapping[str, Any]) -> list[Block]:
     return [Text(text), Image("halting", caption, figures.png(figures.halting(result)))]
 
 
-def _provenance(result: Mapping[str, Any], started: Mapping[str, Any], folder: Path) -> list[Block]:
-    about, data = started["about"], result["data"]
-    overrides = [str(text) for text in about["overrides"]]
+def _learned_from(data: Mapping[str, Any]) -> str:
     items = ", ".join(
         f"{data['items'][name]:,} items of {data['speakers'][name]:,} speakers to {verb}"
         for name, verb in (("train", "train on"), ("test", "test on"), ("extra", "test on besides"))
         if data["items"][name]
     )
-    rows = [
-        ["config", about["config_path"]],
-        ["overrides", " ".join(map(shlex.quote, overrides)) or "none"],
-        ["config hash", result["config_hash"]],
-        ["seed", str(result["seed"])],
-        ["data", f"{data['source']}: {items}"],
-        ["written", result["created"]],
-        ["git commit", result["git_commit"] or "not from a git checkout"],
-        ["versions", ", ".join(f"{name} {which}" for name, which in result["versions"].items())],
-    ]
-    stages = list(result["timings"].items())
-    total = sum(taken for _, taken in stages) or 1.0
-    again = folder.with_name(f"{folder.name}-again")
-    return [
-        Table((), rows),
-        Table(
-            ["stage", "time"],
-            [[stage, seconds(taken)] for stage, taken in stages],
-            caption="How long each stage took",
-            shares=[taken / total for _, taken in stages],
-        ),
-        Text("The same training again, in another folder:"),
-        Code(shlex.join(
-            ["ember", "train", about["config_path"], *overrides, "--out", str(again)]
-        )),
-        *config_blocks(about["config_text"], started["config"], about["config_path"]),
-    ]  # fmt: skip
+    return f"{data['source']}: {items}"
 
 
 def _read(path: Path) -> dict[str, Any]:
