@@ -1,0 +1,22 @@
+"""What several commands take."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+__all__ = ["Config", "Force", "Overrides"]
+
+
+Config = Annotated[
+    str, typer.Argument(metavar="CONFIG", help="A config file, or the name of a shipped one.")
+]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="KEY=VALUE",
+        help="Changes to the config, such as stimulus.sound.level='90 dB'.",
+    ),
+]
+Force = Annotated[bool, typer.Option("--force", help="Replace what is there already.")]
