@@ -58,8 +58,9 @@ def binned(spikes: Spikes, *, bin_ms: float, channels: ArrayLike | None = None) 
             )
         n_channels = int(channel_of.max(initial=-1)) + 1
     # A spike on an edge is in the bin that begins there, however its time was rounded: 0.3 ms is
-    # the start of the fourth bin of 0.1 ms, and 0.3 / 0.1 is less than 3. Rounding may also put
-    # the last instant of the window one bin too far.
+    # the start of the fourth bin of 0.1 ms, and 0.3 / 0.1 is less than 3. 1e-9 of a bin is more
+    # than four roundings of up to two million bins. Rounding may also put the last instant of the
+    # window one bin too far.
     bins = np.floor((spikes.times_ms - spikes.t_start_ms) / bin_ms + 1e-9).astype(np.int64)
     np.clip(bins, 0, n_bins - 1, out=bins)
     return Binned(bins, channel_of[spikes.units], n_bins, n_channels)
