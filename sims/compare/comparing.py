@@ -25,7 +25,7 @@ from sims.config import Loaded
 from sims.progress import Progress, silent
 from sims.store.run_file import read_run
 
-__all__ = ["Comparison", "compare"]
+__all__ = ["Comparison", "compare", "compared"]
 
 TIMEOUT_S = 3600.0
 """For one run; engineering choice."""
@@ -87,24 +87,38 @@ def compare(
         EmberError: if config, back ends or numbers are wrong, or the reference cannot be run.
     """
     tell = progress or silent
-    tell("building the network")
     plan = plan_comparison(
         loaded, backends, reference=reference, seeds=seeds, jitter_ms=jitter_ms, imports=imports,
         progress=tell,
     )  # fmt: skip
     if folder is not None:
-        return _Comparing(plan, Path(folder), imports, timeout_s, alone, tell).result()
+        return compared(plan, folder, timeout_s=timeout_s, alone=alone, progress=tell)
     with tempfile.TemporaryDirectory(prefix="ember-compare-") as temporary:
-        return _Comparing(plan, Path(temporary), imports, timeout_s, alone, tell).result()
+        return compared(plan, temporary, timeout_s=timeout_s, alone=alone, progress=tell)
+
+
+def compared(
+    plan: Plan,
+    folder: str | os.PathLike[str],
+    *,
+    timeout_s: float = TIMEOUT_S,
+    alone: bool = True,
+    progress: Progress = silent,
+) -> Comparison:
+    """Do what is planned, with run files and logs in an existing folder; see `compare`.
+
+    Raises:
+        EmberError: if the reference cannot be run.
+    """
+    return _Comparing(plan, Path(folder), timeout_s, alone, progress).result()
 
 
 class _Comparing:
     def __init__(
-        self, plan: Plan, folder: Path, imports: Sequence[str], timeout_s: float, alone: bool,
-        tell: Progress,
-    ) -> None:  # fmt: skip
-        self._plan, self._folder, self._imports = plan, folder, tuple(imports)
-        self._timeout_s, self._alone, self._tell = timeout_s, alone, tell
+        self, plan: Plan, folder: Path, timeout_s: float, alone: bool, tell: Progress
+    ) -> None:
+        self._plan, self._folder, self._tell = plan, folder, tell
+        self._timeout_s, self._alone = timeout_s, alone
         for name in ("runs", "logs"):
             (folder / name).mkdir(exist_ok=True)
 
@@ -177,7 +191,7 @@ class _Comparing:
         loaded = self._plan.loaded
         job = Job(
             one, with_backend(loaded, one), loaded.text, loaded.path, loaded.overrides, tasks,
-            self._imports,
+            self._plan.imports,
         )  # fmt: skip
         runner: Runner = here
         if self._alone:

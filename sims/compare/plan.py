@@ -49,6 +49,7 @@ class Plan:
         random: What is random while it runs; empty if nothing is.
         spiking: Populations whose spikes are compared.
         needed: Seeds with which distributions over runs can be compared.
+        imports: Modules that register back ends of the user's own.
     """
 
     loaded: Loaded
@@ -60,6 +61,7 @@ class Plan:
     seeds: tuple[int, ...]
     needed: int
     jitter_ms: float
+    imports: tuple[str, ...] = ()
 
 
 def plan_comparison(
@@ -75,7 +77,8 @@ def plan_comparison(
     """Read what was asked for, build the network once, and see what can be compared.
 
     Raises:
-        EmberError: if config, back ends or numbers are wrong.
+        EmberError: if config, back ends or numbers are wrong. What can be refused without the
+            network is refused before it is built.
     """
     for module in imports:
         try:
@@ -93,6 +96,7 @@ def plan_comparison(
     config = loaded.config
     if jitter_ms is not None and not 0 <= jitter_ms < np.inf:
         raise ConfigError(f"--jitter must be a time of at least 0 ms, found {jitter_ms:g} ms")
+    progress("building the network")
     experiment = build_experiment(loaded, progress)
     try:
         built = build(experiment.network, seed=config.seed, dt_ms=float(config.dt), wire=False)
@@ -111,6 +115,7 @@ def plan_comparison(
         seeds=_seeds(config.seed, seeds, needed, random),
         needed=needed,
         jitter_ms=float(config.dt) if jitter_ms is None else jitter_ms,
+        imports=tuple(imports),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from neuro.errors import StoreError
@@ -22,12 +22,21 @@ FILE = "compare.json"
 def comparison_folder(path: str | os.PathLike[str], *, force: bool) -> Iterator[Path]:
     """An empty folder to compare in, which becomes `path` at the end, or leaves nothing.
 
+    The folder that `path` is in goes with it, if it was made for it and nothing else came.
+
     Raises:
         StoreError: if something is at `path`: with `force`, something that is no comparison.
     """
-    replace = check_folder(path, force=force)
-    with atomic_folder(path, replace=replace) as folder:
-        yield folder
+    replace, parent = check_folder(path, force=force), resolved(path).parent
+    there = parent.exists()
+    try:
+        with atomic_folder(path, replace=replace) as folder:
+            yield folder
+    except BaseException:
+        if not there:
+            with suppress(OSError):
+                parent.rmdir()
+        raise
 
 
 def check_folder(path: str | os.PathLike[str], *, force: bool) -> bool:

@@ -39,7 +39,8 @@ def compare_and_write(
     Raises:
         EmberError: if nothing could be compared; nothing is written then.
     """
-    from sims.compare.comparing import TIMEOUT_S, compare
+    from sims.compare.comparing import TIMEOUT_S, compared
+    from sims.compare.plan import plan_comparison
     from sims.compare.report import to_json
     from sims.compare.table import show
     from sims.compare.write import check_folder, comparison_folder, write_comparison
@@ -51,13 +52,16 @@ def compare_and_write(
     if not timeout_s > 0:
         raise ConfigError(f"--timeout must be positive, found `{timeout}`")
     check_folder(folder, force=force)
-    with terminable(), comparison_folder(folder, force=force) as hidden:
+    with terminable():
         with progress_on(sys.stderr) as progress:
-            found = compare(
+            plan = plan_comparison(
                 loaded, backends, reference=reference, seeds=seeds, jitter_ms=jitter_ms,
-                timeout_s=timeout_s, imports=imports, folder=hidden, progress=progress,
+                imports=imports, progress=progress,
             )  # fmt: skip
-        write_comparison(hidden, found)
+        with comparison_folder(folder, force=force) as hidden:
+            with progress_on(sys.stderr) as progress:
+                found = compared(plan, hidden, timeout_s=timeout_s, progress=progress)
+            write_comparison(hidden, found)
     if as_json:
         print(json.dumps(to_json(found.report), ensure_ascii=False, allow_nan=False))
     else:

@@ -186,9 +186,33 @@ def test_what_is_wrong_is_one_line_and_leaves_nothing(
     assert done.exit_code == 2, done.stdout + done.stderr
     assert told in done.stderr.splitlines()[-1]
     assert done.stdout == ""
-    assert not Path("runs/small_compare").exists()
-    assert not list(Path().glob("**/.ember-*"))
-    assert Path("kept/mine.txt").read_text() == "mine"
+    assert {path.name for path in Path().iterdir()} <= {
+        "small.yaml", "own_back_ends.py", "__pycache__", "kept"
+    }  # fmt: skip
+    assert [path.read_text() for path in Path("kept").iterdir()] == ["mine"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--backends", "numba,brain"], ["--backends", "numba,brian:threads=2"],
+        ["--backends", "numba"], ["--reference", "norse"], ["--jitter", "-1 ms"],
+        ["--import", "no_such_module"],
+    ],
+)  # fmt: skip
+def test_what_needs_no_network_is_refused_before_it_is_built(small: str, words: list[str]) -> None:
+    done = ember("compare", small, *words)
+    assert done.exit_code == 2
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("ember: ")
+
+
+def test_what_needs_the_network_says_that_it_is_built(small: str) -> None:
+    noise = "circuits.mine.backgrounds=[{to: cells, synapse: delta, rate: 9 Hz, weight: 1 mV}]"
+    done = ember("compare", small, noise, "--seeds", "2")
+    assert done.exit_code == 2
+    assert "building the network" in done.stderr.splitlines()[0]
+    assert not Path("runs").exists()
 
 
 def test_a_sweep_cannot_be_compared(small: str) -> None:
