@@ -15,9 +15,9 @@ from bridges.reasoning.carry import IGNORED
 from bridges.reasoning.evaluation import refinement
 from sims.config import load
 from sims.train import load_model
-from sims.train.measure import answered
-from sims.train.puzzle_data import examples_of, held_out, puzzle_set
-from sims.train.source import as_batch
+from sims.train.puzzles.data import examples_of, held_out, puzzle_set
+from sims.train.puzzles.measure import answered
+from sims.train.puzzles.source import as_batch
 
 __all__ = ["inside", "principal"]
 

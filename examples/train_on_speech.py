@@ -22,7 +22,7 @@ from sims.dataset.build import Stopped
 from sims.report.figures._style import png
 from sims.report.figures.speech import speech_study
 from sims.store.atomic import write_bytes
-from sims.train.interrupt import EXIT_INTERRUPTED, catch_interrupt
+from sims.train.session.interrupt import EXIT_INTERRUPTED, catch_interrupt
 from sims.train.speech.arms import ARMS
 from sims.train.speech.run import run_study
 from sims.train.speech.settings import STUDIES

@@ -24,9 +24,9 @@ from bridges.reasoning.reasoner import build, parameter_count
 from bridges.reasoning.settings import HRM
 from sims.config.training import TrainingSpec
 from sims.puzzles.puzzle_set import PuzzleFormat, PuzzleSplit
-from sims.train.checkpoint import read_tensors, write_tensors
-from sims.train.source import PuzzleSource
-from sims.train.trainer import Trainer
+from sims.train.loop.checkpoint import read_tensors, write_tensors
+from sims.train.loop.trainer import Trainer
+from sims.train.puzzles.source import PuzzleSource
 
 DRAWS = 200
 

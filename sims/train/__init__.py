@@ -1,28 +1,12 @@
 """Training recursive reasoners, on spikes and on puzzles, by one trainer.
 
-One training:
-
-- `session`: from beginning to end, whatever it learns; `stage`: what is shown meanwhile
-- `puzzle_task`, `spike_task`: what it learns
-- `course`: its steps, its curve, its checkpoints; `folder`: its files, and whose they are
-- `interrupt`: ctrl-C and SIGTERM between two steps; `tensorboard`: the curve elsewhere
-
-The trainer:
-
-- `trainer`: a model in training, `advance` and `state`; `processes`: several of them as one
-- `source`: items, and as which tensors; `sampler`: the order of spikes; `trees`: rows of a carry
-- `optimizer`, `atan2`: AdamW and AdamATan2; `schedule`: the learning rate
-- `checkpoint`: all of a training's state in one file; `non_finite`: where numbers ended
-- `device`: CPU or GPU
-
-What goes in and what comes out:
-
-- `puzzle_data`: puzzles made on first use; `tensors`: spike data sets as scaled tokens;
-  `arms`: what each model of a comparison is denied
-- `measure`, `arc_vote`: puzzles solved; `asked`: what a reasoner makes of spikes;
-  `puzzle_results`, `results`: what is written of it; `statistics`: intervals
-- `puzzle_model`, `model_file`: finished models, `load_model`
+- `session`: one training from beginning to end, whatever it learns: its folder, its course, how
+  it is stopped and gone on with, what is shown of it
+- `loop`: a model in training, step by step: optimizer, learning rate, checkpoints, processes
+- `puzzles`: what a training on puzzles learns from, and what comes of it
+- `spikes`: the same for spike data sets, with the controls beside each model
 - `speech`: a spiking network that learns speech, and its controls
+- `statistics`: accuracies and their intervals
 """
 
 from __future__ import annotations
@@ -72,7 +56,8 @@ def run_training(loaded: Loaded, out: str | Path | None = None, *, console: Cons
             "`train` extra: ember-neuro[train]"
         ) from None
     from sims.config.puzzles import PuzzleTrainConfig
-    from sims.train.session import Task, run_session
+    from sims.train.session.run import run_session
+    from sims.train.session.task import Task
 
     config = loaded.config
     about = {
@@ -85,11 +70,11 @@ def run_training(loaded: Loaded, out: str | Path | None = None, *, console: Cons
     }
     folder = Path(out or config.output.folder or Path("runs") / config.name)
     if isinstance(config, PuzzleTrainConfig):
-        from sims.train.puzzle_task import PuzzleTask
+        from sims.train.puzzles.task import PuzzleTask
 
         task: Task = PuzzleTask(config)
     else:
-        from sims.train.spike_task import SpikeTask
+        from sims.train.spikes.task import SpikeTask
 
         task = SpikeTask(config)
     return run_session(task, about, folder, console)
@@ -104,7 +89,22 @@ def _called(path: str) -> str:
 
 
 def load_model(path: str | Path) -> Any:
-    """Read a finished model; see `sims.train.model_file.load_model`."""
-    from sims.train import model_file
+    """Read a model that a training left, `model.safetensors` for instance.
 
-    return model_file.load_model(path)
+    Returns:
+        A `sims.train.spikes.model.TrainedModel`, or a `sims.train.puzzles.model.PuzzleModel`.
+
+    Raises:
+        StoreError: if the file is missing, truncated or no model of Ember.
+    """
+    from sims.train.loop.checkpoint import read_tensors
+
+    file = Path(path)
+    tensors, header = read_tensors(file, kind="model")
+    if "task" in header:
+        from sims.train.puzzles.model import read_puzzle_model
+
+        return read_puzzle_model(file, tensors, header)
+    from sims.train.spikes.model import read_spike_model
+
+    return read_spike_model(file, tensors, header)

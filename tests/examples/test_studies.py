@@ -167,7 +167,7 @@ def test_variants_have_as_many_parameters_and_the_page_knows_every_study(script)
     from bridges.reasoning.reasoner import build, parameter_count
     from sims.config import load
     from sims.puzzles.puzzle_set import PuzzleFormat
-    from sims.train.puzzle_model import settings_of
+    from sims.train.puzzles.model import settings_of
 
     studies = script("_studies").STUDIES
     assert tuple(studies) == script("_results").ORDER

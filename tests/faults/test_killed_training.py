@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 
-from sims.train.checkpoint import read_tensors
+from sims.train.loop.checkpoint import read_tensors
 from tests.reasoning._trained import PATIENCE_S, TINY, outcome, run_config, server, started
 
 KILLS = 20
@@ -111,7 +111,7 @@ def test_a_signal_keeps_the_step_in_hand(
     config: Path, cache: str, undisturbed: Path, tmp_path: Path, number: int, status: int,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    from sims.train.trainer import Trainer
+    from sims.train.loop.trainer import Trainer
 
     out, advance = tmp_path / "stopped", Trainer.advance
 
@@ -135,7 +135,7 @@ def test_a_folder_that_was_moved_goes_on(
     config: Path, cache: str, undisturbed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No file of it says where it, its config or its puzzles were."""
-    from sims.train.trainer import Trainer
+    from sims.train.loop.trainer import Trainer
 
     advance = Trainer.advance
 

@@ -16,11 +16,11 @@ from neuro.errors import ConfigError, EmberError, StoreError
 from sims.config import load
 from sims.puzzles.puzzle_set import PuzzleError
 from sims.train import load_model
-from sims.train.checkpoint import read_tensors
-from sims.train.device import chosen_device
-from sims.train.non_finite import TrainingError
-from sims.train.puzzle_model import PuzzleModel
-from sims.train.trainer import Trainer
+from sims.train.loop.checkpoint import read_tensors
+from sims.train.loop.device import chosen_device
+from sims.train.loop.non_finite import TrainingError
+from sims.train.loop.trainer import Trainer
+from sims.train.puzzles.model import PuzzleModel
 from tests.reasoning._trained import TINY, outcome, run_config
 
 SHORT = ("training.steps=6", "training.evaluate_every=3")

@@ -324,7 +324,7 @@ def test_a_torn_plan_is_one_line(tmp_path: Path) -> None:
 
 
 def training_result() -> dict[str, Any]:
-    """What `sims.train.results` describes, for three classes."""
+    """What `sims.train.spikes.results` describes, for three classes."""
 
     def scored(right: int, of: int = 30) -> dict[str, Any]:
         wrong = of - right

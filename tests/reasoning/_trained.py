@@ -29,10 +29,10 @@ from sims.config import load
 from sims.config.training import TrainingSpec
 from sims.puzzles.puzzle_set import PuzzleFormat, PuzzleSet, PuzzleSplit
 from sims.train import run_training
-from sims.train.checkpoint import write_tensors
-from sims.train.processes import ALONE, World, launched
-from sims.train.source import PuzzleSource
-from sims.train.trainer import Trainer
+from sims.train.loop.checkpoint import write_tensors
+from sims.train.loop.processes import ALONE, World, launched
+from sims.train.loop.trainer import Trainer
+from sims.train.puzzles.source import PuzzleSource
 from tests.reasoning._small import small
 
 TINY = """
@@ -107,9 +107,9 @@ def server() -> ForkServerContext:
     """Processes that start as forks of one that has imported everything."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([
-        __name__, "sims.config.loading", "sims.config.puzzles", "sims.train.puzzle_task",
-        "sims.report.figures.puzzles", "sims.terminal.puzzle_boards", "rich.progress", "rich.table",
-        "sims.train.model_file", "torch._dynamo",  # which the first optimizer imports
+        __name__, "sims.config.loading", "sims.config.puzzles", "sims.train.session.run",
+        "sims.train.puzzles.task", "sims.report.figures.puzzles", "sims.terminal.puzzle_boards",
+        "rich.progress", "rich.table", "torch._dynamo",  # which the first optimizer imports
     ])  # fmt: skip
     return context
 

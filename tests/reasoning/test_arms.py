@@ -18,10 +18,10 @@ from neuro.errors import ConfigError
 from sims.config import load
 from sims.dataset.spike_dataset import read_spike_dataset
 from sims.report.write import write_report
-from sims.train.arms import ARMS, arm_data, shuffled_labels
-from sims.train.results import comparisons
-from sims.train.tensors import Seen
-from sims.train.trainer import Trainer
+from sims.train.loop.trainer import Trainer
+from sims.train.spikes.arms import ARMS, arm_data, shuffled_labels
+from sims.train.spikes.results import comparisons
+from sims.train.spikes.tensors import Seen
 
 ALL = "arms=[timing, untimed, counts, shuffled]"
 LAYOUT = TokenLayout(n_channels=3, bin_ms=50.0, phase_parts=3)

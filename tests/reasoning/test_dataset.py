@@ -15,7 +15,7 @@ from sims.config.train import DigitsData, NerveSpec, VoicesData
 from sims.dataset.build import dataset_file, hear, identity, material, spike_dataset
 from sims.dataset.digits import trimmed
 from sims.dataset.labelled import LabelledSound, Material
-from sims.train.sampler import Sampler
+from sims.train.spikes.sampler import Sampler
 from sims.train.statistics import accuracy, confusion, majority, wilson_interval
 from tests.conftest import IN_CI
 

@@ -13,9 +13,9 @@ from neuro.errors import ConfigError
 from sims.puzzles.arc_set import ArcPlan, make_arc
 from sims.puzzles.arc_tasks import ArcTask
 from sims.puzzles.npy_layout import read_puzzles
-from sims.train.arc_vote import tasks_of, voted
-from sims.train.measure import answered, measured
-from sims.train.puzzle_data import digest_of, examples_of, held_out
+from sims.train.puzzles.arc_vote import tasks_of, voted
+from sims.train.puzzles.data import digest_of, examples_of, held_out
+from sims.train.puzzles.measure import answered, measured
 from tests.reasoning._small import awake, small
 from tests.reasoning._trained import SETTINGS, puzzles
 
@@ -87,7 +87,7 @@ def test_votes_go_through_augmentations_and_back(
         rows = batch.tokens.shape[0]
         return Answered(batch.tokens, torch.zeros(1), torch.zeros(rows), torch.ones(rows))
 
-    monkeypatch.setattr("sims.train.measure.evaluate", copying)
+    monkeypatch.setattr("sims.train.puzzles.measure.evaluate", copying)
     found = voted(model, made, np.arange(2), votes=4, batch=3)
     assert found == {"score": 0.5, "outputs": 0.5, "whole_tasks": 0.5, "n_tasks": 2, "votes": 4}
     with pytest.raises(ConfigError, match="puzzles of ARC"):

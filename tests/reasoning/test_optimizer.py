@@ -11,9 +11,9 @@ from torch import Tensor, nn
 
 from neuro.errors import ConfigError
 from sims.config.training import TrainingSpec
-from sims.train.atan2 import AdamATan2
-from sims.train.optimizer import BETAS, moments_of, new_optimizer, restore_moments
-from sims.train.schedule import rate_at
+from sims.train.loop.atan2 import AdamATan2
+from sims.train.loop.optimizer import BETAS, moments_of, new_optimizer, restore_moments
+from sims.train.loop.schedule import rate_at
 
 ATAN2 = TrainingSpec(optimizer="adam_atan2", learning_rate=0.01, weight_decay=0.5)
 ADAMW = TrainingSpec(optimizer="adamw", learning_rate=0.01, weight_decay=0.5)

@@ -14,8 +14,8 @@ import pytest
 import torch
 
 from neuro.errors import ConfigError
-from sims.train.checkpoint import read_tensors
-from sims.train.processes import ALONE, World, launched
+from sims.train.loop.checkpoint import read_tensors
+from sims.train.loop.processes import ALONE, World, launched
 from tests.reasoning._trained import (
     PATIENCE_S,
     TINY,

@@ -18,7 +18,7 @@ from sims.dataset import espeak
 from sims.dataset.build import Stopped
 from sims.report.figures._style import png
 from sims.report.figures.speech import speech_study
-from sims.train.checkpoint import read_tensors
+from sims.train.loop.checkpoint import read_tensors
 from sims.train.speech import run
 from sims.train.speech.arms import ARMS
 from sims.train.speech.heard import Heard, Items, heard

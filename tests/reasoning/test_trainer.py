@@ -13,9 +13,9 @@ import torch
 from bridges.reasoning.settings import HRM, ReasonerSettings
 from neuro.errors import ConfigError
 from sims.config.training import TrainingSpec
-from sims.train.checkpoint import read_tensors, write_tensors
-from sims.train.non_finite import TrainingError
-from sims.train.trainer import MEASURES, Trainer
+from sims.train.loop.checkpoint import read_tensors, write_tensors
+from sims.train.loop.non_finite import TrainingError
+from sims.train.loop.trainer import MEASURES, Trainer
 from tests.reasoning._small import small
 from tests.reasoning._trained import SETTINGS, SPEC, puzzles, trainer, weights
 

@@ -21,7 +21,7 @@ from sims.dataset.spike_dataset import read_spike_dataset
 from sims.result import Provenance, Run
 from sims.store import write_run
 from sims.train import load_model
-from sims.train.trainer import Trainer
+from sims.train.loop.trainer import Trainer
 
 ROOT = Path(__file__).parents[2]
 EXACT = ("checkpoint_phase", "checkpoint_counts", "model", "model_counts")
@@ -61,8 +61,8 @@ def test_another_seed_gives_other_weights(train: Train, undisturbed: Path, tmp_p
 
 _KILLED = """
 import os, signal, sys
-from sims.train.folder import TrainingFolder
-from sims.train import checkpoint
+from sims.train.session.folder import TrainingFolder
+from sims.train.loop import checkpoint
 from sims.store import atomic
 
 def die():

@@ -26,7 +26,7 @@ from sims.report.figures._style import (
 __all__ = ["accuracies", "confusion", "halting", "learning_curves"]
 
 Result = Mapping[str, Any]
-"""`result.json` of a training's folder; see `sims.train.results`."""
+"""`result.json` of a training's folder; see `sims.train.spikes.results`."""
 
 ARMS = {
     "phase": "counts and timing",

@@ -25,7 +25,7 @@ from sims.report.figures._style import (
 __all__ = ["puzzle_curves", "refined_board"]
 
 Result = Mapping[str, Any]
-"""`result.json` of a training on puzzles; see `sims.train.puzzle_results`."""
+"""`result.json` of a training on puzzles; see `sims.train.puzzles.results`."""
 
 _BLUE, _ORANGE = PALETTE[0], PALETTE[1]
 _WRONG = "#C0392B"

@@ -20,7 +20,7 @@ from neuro.backends.norse.surrogate import Surrogate
 from neuro.errors import StoreError
 from sims.dataset.build import Stopped
 from sims.store.atomic import write_json
-from sims.train.checkpoint import read_tensors, write_tensors
+from sims.train.loop.checkpoint import read_tensors, write_tensors
 from sims.train.speech.arms import ARMS
 from sims.train.speech.heard import Heard, Items
 from sims.train.speech.settings import Study

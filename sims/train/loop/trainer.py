@@ -24,13 +24,13 @@ from bridges.reasoning.supervision import Forward, start, supervision_step
 from neuro.errors import ConfigError
 from neuro.wiring import generator
 from sims.config.training import TrainingSpec
-from sims.train.checkpoint import prefixed, under
-from sims.train.non_finite import TrainingError, culprit
-from sims.train.optimizer import moments_of, new_optimizer, restore_moments
-from sims.train.processes import ALONE, World
-from sims.train.schedule import rate_at
-from sims.train.source import Source
-from sims.train.trees import joined, mapped, rows_of
+from sims.train.loop.checkpoint import prefixed, under
+from sims.train.loop.non_finite import TrainingError, culprit
+from sims.train.loop.optimizer import moments_of, new_optimizer, restore_moments
+from sims.train.loop.processes import ALONE, World
+from sims.train.loop.schedule import rate_at
+from sims.train.loop.source import Source
+from sims.train.loop.trees import joined, mapped, rows_of
 
 __all__ = ["MEASURES", "Trainer"]
 

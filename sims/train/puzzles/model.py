@@ -18,18 +18,14 @@ from bridges.reasoning.evaluation import evaluate
 from bridges.reasoning.reasoner import Reasoner, build
 from bridges.reasoning.settings import ReasonerSettings
 from neuro.errors import ConfigError, StoreError
-from neuro.wiring import generator
 from sims.config.puzzles import PuzzleTrainConfig
 from sims.puzzles.puzzle_set import PuzzleFormat
-from sims.train.checkpoint import prefixed, under, write_tensors
+from sims.train.loop.checkpoint import prefixed, under, write_tensors
+from sims.train.loop.untrained import swiglu_multiple
 
-__all__ = ["TASK", "PuzzleModel", "new_reasoner", "read_puzzle_model", "save_puzzle_model",
-           "settings_of", "swiglu_multiple"]  # fmt: skip
+__all__ = ["TASK", "PuzzleModel", "read_puzzle_model", "save_puzzle_model", "settings_of"]
 
 TASK = "puzzles"
-_WIDE = 256
-"""From here on SwiGLUs are rounded up to the published multiple, below to 16: engineering choice,
-at which narrow models are not mostly rounding."""
 
 
 def settings_of(config: PuzzleTrainConfig, format: PuzzleFormat) -> ReasonerSettings:
@@ -50,16 +46,6 @@ def settings_of(config: PuzzleTrainConfig, format: PuzzleFormat) -> ReasonerSett
         single_z=asked.single_z, halting=asked.halting, q_continue=asked.q_continue,
         ema=training.ema, precision=training.precision,
     )  # fmt: skip
-
-
-def swiglu_multiple(hidden: int) -> int:
-    """To what multiple the width of a SwiGLU is rounded up."""
-    return 256 if hidden >= _WIDE else 16
-
-
-def new_reasoner(settings: ReasonerSettings, *, seed: int) -> Reasoner:
-    """An untrained reasoner; the same seed and settings give the same weights."""
-    return build(settings, seed=int(generator(seed, "weights").integers(2**62)))
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,15 +14,16 @@ from numpy.typing import NDArray
 from bridges.reasoning.reasoner import Reasoner
 from sims.config.puzzles import PuzzleTrainConfig
 from sims.puzzles.puzzle_set import PuzzleSet
-from sims.train.course import Point
-from sims.train.folder import TrainingFolder
-from sims.train.measure import measured
-from sims.train.puzzle_data import digest_of, examples_of, held_out, puzzle_set
-from sims.train.puzzle_model import PuzzleModel, new_reasoner, save_puzzle_model, settings_of
-from sims.train.puzzle_results import conclude, summary
-from sims.train.session import Session
-from sims.train.source import puzzle_source
-from sims.train.trainer import Trainer
+from sims.train.loop.trainer import Trainer
+from sims.train.loop.untrained import new_reasoner
+from sims.train.puzzles.data import digest_of, examples_of, held_out, puzzle_set
+from sims.train.puzzles.measure import measured
+from sims.train.puzzles.model import PuzzleModel, save_puzzle_model, settings_of
+from sims.train.puzzles.results import conclude, summary
+from sims.train.puzzles.source import puzzle_source
+from sims.train.session.course import Point
+from sims.train.session.folder import TrainingFolder
+from sims.train.session.task import Session
 
 __all__ = ["PuzzleTask"]
 
@@ -30,7 +31,7 @@ ARM = ""  # the only model of its folder
 
 
 class PuzzleTask:
-    """What a training on puzzles does in a session; see `sims.train.session.Task`."""
+    """What a training on puzzles does in a session; see `sims.train.session.task.Task`."""
 
     def __init__(self, config: PuzzleTrainConfig) -> None:
         self.config = config

@@ -21,7 +21,7 @@ from torch import Tensor
 from bridges.features.tokens import TokenLayout
 from neuro.errors import ConfigError
 from neuro.wiring import generator
-from sims.train.tensors import Scale, Seen, blanked
+from sims.train.spikes.tensors import Scale, Seen, blanked
 
 __all__ = ["ARMS", "FILES", "ArmData", "arm_data", "keys_of", "shuffled_labels"]
 

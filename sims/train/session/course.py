@@ -10,10 +10,10 @@ import torch
 from bridges.reasoning.reasoner import Reasoner
 from neuro.errors import StoreError
 from sims.dataset.build import Stopped
-from sims.train.checkpoint import read_tensors, write_tensors
-from sims.train.folder import TrainingFolder
-from sims.train.interrupt import Interrupt
-from sims.train.trainer import Trainer
+from sims.train.loop.checkpoint import read_tensors, write_tensors
+from sims.train.loop.trainer import Trainer
+from sims.train.session.folder import TrainingFolder
+from sims.train.session.interrupt import Interrupt
 
 __all__ = ["Point", "follow", "resume"]
 

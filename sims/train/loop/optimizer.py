@@ -9,8 +9,8 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from sims.config.training import TrainingSpec
-from sims.train.atan2 import AdamATan2
-from sims.train.checkpoint import under
+from sims.train.loop.atan2 import AdamATan2
+from sims.train.loop.checkpoint import under
 
 __all__ = ["BETAS", "moments_of", "new_optimizer", "restore_moments"]
 

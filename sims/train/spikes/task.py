@@ -13,20 +13,20 @@ from bridges.reasoning.modulation import budget_factor
 from bridges.reasoning.reasoner import Reasoner
 from sims.config.train import TrainConfig
 from sims.dataset.build import dataset_file, identity, material, spike_dataset
-from sims.train.arms import ARMS, arm_data, keys_of
-from sims.train.folder import TrainingFolder
-from sims.train.model_file import TrainedModel, new_model
-from sims.train.results import conclude, score
-from sims.train.session import Session
-from sims.train.source import SpikeSource
-from sims.train.tensors import Seen, layout_of
-from sims.train.trainer import Trainer
+from sims.train.loop.trainer import Trainer
+from sims.train.session.folder import TrainingFolder
+from sims.train.session.task import Session
+from sims.train.spikes.arms import ARMS, arm_data, keys_of
+from sims.train.spikes.model import TrainedModel, new_model
+from sims.train.spikes.results import conclude, score
+from sims.train.spikes.source import SpikeSource
+from sims.train.spikes.tensors import Seen, layout_of
 
 __all__ = ["SpikeTask"]
 
 
 class SpikeTask:
-    """What a training on spikes does in a session; see `sims.train.session.Task`."""
+    """What a training on spikes does in a session; see `sims.train.session.task.Task`."""
 
     def __init__(self, config: TrainConfig) -> None:
         self.config = config

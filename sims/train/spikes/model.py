@@ -1,8 +1,8 @@
-"""A finished model in one file, with all that is needed to ask it something."""
+"""A reasoner over spikes, in one file with all that is needed to ask it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -13,19 +13,18 @@ from torch import Tensor
 
 from bridges.features.tokens import TokenLayout, tokens
 from bridges.reasoning.modulation import halting_budget
-from bridges.reasoning.reasoner import Reasoner, build
+from bridges.reasoning.reasoner import Reasoner
 from bridges.reasoning.settings import ReasonerSettings
 from neuro.errors import StoreError
 from neuro.spikes import Spikes
-from neuro.wiring import generator
 from sims.config.train import ReasonerSpec
 from sims.config.training import TrainingSpec
-from sims.train.asked import Answers, answer
-from sims.train.checkpoint import prefixed, read_tensors, under, write_tensors
-from sims.train.puzzle_model import TASK, PuzzleModel, read_puzzle_model, swiglu_multiple
-from sims.train.tensors import Scale, blanked
+from sims.train.loop.checkpoint import prefixed, under, write_tensors
+from sims.train.loop.untrained import new_reasoner, swiglu_multiple
+from sims.train.spikes.asked import Answers, answer
+from sims.train.spikes.tensors import Scale, blanked
 
-__all__ = ["TrainedModel", "load_model", "new_model", "save_model"]
+__all__ = ["TrainedModel", "new_model", "read_spike_model", "save_model"]
 
 
 SENSORY_GAIN = 3.0
@@ -55,7 +54,7 @@ def new_model(
         steps_max=spec.budget,
         precision="float32" if training is None else training.precision,
     )  # fmt: skip
-    return build(settings, seed=int(generator(seed, "weights").integers(2**62)))
+    return new_reasoner(settings, seed=seed)
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,15 +117,14 @@ def save_model(path: Path, trained: TrainedModel, **about: Any) -> None:
     write_tensors(path, tensors, header, kind="model")
 
 
-def load_model(path: str | Path) -> TrainedModel | PuzzleModel:
-    """Read a model that a training left, `model.safetensors` for instance.
+def read_spike_model(
+    path: Path, tensors: Mapping[str, Tensor], header: Mapping[str, Any]
+) -> TrainedModel:
+    """The model of a file that was read.
 
     Raises:
-        StoreError: if the file is missing, truncated or no model of Ember.
+        StoreError: if its parts do not fit together.
     """
-    tensors, header = read_tensors(Path(path), kind="model")
-    if header.get("task") == TASK:
-        return read_puzzle_model(Path(path), tensors, header)
     try:
         spec = ReasonerSpec.model_validate(header["reasoner"])
         layout = TokenLayout(**header["layout"])

@@ -1,34 +1,28 @@
-"""One training from beginning to end, whatever it learns; stoppable anywhere."""
+"""What is learned, and what it is learned in: a task, and the session of one training."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 import torch
 
 from bridges.reasoning.reasoner import Reasoner
 from sims.config.puzzles import PuzzleTrainConfig
 from sims.config.train import TrainConfig
-from sims.dataset.build import Stopped
-from sims.store.atomic import write_json
-from sims.store.provenance import git_commit, versions
-from sims.train.course import Point, follow, resume
-from sims.train.device import chosen_device, torch_threads
-from sims.train.folder import TrainingFolder
-from sims.train.interrupt import Interrupt, catch_interrupt
-from sims.train.processes import World, launched
-from sims.train.stage import Stage
-from sims.train.tensorboard import Board
-from sims.train.trainer import Trainer
+from sims.store.provenance import git_commit
+from sims.train.loop.device import chosen_device
+from sims.train.loop.processes import World
+from sims.train.loop.trainer import Trainer
+from sims.train.session.course import Point, follow, resume
+from sims.train.session.folder import TrainingFolder
+from sims.train.session.interrupt import Interrupt
+from sims.train.session.stage import Stage
+from sims.train.session.tensorboard import Board
 
-if TYPE_CHECKING:
-    from rich.console import Console
-
-__all__ = ["Session", "Task", "run_session"]
+__all__ = ["Session", "Task"]
 
 Made = TypeVar("Made")
 Config: TypeAlias = TrainConfig | PuzzleTrainConfig
@@ -111,7 +105,7 @@ class Session:
             config_hash: By which its checkpoint knows it.
             what: Stands at the bar.
             told: Called with each point of the curve, and the bar to show it at.
-            point, keep_best: See `sims.train.course.follow`.
+            point, keep_best: See `sims.train.session.course.follow`.
         """
         spec, stage = trainer.spec, self.stage
         if spec.compile:
@@ -131,50 +125,3 @@ class Session:
                 interrupt=self.interrupt, progress=show, told=shown,
                 about={"config_hash": config_hash, "git_commit": git_commit()},
             )  # fmt: skip
-
-
-def run_session(task: Task, about: Mapping[str, Any], out: Path, console: Console) -> int:
-    """Train, or go on, or say that it is done; see `sims.train.run_training`.
-
-    `about` is JSON-ready: `config` (resolved), `config_hash`, and what else is worth keeping.
-    """
-    config, folder = task.config, TrainingFolder(out)
-    asked = {key: value for key, value in about["config"].items() if key != "output"}
-    with launched(chosen_device(config.training.device).type) as world:
-        stage = Stage(console, quiet=not world.first)
-        started = {**about, "versions": versions(), "git_commit": git_commit()}
-        del started["config"]
-        known = world.first and folder.claim({**task.identity(asked), "about": started})
-        world.wait()
-        if folder.result_file.is_file():
-            stage.say(f"already trained: {folder.result_file}")
-            return 0
-        if known:
-            stage.say(f"going on with the training in {out}")
-        with catch_interrupt() as interrupt, torch_threads(config.training.threads):
-            session = Session(
-                config, asked, about["config_hash"], folder, world, stage, interrupt
-            )  # fmt: skip
-            try:
-                found = task.train(session)
-            except Stopped as stopped:
-                stage.say(f"stopped: {stopped} in {out}; the same command goes on from there")
-                return interrupt.status
-            if world.first:
-                outcome = _outcome(session, found)
-                write_json(folder.result_file, outcome, force=True)
-                for line in task.summary(outcome, folder):
-                    stage.say(line)
-    return 0
-
-
-def _outcome(session: Session, found: Mapping[str, Any]) -> dict[str, Any]:
-    """The whole result: what was found, and of which training it is."""
-    return {
-        "format": "ember-training", "version": 1,
-        "name": session.config.name, "seed": session.config.seed,
-        "config_hash": session.config_hash, "git_commit": git_commit(), "versions": versions(),
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        **found,
-        "timings": {what: round(taken, 3) for what, taken in session.stage.timings.items()},
-    }  # fmt: skip

@@ -47,12 +47,12 @@ from bridges.reasoning.reasoner import Reasoner
 from sims.config.train import TrainConfig
 from sims.dataset.labelled import SPLITS
 from sims.dataset.spike_dataset import SpikeDataset
-from sims.train.arms import FILES, arm_data
-from sims.train.asked import answer
-from sims.train.folder import TrainingFolder
-from sims.train.model_file import TrainedModel, save_model
+from sims.train.session.folder import TrainingFolder
+from sims.train.spikes.arms import FILES, arm_data
+from sims.train.spikes.asked import answer
+from sims.train.spikes.model import TrainedModel, save_model
+from sims.train.spikes.tensors import Seen
 from sims.train.statistics import accuracy, confusion, majority
-from sims.train.tensors import Seen
 
 __all__ = [
     "budget_course", "comparison", "comparisons", "conclude", "curve", "score", "scored_sets"
@@ -69,7 +69,7 @@ def conclude(
     config_hash: str,
     data_file: Path,
 ) -> dict[str, Any]:
-    """Write the models, measure them, and give what `sims.train.session` does not know."""
+    """Write the models, measure them, and give what `sims.train.session.run` does not know."""
     data, max_steps = seen.data, config.reasoner.budget
     budget, n_classes = halting_budget(max_steps, factor), len(data.classes)
     splits = {split: data.where(split) for split in SPLITS if data.where(split).size}

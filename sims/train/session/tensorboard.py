@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Any
 
 from neuro.errors import ConfigError
-from sims.train.folder import TrainingFolder
+from sims.train.session.folder import TrainingFolder
 
 __all__ = ["Board"]
 

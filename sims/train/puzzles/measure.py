@@ -15,10 +15,10 @@ from bridges.reasoning.evaluation import Answered, evaluate
 from bridges.reasoning.losses import answer_loss
 from bridges.reasoning.reasoner import Reasoner
 from sims.puzzles.puzzle_set import PuzzleFormat, PuzzleSplit
-from sims.train.processes import ALONE, World
-from sims.train.source import as_batch
+from sims.train.loop.processes import ALONE, World
+from sims.train.loop.trees import mapped
+from sims.train.puzzles.source import as_batch
 from sims.train.statistics import proportion
-from sims.train.trees import mapped
 
 __all__ = ["answered", "measured"]
 

@@ -18,15 +18,15 @@ from bridges.reasoning.reasoner import Reasoner, parameter_count
 from sims.config.puzzles import PuzzleEvaluation
 from sims.puzzles.puzzle_set import PuzzleSet
 from sims.store.atomic import write_bytes
-from sims.train.arc_vote import voted
-from sims.train.checkpoint import read_tensors
-from sims.train.folder import TrainingFolder
-from sims.train.puzzle_data import examples_of
-from sims.train.puzzle_model import TASK, read_puzzle_model
-from sims.train.session import Session
-from sims.train.source import as_batch
-from sims.train.trainer import Trainer
-from sims.train.trees import mapped
+from sims.train.loop.checkpoint import read_tensors
+from sims.train.loop.trainer import Trainer
+from sims.train.loop.trees import mapped
+from sims.train.puzzles.arc_vote import voted
+from sims.train.puzzles.data import examples_of
+from sims.train.puzzles.model import TASK, read_puzzle_model
+from sims.train.puzzles.source import as_batch
+from sims.train.session.folder import TrainingFolder
+from sims.train.session.task import Session
 
 __all__ = ["conclude", "summary"]
 

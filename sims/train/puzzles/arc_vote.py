@@ -15,8 +15,8 @@ from sims.puzzles.arc_tasks import ArcTask
 from sims.puzzles.puzzle_set import PuzzleSet
 from sims.puzzles.scoring import arc_score, submission
 from sims.puzzles.voting import ArcBallot
-from sims.train.measure import answered
-from sims.train.processes import ALONE, World
+from sims.train.loop.processes import ALONE, World
+from sims.train.puzzles.measure import answered
 
 __all__ = ["tasks_of", "voted"]
 
