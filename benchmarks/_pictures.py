@@ -26,7 +26,7 @@ def growth(found: dict[str, Any]) -> Any:
     """Simulation, building and memory against size, with the fitted lines."""
     from matplotlib.ticker import LogLocator
 
-    from sims.report.figures._style import MUTED, PALETTE, heading, picture, styled
+    from sims.report.figures.style import MUTED, PALETTE, heading, picture, styled
 
     points, fits = found["data"]["points"], found["data"]["fits"]
     points = [p for p in points if p["input"] == "poisson"]
@@ -67,7 +67,7 @@ def growth(found: dict[str, Any]) -> Any:
 
 def memory(found: dict[str, Any]) -> Any:
     """Resident memory over wall-clock time, and the spikes that were not kept."""
-    from sims.report.figures._style import MUTED, PALETTE, heading, picture, styled
+    from sims.report.figures.style import MUTED, PALETTE, heading, picture, styled
 
     data = found["data"]
     times, resident = np.array(data["times_s"]), np.array(data["resident"]) / 1e6
@@ -92,7 +92,7 @@ def memory(found: dict[str, Any]) -> Any:
 
 def ratios(saved: list[dict[str, Any]]) -> Any:
     """How many times faster (or smaller) each case was than its peer, all on one axis."""
-    from sims.report.figures._style import INK, MUTED, PALETTE, heading, picture, styled
+    from sims.report.figures.style import INK, MUTED, PALETTE, heading, picture, styled
 
     bars = [
         (f"{found['benchmark'].replace('_', '-')}: {row['case']}", row["ratio"], row["peer_name"])

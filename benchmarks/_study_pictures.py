@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from sims.report.figures import Picture, png, refined_board
-from sims.report.figures._style import INK, MUTED, PALETTE, colour_of, heading, picture, styled
+from sims.report.figures.style import INK, MUTED, PALETTE, colour_of, heading, picture, styled
 
 __all__ = ["draw"]
 

@@ -19,7 +19,7 @@ import torch
 
 from neuro.errors import EmberError
 from sims.dataset.build import Stopped
-from sims.report.figures._style import png
+from sims.report.figures import png
 from sims.report.figures.speech import speech_study
 from sims.store.atomic import write_bytes
 from sims.train.session.interrupt import EXIT_INTERRUPTED, catch_interrupt

@@ -16,7 +16,7 @@ from neuro.spikes import Spikes
 from sims.compare.comparing import Comparison
 from sims.compare.deviation import Deviation, Matched, without
 from sims.compare.verdict import FACTOR
-from sims.report.figures._style import (
+from sims.report.figures.style import (
     FAINT,
     INK,
     MUTED,

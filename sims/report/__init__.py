@@ -5,6 +5,7 @@ run_page.py       a run file   -> what the page says
 sweep_page.py     a sweep      -> what the page says
 training_page.py  a training   -> what the page says; puzzle_page.py, of one on puzzles
 provenance.py     what was run, and how to do it again, on every page
+wording.py        names, numbers and units as a person reads them
 page.py           pictures, tables and texts -> HTML
 figures/          Run, Recording, table -> matplotlib figures, for notebooks as well
 """

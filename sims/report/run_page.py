@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sims.report import figures
-from sims.report.figures._data import plain, words
 from sims.report.figures.modulation import is_for_reasoner
 from sims.report.figures.neurograms import tonotopic
 from sims.report.figures.space import spatial, walk_of
 from sims.report.page import Block, Code, Image, Page, Section, Table, Text
 from sims.report.provenance import config_blocks, seconds, stage_times
+from sims.report.wording import plain, words
 from sims.result import Run
 
 __all__ = ["run_page"]

@@ -10,10 +10,10 @@ from typing import Any
 
 from neuro.errors import StoreError
 from sims.report import figures
-from sims.report.figures._data import labelled, plain
 from sims.report.figures.doses import responding
 from sims.report.page import Block, Code, Image, Page, Section, Table, Text
 from sims.report.provenance import config_blocks
+from sims.report.wording import labelled, plain
 
 __all__ = ["read_sweep", "sweep_page"]
 

@@ -9,11 +9,11 @@ from typing import Any
 
 from neuro.errors import StoreError
 from sims.report import figures
-from sims.report.figures._data import plain
 from sims.report.figures.learning import ARMS, SETS
 from sims.report.page import Block, Image, Page, Section, Table, Text
 from sims.report.provenance import training_provenance
 from sims.report.puzzle_page import puzzle_page
+from sims.report.wording import plain
 
 __all__ = ["training_page"]
 

@@ -16,9 +16,9 @@ from neuro.recording import Course, Recording, Trace
 from neuro.signal import Signal
 from neuro.spikes import Spikes
 from neuro.wiring import generator
-from sims.report import figures
+from sims.report import figures, wording
 from sims.report.figures import _data, doses, neurograms, rasters, space, story
-from sims.report.figures._style import EMBER, PALETTE
+from sims.report.figures.style import EMBER, PALETTE
 from sims.result import Provenance, Run
 
 ABOUT = Provenance("tale", "", "", (), {}, "", {}, "", "")
@@ -110,7 +110,7 @@ def test_cells_are_ordered_by_characteristic_frequency() -> None:
      ("threshold_c", "threshold (°C)"), ("peak_ms", "peak (ms)"), ("module", "module")],
 )  # fmt: skip
 def test_a_coordinate_is_labelled_with_its_unit(name: str, label: str) -> None:
-    assert _data.coordinate_label(name) == label
+    assert wording.coordinate_label(name) == label
 
 
 def test_a_neurogram_shows_rates() -> None:

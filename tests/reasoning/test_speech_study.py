@@ -16,7 +16,7 @@ from neuro.errors import ConfigError, StoreError
 from neuro.wiring import generator
 from sims.dataset import espeak
 from sims.dataset.build import Stopped
-from sims.report.figures._style import png
+from sims.report.figures import png
 from sims.report.figures.speech import speech_study
 from sims.train.loop.checkpoint import read_tensors
 from sims.train.speech import run

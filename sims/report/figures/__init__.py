@@ -20,6 +20,8 @@ leaves matplotlib's settings alone and shows itself at the end of a notebook cel
     dose_response   a sweep's measures against what was varied
     learning_curves, accuracies, confusion, halting     a training on spikes
     puzzle_curves, refined_board    a training on puzzles
+
+`style` is how they all look, for pictures of your own.
 """
 
 from __future__ import annotations
@@ -28,7 +30,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from sims.report.figures._style import Picture, png
     from sims.report.figures.doses import dose_response
     from sims.report.figures.learning import accuracies, confusion, halting, learning_curves
     from sims.report.figures.modulation import modulators
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from sims.report.figures.space import rate_maps
     from sims.report.figures.stimuli import stimulus
     from sims.report.figures.story import overview
+    from sims.report.figures.style import Picture, png
     from sims.report.figures.trace_panels import traces
 
 __all__ = [
@@ -49,10 +51,10 @@ __all__ = [
 
 # No module may share its name with a function: importing it would hide the function.
 _HOME = {
-    "Picture": "_style", "accuracies": "learning", "confusion": "learning",
+    "Picture": "style", "accuracies": "learning", "confusion": "learning",
     "dose_response": "doses",
     "halting": "learning", "learning_curves": "learning", "modulators": "modulation",
-    "neurogram": "neurograms", "overview": "story", "png": "_style", "puzzle_curves": "puzzles",
+    "neurogram": "neurograms", "overview": "story", "png": "style", "puzzle_curves": "puzzles",
     "raster": "rasters", "rate_maps": "space", "rates": "rate_panels",
     "refined_board": "puzzles", "stimulus": "stimuli", "traces": "trace_panels",
 }  # fmt: skip

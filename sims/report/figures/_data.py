@@ -11,15 +11,10 @@ from numpy.typing import NDArray
 
 from neuro.recording import Recording
 from neuro.spikes import Spikes
+from sims.report.wording import coordinate_label
 from sims.result import Run
 
 Array = NDArray[np.float64]
-
-_PRETTY_UNITS = {"degC": "°C", "1": "", "uS": "µS"}
-_SUFFIXES = {
-    "m_per_s": "m/s", "hz": "Hz", "m": "m", "ms": "ms", "s": "s", "rad": "rad", "deg": "°",
-    "mV": "mV", "pA": "pA", "nS": "nS", "nM": "nM", "c": "°C",
-}  # fmt: skip
 
 
 def recording_of(run: Run | Recording) -> Recording:
@@ -30,35 +25,6 @@ def recording_of(run: Run | Recording) -> Recording:
 def coordinates_of(run: Run | Recording, population: str) -> Mapping[str, Array]:
     """The coordinates of a population's cells; none for a bare recording."""
     return run.coordinates.get(population, {}) if isinstance(run, Run) else {}
-
-
-def pretty_unit(unit: str) -> str:
-    """A unit as a person prints it."""
-    return _PRETTY_UNITS.get(unit, unit)
-
-
-def labelled(name: str, unit: str) -> str:
-    """`name (unit)`, or the name alone for a pure number."""
-    shown = pretty_unit(unit)
-    return f"{name} ({shown})" if shown else name
-
-
-def plain(value: float) -> str:
-    """A number with three digits that never needs an exponent to be read."""
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
-
-
-def words(name: str) -> str:
-    """A population's or parameter's name as words."""
-    return name.replace("_", " ")
-
-
-def coordinate_label(name: str) -> str:
-    """`cf_hz` -> `cf (Hz)`: the unit is the suffix of the name."""
-    for suffix, unit in _SUFFIXES.items():
-        if name.endswith(f"_{suffix}"):
-            return labelled(words(name.removesuffix(f"_{suffix}")), unit)
-    return words(name)
 
 
 def nice_bin(duration_ms: float, *, most: int, least_ms: float = 1.0) -> float:

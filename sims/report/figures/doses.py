@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from matplotlib.axes import Axes
 
-from sims.report.figures._data import Array, labelled, words
-from sims.report.figures._style import (
+from sims.report.figures._data import Array
+from sims.report.figures.style import (
     EMBER,
     MUTED,
     PALETTE,
@@ -19,6 +19,7 @@ from sims.report.figures._style import (
     picture,
     styled,
 )
+from sims.report.wording import labelled, words
 
 __all__ = ["Series", "dose_response", "responding", "series_of"]
 

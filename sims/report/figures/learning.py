@@ -9,8 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from sims.report.figures._data import words
-from sims.report.figures._style import (
+from sims.report.figures.style import (
     EMBER,
     FAINT,
     INK,
@@ -22,6 +21,7 @@ from sims.report.figures._style import (
     picture,
     styled,
 )
+from sims.report.wording import words
 
 __all__ = ["accuracies", "confusion", "halting", "learning_curves"]
 

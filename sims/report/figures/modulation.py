@@ -6,8 +6,8 @@ from matplotlib.axes import Axes
 
 from neuro.modulation import REASONER
 from neuro.recording import Course, Recording
-from sims.report.figures._data import labelled, recording_of, words
-from sims.report.figures._style import (
+from sims.report.figures._data import recording_of
+from sims.report.figures.style import (
     MUTED,
     PALETTE,
     Picture,
@@ -17,6 +17,7 @@ from sims.report.figures._style import (
     styled,
     time_scale,
 )
+from sims.report.wording import labelled, words
 from sims.result import Run
 
 __all__ = ["draw_concentration", "draw_factor", "modulators"]

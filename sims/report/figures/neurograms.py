@@ -16,9 +16,9 @@ from sims.report.figures._data import (
     nice_bin,
     recording_of,
     time_edges,
-    words,
 )
-from sims.report.figures._style import EMBER, Picture, heading, stack, styled, time_scale
+from sims.report.figures.style import EMBER, Picture, heading, stack, styled, time_scale
+from sims.report.wording import words
 from sims.result import Run
 
 __all__ = ["draw_neurogram", "neurogram", "tonotopic"]

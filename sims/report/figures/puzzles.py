@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from sims.report.figures._style import (
+from sims.report.figures.style import (
     FAINT,
     INK,
     MUTED,

@@ -10,8 +10,9 @@ from matplotlib.colors import to_rgb
 
 from neuro.recording import Recording
 from neuro.spikes import Spikes
-from sims.report.figures._data import Array, Rows, coordinates_of, recording_of, rows_of, words
-from sims.report.figures._style import Picture, colour_of, heading, stack, styled, time_scale
+from sims.report.figures._data import Array, Rows, coordinates_of, recording_of, rows_of
+from sims.report.figures.style import Picture, colour_of, heading, stack, styled, time_scale
+from sims.report.wording import words
 from sims.result import Run
 
 __all__ = ["draw_raster", "raster"]

@@ -8,8 +8,9 @@ from matplotlib.axes import Axes
 
 from neuro.recording import Recording
 from neuro.spikes import Spikes
-from sims.report.figures._data import nice_bin, rate_course, recording_of, words
-from sims.report.figures._style import Picture, colour_of, heading, stack, styled, time_scale
+from sims.report.figures._data import nice_bin, rate_course, recording_of
+from sims.report.figures.style import Picture, colour_of, heading, stack, styled, time_scale
+from sims.report.wording import words
 from sims.result import Run
 
 __all__ = ["draw_rate", "rates"]

@@ -9,8 +9,8 @@ from matplotlib.axes import Axes
 
 from neuro.measures import positions_at, rate_map, skaggs_information
 from neuro.spikes import Spikes
-from sims.report.figures._data import Array, words
-from sims.report.figures._style import (
+from sims.report.figures._data import Array
+from sims.report.figures.style import (
     EMBER,
     MUTED,
     PALETTE,
@@ -19,6 +19,7 @@ from sims.report.figures._style import (
     picture,
     styled,
 )
+from sims.report.wording import words
 from sims.result import Run
 
 __all__ = ["Field", "Walk", "field_of", "rate_maps", "spatial", "walk_of"]

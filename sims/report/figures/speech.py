@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator, NullFormatter, PercentFormatter, ScalarFormatter
 
-from sims.report.figures._style import MUTED, PALETTE, Picture, heading, picture, styled
+from sims.report.figures.style import MUTED, PALETTE, Picture, heading, picture, styled
 
 __all__ = ["speech_study"]
 

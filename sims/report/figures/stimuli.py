@@ -6,8 +6,8 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from neuro.signal import Signal
-from sims.report.figures._data import Array, envelope, labelled, plain, pretty_unit, words
-from sims.report.figures._style import (
+from sims.report.figures._data import Array, envelope
+from sims.report.figures.style import (
     EMBER,
     INK,
     PALETTE,
@@ -17,6 +17,7 @@ from sims.report.figures._style import (
     styled,
     time_scale,
 )
+from sims.report.wording import labelled, plain, pretty_unit, words
 from sims.result import Run
 
 __all__ = ["draw_signal", "stimulus"]

@@ -11,8 +11,13 @@ from matplotlib.axes import Axes
 
 from neuro.modulation import REASONER
 from neuro.recording import Recording
-from sims.report.figures._data import nice_bin, rate_course, words
-from sims.report.figures._style import (
+from sims.report.figures._data import nice_bin, rate_course
+from sims.report.figures.modulation import HANDED_OVER, draw_concentration, is_for_reasoner
+from sims.report.figures.neurograms import draw_neurogram, rate_bar, tonotopic
+from sims.report.figures.rasters import draw_raster
+from sims.report.figures.space import Walk, walk_of
+from sims.report.figures.stimuli import draw_signal
+from sims.report.figures.style import (
     INK,
     MUTED,
     PALETTE,
@@ -24,12 +29,8 @@ from sims.report.figures._style import (
     styled,
     time_scale,
 )
-from sims.report.figures.modulation import HANDED_OVER, draw_concentration, is_for_reasoner
-from sims.report.figures.neurograms import draw_neurogram, rate_bar, tonotopic
-from sims.report.figures.rasters import draw_raster
-from sims.report.figures.space import Walk, walk_of
-from sims.report.figures.stimuli import draw_signal
 from sims.report.figures.trace_panels import draw_trace
+from sims.report.wording import words
 from sims.result import Run
 
 __all__ = ["overview", "telling"]

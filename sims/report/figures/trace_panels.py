@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from matplotlib.axes import Axes
 
 from neuro.recording import Recording, Trace
-from sims.report.figures._data import envelope, labelled, recording_of, words
-from sims.report.figures._style import PALETTE, Picture, heading, stack, styled, time_scale
+from sims.report.figures._data import envelope, recording_of
+from sims.report.figures.style import PALETTE, Picture, heading, stack, styled, time_scale
+from sims.report.wording import labelled, words
 from sims.result import Run
 
 __all__ = ["draw_trace", "traces"]

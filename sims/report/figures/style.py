@@ -1,4 +1,7 @@
-"""How every picture looks: size, type, colours, and the frame of small multiples."""
+"""How every picture looks: size, type, colours, and the frame of small multiples.
+
+For pictures of your own: draw in a function that is `styled`, on a `picture`, and it looks alike.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,11 @@ from matplotlib.backend_bases import RendererBase
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
+
+__all__ = [
+    "DPI", "EMBER", "FAINT", "INK", "MUTED", "PALETTE", "Picture", "UNVISITED", "WIDTH", "above",
+    "colour_of", "heading", "picture", "png", "stack", "styled", "time_axis", "time_scale",
+]  # fmt: skip
 
 WIDTH = 7.2  # inches: two journal columns
 DPI = 200  # sharp at 1400 px, enough for a page and a paper draft
