@@ -11,11 +11,13 @@ from _common import Failed
 from _study_run import Training
 
 from sims.config import load
+from sims.train.arms import ARMS
 from sims.train.speech.summary import mean_interval
 
 __all__ = ["collected", "over_seeds", "read_result", "scores"]
 
 FORMAT, VERSION = "ember-study", 1
+ONLY_IN_TESTS = "counts and timing, which tests destroy"
 
 
 def read_result(training: Training) -> dict[str, Any]:
@@ -50,12 +52,8 @@ def scores(result: Mapping[str, Any]) -> dict[str, dict[str, int]]:
     if result.get("task") == "puzzles":
         sets = {"whole budget": result["sets"]["best"], "may halt": result["sets"]["halting"]}
     else:
-        arms = result["models"]
-        sets = {
-            "counts and timing": arms["phase"]["sets"]["test"],
-            "the same, timing destroyed": arms["phase"]["sets"]["untimed"],
-            "counts alone": arms["counts"]["sets"]["test"],
-        }
+        sets = {ARMS[arm]: found["sets"]["test"] for arm, found in result["models"].items()}
+        sets[ONLY_IN_TESTS] = result["models"]["phase"]["sets"]["untimed"]
     return {name: {"right": found["right"], "of": found["of"]} for name, found in sets.items()}
 
 
@@ -92,13 +90,16 @@ def collected(wanted: Sequence[Training], times: Mapping[str, Mapping[str, Any]]
                 "items": [share["of"] for share in shares],
                 "parameters": mine[0]["reasoner"]["parameters"],
             }  # fmt: skip
-            base = next((r for r in rows if r["score"] == score), row)
+            # Variants are compared with the first variant, controls with what they control for.
+            same = rows if "models" in mine[0] else [r for r in rows if r["score"] == score]
+            base = same[0] if same else row
             if base is not row:
                 paired = [a - b for a, b in zip(values, base["values"], strict=True)]
                 row["difference"] = over_seeds(paired, -1.0, 1.0)
             rows.append(row)
     return {
         "rows": rows,
+        "compared_with": rows[0]["score" if "models" in results[wanted[0]] else "variant"],
         "curves": [
             {"variant": training.variant, "seed": training.seed, **_curve(result)}
             for training, result in results.items()

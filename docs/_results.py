@@ -93,7 +93,7 @@ def _section(found: dict[str, Any], folder: Path) -> str:
     compared = any("difference" in row for row in rows)
     scored = len({row["score"] for row in rows}) > 1
     heads = ["", *(["answers"] if scored else []), "right", "95 % over seeds", "each seed"]
-    heads += [f"less {rows[0]['variant']}"] if compared else []
+    heads += [f"less {found['compared_with']}"] if compared else []
     heads += ["items", "parameters"]
     left = 2 if scored else 1
     lines = [f"## {found['title']}", "", _columns(heads)]

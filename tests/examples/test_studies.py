@@ -180,3 +180,35 @@ def test_variants_have_as_many_parameters_and_the_page_knows_every_study(script)
     assert max(counts.values()) - min(counts.values()) <= 97  # q_continue: one row and its bias
     assert len(counts) == 6
     assert all(load(study.config).kind == "train" for study in studies.values())
+
+
+def test_controls_are_compared_with_what_they_control_for(tmp_path: Path, script) -> None:
+    from sims.config import load
+
+    study, plan = script("_study_result"), script("_studies").STUDIES
+    wanted = script("_study_run").trainings(plan["digits_spikes"], tmp_path, seeds=2)
+    for one, counts in zip(wanted, (8, 6), strict=True):
+        right = {"phase": 7, "untimed": 7, "counts": counts, "shuffled": 1}
+        arms = {
+            arm: {"sets": {name: {"right": n - (name == "untimed"), "of": 10}
+                           for name in ("test", "untimed")},
+                  "curve": {"step": [1], "test_accuracy": [n / 10]}}
+            for arm, n in right.items()
+        }  # fmt: skip
+        one.folder.mkdir(parents=True)
+        (one.folder / "result.json").write_text(json.dumps({
+            "format": "ember-training", "version": 1, "seed": one.seed, "models": arms,
+            "config_hash": load(one.config, one.overrides).hash, "reasoner": {"parameters": 5},
+            "git_commit": "", "created": "", "versions": {},
+        }))  # fmt: skip
+    found = study.collected(wanted, {one.name: {} for one in wanted})
+    means = {row["score"]: row["mean"] for row in found["rows"]}
+    assert means == {
+        "counts and timing": 0.7, "timing destroyed, counts equal": 0.7, "counts alone": 0.7,
+        "shuffled labels": 0.1, "counts and timing, which tests destroy": 0.6,
+    }  # fmt: skip
+    first, *others = found["rows"]
+    assert "difference" not in first and found["compared_with"] == first["score"]
+    paired = {row["score"]: row["difference"]["values"] for row in others}
+    assert paired["counts alone"] == pytest.approx([0.1, -0.1])
+    assert paired["shuffled labels"] == pytest.approx([-0.6, -0.6])
