@@ -11,8 +11,8 @@ from _common import Failed
 from _study_run import Training
 
 from sims.config import load
-from sims.train.arms import ARMS
 from sims.train.speech.summary import mean_interval
+from sims.train.spikes.arms import ARMS
 
 __all__ = ["collected", "over_seeds", "read_result", "scores"]
 
