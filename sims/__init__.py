@@ -6,8 +6,8 @@
     100 ms
 
 `config` reads and checks · `assembly` builds · `run` simulates, `long_run` into a file · `sweep` ·
-`train` · `store` writes and reads files · `report` pictures · `cli` the command `ember`,
-`terminal` what it shows
+`train` · `sensing` hears again what a model asks for · `store` writes and reads files · `report`
+pictures · `cli` the command `ember`, `terminal` what it shows
 """
 
 from __future__ import annotations
