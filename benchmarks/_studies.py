@@ -45,7 +45,7 @@ AT_EQUAL_SIZE: Mapping[str, tuple[str, ...]] = MappingProxyType({
 })  # fmt: skip
 
 STUDIES: Mapping[str, Study] = MappingProxyType({
-    "sudoku4": Study("4×4 Sudoku", "sudoku4"),
+    "sudoku4": Study("4×4 Sudoku", "sudoku4", seeds=5),
     "sudoku6": Study("6×6 Sudoku", "sudoku6"),
     "sudoku6_ablations": Study(
         "6×6 Sudoku at equal parameters and steps", "sudoku6", variants=AT_EQUAL_SIZE

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from neuro.errors import StoreError
@@ -112,6 +113,8 @@ def _section(found: dict[str, Any], folder: Path) -> str:
         lines.append(_columns([*cells, f"{row['parameters']:,}"]))
     lines += ["", *(["Differences are in points of per cent.", ""] if compared else [])]
     lines += ["```console", found["command"], "```", "", _provenance(found), ""]
+    if found["study"] == "sudoku9":
+        lines += [_published(folder), ""]
     look = found["inside"]
     for name, caption in CAPTIONS.items():
         if (folder / "images" / f"results_{found['study']}_{name}.png").exists():
@@ -144,6 +147,29 @@ def _provenance(found: dict[str, Any]) -> str:
         f"{found['date'][:10]}, trained at commit {', '.join(f'`{c}`' for c in commits)}, on "
         f"{', '.join(parts)}; {machine['system']}; {versions}.\n\n"
         f"Config hashes, a seed each: {listed}."
+    )
+
+
+def _published(folder: Path) -> str:
+    """What the published training would cost, from the step that the speed page has measured."""
+    from sims.config import load
+
+    path = folder / "benchmarks/reasoner_step.json"
+    if not path.exists():
+        return "What the published training would cost is told by `benchmarks/reasoner_step.py`."
+    measured = json.loads(path.read_text(encoding="utf-8"))
+    training = load("sudoku9_published").config.training
+    items, ways = measured["data"]["size"]["batch"], measured["data"]["bfloat16"]
+    one = {way: median(run["median_s"] for run in runs) for way, runs in ways.items() if runs}
+    fastest = min(("ember", "compiled"), key=lambda way: one[way])
+    steps = training.steps * training.batch / items
+    operations = 2 * steps * ways["ember"][0]["multiply_adds"]
+    return (
+        f"The published training is {training.steps:,} steps of {training.batch} boards on 5 M "
+        f"parameters (`ember train sudoku9_published`): {operations:.2g} floating-point "
+        f"operations. At the {one[fastest]:.2f} s that a step of {items} boards takes on "
+        f"{measured['machine']['cpu']} in bfloat16 (see [speed](speed.md)) that is projected to "
+        f"take {steps * one[fastest] / 86400:.0f} days. It has not been run here."
     )
 
 
