@@ -33,6 +33,9 @@ NAMES = {"official": "official code", "package": "tiny-recursive-model"}
 # thousand roundings of 2**-24 in float32, some fifty of 2**-9 in bfloat16, as they go through 42
 # blocks. Engineering choices; logits of other weights lie further apart than their own size.
 SLACK = {"float32": 1e-4, "bfloat16": 0.1}
+# Of logits in bfloat16, which 42 blocks take further apart: how many times as far as the peer's own
+# lie from its float32. Two independent errors of that size lie √2 of it apart.
+TIMES = 2.0
 ANSWERS = (1, 4, 16)  # supervision steps
 Found = dict[str, list[dict[str, Any]]]
 
@@ -58,8 +61,11 @@ def measure(
     return found, absent
 
 
-def agree(precision: str, found: Found) -> list[Agreement]:
+def agree(precision: str, found: Found, exact: Found) -> list[Agreement]:
     """Ember against the official code, where that is there, and compiled against plain.
+
+    Args:
+        exact: What was found in float32.
 
     Raises:
         Failed: if one gave no finite logits.
@@ -72,11 +78,14 @@ def agree(precision: str, found: Found) -> list[Agreement]:
         if not ours["logits"] or len(ours["logits"]) != len(theirs["logits"]):
             raise Failed(f"{precision}: `{way}` and `{peer}` must give finite logits of one shape")
         size = root_mean_square(theirs["logits"])
-        apart = [a - b for a, b in zip(ours["logits"], theirs["logits"], strict=True)]
+        apart, rounded = (
+            root_mean_square([a - b for a, b in zip(theirs["logits"], other, strict=True)])
+            for other in (ours["logits"], exact[peer][0]["logits"])
+        )
         named = f"{precision}, {way} and {peer}"
         said += [
             Agreement(f"{named}: size of the logits, and how far they lie apart",
-                      size + root_mean_square(apart), size, slack * size),
+                      size + apart, size, TIMES * rounded if rounded else slack * size),
             Agreement(f"{named}: loss", ours["loss"], theirs["loss"], slack * theirs["loss"]),
             Agreement(f"{named}: gradient, its norm", ours["gradient"], theirs["gradient"],
                       slack * theirs["gradient"]),
@@ -182,13 +191,14 @@ def main() -> None:
         passes, answers = 1, (1,)
     result = Result("reasoner_step", "A training step of TRM-MLP on 9×9 Sudoku, 16 items")
     result.data["size"] = size
-    step_s = 0.0
+    step_s, exact = 0.0, {}
     for precision in SLACK:
         found, absent = measure(
             precision, chosen.repeats, answers, size=size, threads=chosen.threads, passes=passes,
             official_folder=chosen.official,
         )  # fmt: skip
-        result.agreements += agree(precision, found)
+        exact = exact or found
+        result.agreements += agree(precision, found, exact)
         compare(result, precision, found, not chosen.quick)
         result.notes += [told(precision, way, ones) for way, ones in found.items() if ones]
         result.notes += [f"{precision}: left out: {NAMES[way]} ({why})"

@@ -1,4 +1,8 @@
-"""Train a spiking network on spoken digits by surrogate gradients, on a CPU.
+"""
+Train a spiking network on spoken digits
+========================================
+
+By surrogate gradients, on a CPU::
 
     python examples/train_on_speech.py                     some seconds: to see everything work
     python examples/train_on_speech.py --study full        the figures of the documentation
