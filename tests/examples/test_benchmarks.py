@@ -108,13 +108,19 @@ def test_other_weights_are_not_taken_for_the_same_reasoner(benchmark) -> None:
     other = {**one, "logits": [-2.0, 1.0, 1.5, 0.5]}  # of the same size
     none: list[dict[str, object]] = []
 
-    def hold(ours: object, theirs: object) -> list[bool]:
+    def hold(ours: object, theirs: object, exact: object = None) -> list[bool]:
         found = {"ember": [ours], "official": [theirs], "compiled": none, "package": none}
-        return [agreement.holds for agreement in script.agree("float32", found)]
+        precision = "float32" if exact is None else "bfloat16"
+        full = {**found, "official": [theirs if exact is None else exact]}
+        return [agreement.holds for agreement in script.agree(precision, found, full)]
 
     assert hold(near, one) == [True, True, True]
     assert hold(other, one) == [False, True, True]
     assert hold({**one, "gradient": 3.01}, one) == [True, True, False]
+    # In bfloat16 as far as twice what the peer itself is off.
+    rounded, off = ({**one, "logits": [1 + d, -2.0, 0.5, 1.5]} for d in (0.1, 0.31))
+    assert hold(rounded, one, rounded) == [True, True, True]
+    assert hold(off, one, rounded) == [False, True, True]
     with pytest.raises(SystemExit, match="finite logits"):
         hold({**one, "logits": []}, one)
 
