@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 __all__ = [
-    "Attention", "Block", "Network", "Rotation", "SwiGLU", "initialise", "linear", "rms_norm",
-    "truncated_normal",
+    "Attention", "Block", "Convolution", "Network", "Rotation", "SwiGLU", "initialise", "linear",
+    "rms_norm", "truncated_normal",
 ]  # fmt: skip
 
 RMS_EPSILON = 1e-5
@@ -110,6 +110,37 @@ class Attention(nn.Module):
         return self.out(mixed.transpose(1, 2).reshape(batch, positions, hidden).to(state.dtype))
 
 
+class Convolution(nn.Module):
+    """Every cell of a grid sees itself and the eight around it; every slot sees the mean of all.
+
+    A 3x3 convolution of each feature by itself, between two linear layers; beyond the edge there
+    is nothing. Its weights know nothing of the grid's size. (A cellular automaton that learns, as
+    in Mordvintsev et al. 2020, "Growing neural cellular automata"; that short convolutions help
+    recursive reasoners is found in Gao et al. 2025, "Universal reasoning model".)
+
+    Args:
+        columns: Of the grid, whose cells follow the slots row by row.
+    """
+
+    def __init__(self, hidden: int, slots: int, columns: int) -> None:
+        super().__init__()
+        self.slots, self.columns = slots, columns
+        self.inwards = linear(hidden, hidden)
+        self.around = nn.utils.skip_init(
+            nn.Conv2d, hidden, hidden, 3, padding=1, groups=hidden, bias=False,
+            device=torch.get_default_device(),
+        )  # fmt: skip
+        self.out = linear(hidden, hidden)
+
+    def forward(self, state: Tensor, rotation: Rotation | None = None) -> Tensor:
+        inwards = self.inwards(state)
+        slots, cells = inwards[:, : self.slots], inwards[:, self.slots :]
+        # Seen as (batch, feature, row, column), the features still side by side in memory.
+        grid = cells.unflatten(1, (-1, self.columns)).permute(0, 3, 1, 2)
+        around = self.around(grid).permute(0, 2, 3, 1).flatten(1, 2)
+        return self.out(torch.cat([slots + cells.mean(1, keepdim=True), around], dim=1))
+
+
 def slow_attention(state: Tensor) -> bool:
     """Whether attention in the precision of this state is better reckoned in float32."""
     return state.dtype == torch.bfloat16 and state.device.type == "cpu"
@@ -121,7 +152,7 @@ class Block(nn.Module):
     A SwiGLU over positions is followed by a norm over positions, as in TRM's mlp variant.
     """
 
-    def __init__(self, mixer: Attention | SwiGLU, mlp: SwiGLU) -> None:
+    def __init__(self, mixer: Attention | Convolution | SwiGLU, mlp: SwiGLU) -> None:
         super().__init__()
         self.mixer, self.mlp = mixer, mlp
         self.mixed_axis = mixer.axis if isinstance(mixer, SwiGLU) else -1
@@ -153,10 +184,12 @@ def linear(inputs: int, outputs: int, *, bias: bool = False) -> nn.Linear:
 
 @torch.no_grad()
 def initialise(module: nn.Module, generator: torch.Generator) -> None:
-    """Every linear layer within: weights of deviation 1/√inputs, biases 0 (LeCun et al. 1998)."""
+    """Every linear layer and convolution within: weights of deviation 1/√inputs, biases 0
+    (LeCun et al. 1998)."""
     for part in module.modules():
-        if isinstance(part, nn.Linear):
-            truncated_normal(part.weight, 1 / math.sqrt(part.in_features), generator)
+        if isinstance(part, nn.Linear | nn.Conv2d):
+            inputs = part.weight[0].numel()
+            truncated_normal(part.weight, 1 / math.sqrt(inputs), generator)
             if part.bias is not None:
                 part.bias.zero_()
 

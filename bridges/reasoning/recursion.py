@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from bridges.reasoning.carry import State
-from bridges.reasoning.layers import Attention, Block, Network, Rotation, SwiGLU
+from bridges.reasoning.layers import Attention, Block, Convolution, Network, Rotation, SwiGLU
 from bridges.reasoning.settings import ReasonerSettings, swiglu_width
 
 __all__ = ["Recursion", "network", "think", "think_with_one_state"]
@@ -79,9 +79,11 @@ def network(settings: ReasonerSettings) -> Network:
         inner = swiglu_width(width, settings.expansion, settings.multiple)
         return SwiGLU(width, inner, axis=axis)
 
-    def mixer() -> Attention | SwiGLU:
+    def mixer() -> Attention | Convolution | SwiGLU:
         if settings.mixer == "mlp":
             return swiglu(positions, axis=-2)
+        if settings.mixer == "convolution":
+            return Convolution(hidden, settings.slots, settings.columns)
         return Attention(hidden, settings.heads)
 
     turns = settings.positions == "rope"

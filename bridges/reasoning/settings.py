@@ -21,7 +21,7 @@ __all__ = [
 ]  # fmt: skip
 
 _POSITIVE = ("vocabulary", "hidden", "heads", "layers", "multiple", "H", "L", "steps_max")
-_NOT_NEGATIVE = ("length", "sensory", "sensory_length", "slots", "puzzle_ids")
+_NOT_NEGATIVE = ("length", "sensory", "sensory_length", "slots", "puzzle_ids", "columns")
 
 
 @dataclass(frozen=True)
@@ -31,10 +31,12 @@ class ReasonerSettings:
     Attributes:
         kind: `trm` (one network, two roles), `hrm` (a network for each role) or `transformer`
             (one network, applied once a supervision step).
-        mixer: How tokens see each other: `attention`, or `mlp` (SwiGLU over the sequence, whose
-            length is fixed anyway).
+        mixer: How tokens see each other: `attention`; `mlp` (SwiGLU over the sequence, whose
+            length is fixed anyway); or `convolution` (3x3, over tokens that are a grid), with
+            which whatever must come from far away comes step by step.
         vocabulary: Symbols, of token inputs and of answers.
         length: Token inputs an item; 0 for none.
+        columns: Of the grid that the tokens are, row by row; 0 where they are none.
         sensory: Numbers in a sensory embedding; 0 for none.
         sensory_length: Sensory embeddings an item.
         sensory_gain: How loud sensory embeddings of unit variance are in x.
@@ -65,9 +67,10 @@ class ReasonerSettings:
     """
 
     kind: Literal["trm", "hrm", "transformer"] = "trm"
-    mixer: Literal["attention", "mlp"] = "attention"
+    mixer: Literal["attention", "mlp", "convolution"] = "attention"
     vocabulary: int = 11
     length: int = 81
+    columns: int = 0
     sensory: int = 0
     sensory_length: int = 0
     sensory_gain: float = 1.0
@@ -115,9 +118,19 @@ class ReasonerSettings:
             self._refuse("`hidden` to be a multiple of `heads`", "hidden", "heads")
         if self.positions == "rope" and self.mixer == "attention" and self.width_of_head % 2:
             self._refuse("`hidden` / `heads` to be even for `rope`", "hidden", "heads")
-        if self.positions == "rope" and self.mixer == "mlp":
+        if self.positions == "rope" and self.mixer != "attention":
             # The published mlp recipe says `none` too: its weights know the place already.
-            self._refuse('`positions` of "none" or "learned" with the mixer `mlp`', "positions")
+            self._refuse(
+                f'`positions` of "none" or "learned" with the mixer `{self.mixer}`', "positions"
+            )
+        if self.mixer == "convolution":
+            if self.sensory:
+                self._refuse("no `sensory` input with the mixer `convolution`", "sensory")
+            if not self.columns or self.length % self.columns:
+                self._refuse(
+                    "`length` to be whole rows of `columns` with the mixer `convolution`",
+                    "length", "columns",
+                )  # fmt: skip
         if bool(self.sensory) != bool(self.sensory_length):
             self._refuse("both of `sensory` and `sensory_length`", "sensory", "sensory_length")
         if not self.length and not self.sensory:

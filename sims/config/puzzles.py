@@ -123,8 +123,9 @@ class PuzzleReasoner(StrictModel):
 
     kind: Literal["trm", "hrm", "transformer"] = "trm"
     """One network in two roles, a network for each role, or one that is applied once a step."""
-    mixer: Literal["attention", "mlp"] = "attention"
-    """How tokens see each other; `mlp` is best where the length is short and fixed."""
+    mixer: Literal["attention", "mlp", "convolution"] = "attention"
+    """How tokens see each other; `mlp` is best where the length is short and fixed,
+    `convolution` where what matters is next to each other."""
     hidden: Positive = 64
     """Width of a token inside; a multiple of `heads`."""
     heads: Positive = 4
@@ -142,7 +143,8 @@ class PuzzleReasoner(StrictModel):
     puzzle_vectors: bool = False
     """One learned vector a puzzle, for the published recipe of ARC."""
     positions: Literal["rope", "learned", "none"] | None = None
-    """How it knows where a token is; `rope`, or `none` with the mixer `mlp`, if left out."""
+    """How it knows where a token is; `rope` with the mixer `attention`, else `none`, if left
+    out."""
     budget: Positive = 16
     """Supervision steps that an answer may take."""
     exploration: Fraction01 = 0.1

@@ -32,6 +32,7 @@ KINDS: dict[str, ReasonerSettings] = {
     "trm-attention": small(TRM_ATTENTION, H=3, L=2),
     "trm-attention-learned": small(TRM_ATTENTION, H=2, L=2, positions="learned"),
     "trm-mlp": small(TRM_MLP, H=3, L=2),
+    "trm-convolution": small(TRM_MLP, H=3, L=2, mixer="convolution", length=6, columns=3),
     "hrm": small(HRM, layers=2, slots=1),
     "single-z": small(TRM_ATTENTION, H=3, L=2, single_z=True),
     "transformer": small(same_size_transformer(TRM_ATTENTION)),

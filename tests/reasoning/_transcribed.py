@@ -89,6 +89,33 @@ def attended(w: dict[str, Any], name: str, state: Sequence, heads: int, rope: bo
     return [times(w[f"{name}.out.weight"], vector) for vector in mixed]
 
 
+def looked_around(
+    w: dict[str, Any], name: str, state: Sequence, slots: int, columns: int
+) -> Sequence:
+    inwards = [times(w[f"{name}.inwards.weight"], vector) for vector in state]
+    hidden, cells = len(state[0]), len(state) - slots
+    mixed: Sequence = []
+    for slot in range(slots):
+        mixed.append(
+            [
+                inwards[slot][i] + sum(row[i] for row in inwards[slots:]) / cells
+                for i in range(hidden)
+            ]
+        )
+    for cell in range(cells):
+        seen = [0.0] * hidden
+        for down in (-1, 0, 1):
+            for right in (-1, 0, 1):
+                row, column = cell // columns + down, cell % columns + right
+                if 0 <= row < cells // columns and 0 <= column < columns:
+                    near = inwards[slots + row * columns + column]
+                    for i in range(hidden):
+                        kernel = w[f"{name}.around.weight"][i][0]
+                        seen[i] += kernel[down + 1][right + 1] * near[i]
+        mixed.append(seen)
+    return [times(w[f"{name}.out.weight"], vector) for vector in mixed]
+
+
 def applied(w: dict[str, Any], net: str, state: Sequence, s: Any) -> Sequence:
     """One network, once."""
     for layer in range(s.layers):
@@ -101,7 +128,10 @@ def applied(w: dict[str, Any], net: str, state: Sequence, s: Any) -> Sequence:
             ]
             state = turned(across)
         else:
-            update = attended(w, f"{block}.mixer", state, s.heads, s.positions == "rope")
+            if s.mixer == "convolution":
+                update = looked_around(w, f"{block}.mixer", state, s.slots, s.columns)
+            else:
+                update = attended(w, f"{block}.mixer", state, s.heads, s.positions == "rope")
             state = [normed(row) for row in plus(state, update)]
         update = [swiglu(w, f"{block}.mlp", row) for row in state]
         state = [normed(row) for row in plus(state, update)]

@@ -86,9 +86,12 @@ def test_weights_follow_from_the_seed_alone(kind: str) -> None:
 
 def test_start_weights_have_the_scale_they_should() -> None:
     model = build(small(TRM_MLP, hidden=256, length=62, multiple=256, positions="learned"), seed=4)
+    grid = small(TRM_MLP, hidden=256, length=62, columns=31, multiple=256, mixer="convolution")
+    around = build(grid, seed=4).recursion.low.blocks[0].mixer
     block = model.recursion.low.blocks[0]
     scaled = {
         "tokens mixed": block.mixer.gate_up.weight * 64**0.5,
+        "neighbours mixed": around.around.weight * 3,
         "features mixed": block.mlp.down.weight * 768**0.5,
         "symbols": model.inputs.symbols * 16,
         "positions": model.inputs.positions * 16,
@@ -121,6 +124,19 @@ def test_x_has_unit_variance_whatever_is_in_its_sum() -> None:
         ({"H": 0}, "`H` of 1 or more"),
         ({"length": 0}, "an input"),
         ({"mixer": "mlp"}, "positions"),
+        ({"mixer": "convolution"}, "positions"),
+        ({"mixer": "convolution", "positions": "none", "columns": 2}, "whole rows"),
+        ({"mixer": "convolution", "positions": "none"}, "whole rows"),
+        (
+            {
+                "mixer": "convolution",
+                "positions": "none",
+                "length": 0,
+                "sensory": 4,
+                "sensory_length": 2,
+            },
+            "no `sensory`",
+        ),
         ({"sensory": 4}, "sensory_length"),
         ({"sensory": 4, "sensory_length": 2, "puzzle_ids": 3}, "no `puzzle_ids`"),
         ({"answer": "slot", "slots": 0}, "positions to answer at"),

@@ -27,7 +27,9 @@ def largest(found: Tensor, wanted: Any) -> float:
     return float((found.detach() - expected).abs().max())
 
 
-@pytest.mark.parametrize("kind", ["trm-attention", "trm-attention-learned", "trm-mlp", "hrm"])
+@pytest.mark.parametrize(
+    "kind", ["trm-attention", "trm-attention-learned", "trm-mlp", "trm-convolution", "hrm"]
+)
 def test_two_supervision_steps_equal_the_transcription(kind: str) -> None:
     settings = KINDS[kind]
     model, items = awake(settings).double(), batch(settings, 2)

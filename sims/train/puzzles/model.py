@@ -37,11 +37,12 @@ def settings_of(config: PuzzleTrainConfig, format: PuzzleFormat) -> ReasonerSett
     asked, training = config.reasoner, config.training
     return ReasonerSettings(
         kind=asked.kind, mixer=asked.mixer, vocabulary=format.vocabulary, length=format.length,
+        columns=format.columns,
         hidden=asked.hidden, heads=asked.heads, layers=asked.layers, expansion=asked.expansion,
         multiple=swiglu_multiple(asked.hidden),
         H=asked.rounds, L=asked.latent_steps, slots=asked.slots,
         puzzle_ids=format.n_identifiers if asked.puzzle_vectors else 0,
-        positions=asked.positions or ("none" if asked.mixer == "mlp" else "rope"),
+        positions=asked.positions or ("rope" if asked.mixer == "attention" else "none"),
         steps_max=asked.budget, exploration=asked.exploration, learns=asked.learns,
         single_z=asked.single_z, halting=asked.halting, q_continue=asked.q_continue,
         ema=training.ema, precision=training.precision,
