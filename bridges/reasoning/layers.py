@@ -50,13 +50,18 @@ class SwiGLU(nn.Module):
         self.down = linear(inner, width)
 
     def forward(self, state: Tensor, rotation: Rotation | None = None) -> Tensor:
+        # The weights are cut and not the product, whose halves backward would have to join.
+        gate, up = self.gate_up.weight.chunk(2)
         if self.axis == -1:
-            gate, up = self.gate_up(state).chunk(2, dim=-1)
-            return self.down(functional.silu(gate) * up)
-        # `weight @ state` would fold the batch into one product and copy both ways for it.
-        rows = state.shape[0]
-        gate, up = torch.bmm(self.gate_up.weight.expand(rows, -1, -1), state).chunk(2, dim=-2)
-        return torch.bmm(self.down.weight.expand(rows, -1, -1), functional.silu(gate) * up)
+            gated = functional.silu(functional.linear(state, gate))
+            return self.down(gated * functional.linear(state, up))
+        gated = functional.silu(from_left(gate, state)) * from_left(up, state)
+        return from_left(self.down.weight, gated)
+
+
+def from_left(weight: Tensor, state: Tensor) -> Tensor:
+    """`weight @ state`, which would fold the batch into one product and copy both ways for it."""
+    return torch.bmm(weight.expand(state.shape[0], -1, -1), state)
 
 
 class Rotation(nn.Module):
