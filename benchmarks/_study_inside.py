@@ -19,7 +19,7 @@ from sims.train.puzzles.data import examples_of, held_out, puzzle_set
 from sims.train.puzzles.measure import answered
 from sims.train.puzzles.source import as_batch
 
-__all__ = ["inside", "principal"]
+__all__ = ["hardest", "inside", "principal"]
 
 FOLLOWED = 64
 """Puzzles whose latent states give the components: an engineering choice, as is the next."""
@@ -31,8 +31,9 @@ def inside(training: Training, datasets: Path) -> dict[str, Any] | None:
     """What is drawn of a training on puzzles; None for one on spikes.
 
     Returns:
-        `data`, `example`: of its result. `halting`: how many held-out puzzles halted after each
-        step, `right` and `wrong`. `latent`: `paths` (puzzles, steps, 2) of the first principal
+        `data`: of its result. `example`: the puzzle that was solved the latest, its `solution`
+        and the answer after each of the `steps`. `halting`: how many held-out puzzles halted
+        after each step, `right` and `wrong`. `latent`: `paths` (puzzles, steps, 2) of the first principal
         components of z, all positions together, from where it ends; `share` of the variance of
         each; `solved`.
     """
@@ -61,19 +62,31 @@ def inside(training: Training, datasets: Path) -> dict[str, Any] | None:
     # Seen from where each ends: else the components tell puzzles apart, and not steps.
     paths, share = principal(flat - flat[:, -1:])
     paths -= paths[:, -1:]
-    right = (course.predictions[-1] == some.labels) | (some.labels == IGNORED)
+    right = ((course.predictions == some.labels) | (some.labels == IGNORED)).all(-1).numpy()
+    one = hardest(right)
     return {
         "seed": training.seed,
         "variant": training.variant,
         "data": result["data"],
-        "example": result["example"],
+        "example": {
+            "puzzle": np.asarray(puzzles.test.inputs[examples[one]]).tolist(),
+            "solution": some.labels[one].tolist(),
+            "steps": course.predictions[:, one].tolist(),
+        },
         "halting": {"wrong": counts[0].tolist(), "right": counts[1].tolist()},
         "latent": {
             "paths": paths[:SHOWN].round(4).tolist(),
             "share": share.round(4).tolist(),
-            "solved": right.all(-1)[:SHOWN].tolist(),
+            "solved": right[-1, :SHOWN].tolist(),
         },
     }
+
+
+def hardest(right: np.ndarray) -> int:
+    """Of items whose answers were `right` or not after each step, `(steps, items)`, that which
+    was the last to become right and stay so; the first item where none did."""
+    wrong_until = np.where(right[::-1].all(0), 0, len(right) - right[::-1].argmin(0))
+    return int(np.where(right[-1], wrong_until, -1).argmax())
 
 
 def principal(states: ArrayLike) -> tuple[np.ndarray, np.ndarray]:

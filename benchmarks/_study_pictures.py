@@ -43,7 +43,8 @@ def curves(found: dict[str, Any]) -> Picture:
             axis.plot(curve["step"], curve["solved"], color=colours[variant], alpha=0.3, lw=0.7)
         mean = np.mean([curve["solved"] for curve in mine], axis=0)
         axis.plot(mine[0]["step"], mean, color=colours[variant], label=variant, lw=1.4)
-    heading(axis, "items right", f"mean of {len(mine)} seeds; faint: each")
+    seeds = f"mean of {len(mine)} seeds; faint: each" if len(mine) > 1 else "one seed"
+    heading(axis, "items right", seeds)
     axis.set_ylim(-0.02, 1.02)
     axis.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
     axis.set_xlabel("training step")

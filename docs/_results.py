@@ -16,8 +16,8 @@ CAPTIONS = {
         "leaves out; of sounds the held-out ones."
     ),
     "refined": (
-        "A held-out puzzle, and the answer after some steps of thinking. Dark: given; blue: right; "
-        "red: wrong."
+        "The held-out puzzle that took longest of 64, and the answer after some steps of thinking. "
+        "Dark: given; blue: right; red: wrong."
     ),
     "halting": "After how many steps the reasoner stops by itself.",
     "latent": (
@@ -141,7 +141,7 @@ def _provenance(found: dict[str, Any]) -> str:
         if name in trained[0]["versions"]
     )
     return (
-        f"{len(trained)} trainings, {found['processes']} at a time, "
+        f"{len(trained)} training{'s' * (len(trained) > 1)}, {found['processes']} at a time, "
         f"{_hours(sum(one['wall_s'] for one in trained))} of wall time and "
         f"{_hours(sum(one['cpu_s'] for one in trained))} of CPU time{lost}; collected "
         f"{found['date'][:10]}, trained at commit {', '.join(f'`{c}`' for c in commits)}, on "

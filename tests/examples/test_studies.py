@@ -163,6 +163,14 @@ def test_components_are_those_of_a_plane_that_is_known(script) -> None:
     assert spread.sum() < 0.3  # noise lies in no plane
 
 
+def test_the_hardest_puzzle_shown_is_one_that_was_solved_late(script) -> None:
+    hardest = script("_study_inside").hardest
+    never, early, lost, late = [0, 0, 0], [1, 1, 1], [1, 1, 0], [1, 0, 1]
+    assert hardest(np.array([never, early, lost, late, early], dtype=bool).T) == 3
+    assert hardest(np.array([lost, never, early], dtype=bool).T) == 2
+    assert hardest(np.array([lost, never], dtype=bool).T) == 0
+
+
 def test_variants_have_as_many_parameters_and_the_page_knows_every_study(script) -> None:
     from bridges.reasoning.reasoner import build, parameter_count
     from sims.config import load
