@@ -33,9 +33,9 @@ def inside(training: Training, datasets: Path) -> dict[str, Any] | None:
     Returns:
         `data`: of its result. `example`: the puzzle that was solved the latest, its `solution`
         and the answer after each of the `steps`. `halting`: how many held-out puzzles halted
-        after each step, `right` and `wrong`. `latent`: `paths` (puzzles, steps, 2) of the first principal
-        components of z, all positions together, from where it ends; `share` of the variance of
-        each; `solved`.
+        after each step, `right` and `wrong`. `latent`: `paths` (puzzles, steps, 2) of the first
+        principal components of z, all positions together, from where it ends; `share` of the
+        variance of each; `solved`.
     """
     result = json.loads((training.folder / "result.json").read_text(encoding="utf-8"))
     if result.get("task") != "puzzles":
