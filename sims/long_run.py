@@ -25,6 +25,7 @@ from neuro.simulate import prepare, run_built
 from sims.assembly import Experiment, build_experiment, place_of
 from sims.config import Loaded
 from sims.config.located import located
+from sims.interrupt import deferred
 from sims.progress import Progress, silent
 from sims.result import Provenance
 from sims.run import provenance_of, settings_of
@@ -34,7 +35,6 @@ from sims.store.file_sink import FileSink, outline
 from sims.store.growing import GrowingFile, find_checkpoint, growing_file
 from sims.store.identity import identity
 from sims.store.run_file import write_provenance
-from sims.sweep._interrupt import deferred
 
 __all__ = ["CHECKPOINT_S", "NEVER", "Told", "run_to_file"]
 

@@ -6,8 +6,8 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from bridges.features._bins import binned
 from bridges.features._steps import in_bins
+from bridges.features.bins import binned
 from neuro.spikes import Spikes
 
 __all__ = ["counts", "counts_of"]

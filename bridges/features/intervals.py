@@ -14,8 +14,8 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from bridges.features._bins import binned
 from bridges.features._steps import in_bins, steps_of
+from bridges.features.bins import binned
 from neuro.errors import ConfigError
 from neuro.spikes import Spikes
 

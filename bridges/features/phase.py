@@ -12,8 +12,8 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from bridges.features._bins import binned
 from bridges.features._steps import in_bins
+from bridges.features.bins import binned
 from neuro.errors import ConfigError, SignalError
 from neuro.signal import Signal
 from neuro.spikes import Spikes

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from bridges.features._bins import binned
+from bridges.features.bins import binned
 from neuro.errors import SignalError
 from neuro.spikes import Spikes
 from neuro.wiring import generator

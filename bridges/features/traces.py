@@ -9,8 +9,8 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from bridges.features._bins import binned
 from bridges.features._steps import checked_tau, decayed, in_bins
+from bridges.features.bins import binned
 from neuro.spikes import Spikes
 
 __all__ = ["traces", "traces_of"]

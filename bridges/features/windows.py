@@ -67,7 +67,7 @@ class LearnedWindows(torch.nn.Module):
         ahead = math.ceil(self.span_ms / self.hop_ms) + 1
         dtype, device = self.centre.dtype, self.centre.device
         since = spikes.times_ms.to(device)  # float64: ages are differences
-        first = torch.floor(since / self.hop_ms + 1e-9).long()  # the hair of `_bins.binned`
+        first = torch.floor(since / self.hop_ms + 1e-9).long()  # the hair of `bins.binned`
         tokens = first.unsqueeze(-1) + torch.arange(ahead, device=device)
         ages = (tokens + 1) * self.hop_ms - since.unsqueeze(-1)
         inside = tokens < n_tokens

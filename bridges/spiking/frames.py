@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bridges.features._bins import binned
+from bridges.features.bins import binned
 from neuro.errors import ConfigError
 from neuro.spikes import Spikes
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from neuro.brian2_import import brian2
-from neuro.equations._fold import folded
+from neuro.equations.fold import folded
 from neuro.equations.schemes import derive
 from neuro.equations.syntax import CONSTANTS, Line, names_in, parse_expression
 from neuro.errors import EquationError, nearest

@@ -20,7 +20,7 @@ from neuro.errors import EquationError, nearest
 from neuro.units import Dimension
 
 if TYPE_CHECKING:
-    from neuro.equations._edge_names import EdgeNames
+    from neuro.equations.edge_names import EdgeNames
 
 __all__ = ["compile_edge", "edge_lines"]
 
@@ -100,9 +100,9 @@ def _key(port: Port, target: Composed, source: Composed | None) -> str:
 
 
 def _derive(port: Port, target: Composed, source: Composed | None) -> EdgeProgram:
-    from neuro.equations._edge_names import EdgeNames, substituted
     from neuro.equations.brian_compiler import unit_dimension
     from neuro.equations.dimensions import check_dimensions, check_expression
+    from neuro.equations.edge_names import EdgeNames, substituted
 
     synapse = port.synapse
     where = f"synapse `{synapse.name}`"
@@ -220,9 +220,9 @@ def _derive(port: Port, target: Composed, source: Composed | None) -> EdgeProgra
 def _summed(
     names: EdgeNames, lines: Sequence[Line], target: Composed, port: Port, inner: Mapping[str, str]
 ) -> list[Assignment]:
-    from neuro.equations._edge_names import substituted
     from neuro.equations.brian_compiler import unit_dimension
     from neuro.equations.dimensions import check_expression
+    from neuro.equations.edge_names import substituted
 
     found = []
     for line in lines:
@@ -249,8 +249,8 @@ def _integrated(
     lines: Sequence[Line], names: EdgeNames, inner: Mapping[str, str], readable: set[str],
     method: str, rule: str,
 ) -> tuple[list[Assignment], str]:  # fmt: skip
-    from neuro.equations._edge_names import substituted
     from neuro.equations.brian_compiler import step_code
+    from neuro.equations.edge_names import substituted
 
     where = f"{names.where}: edges"
     own = {line.name for line in lines}

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from neuro.equations._affine import affine
-from neuro.equations._fold import folded
+from neuro.equations.fold import folded
 from neuro.equations.program import Assignment
 from neuro.equations.syntax import Line, names_in
 

@@ -60,7 +60,7 @@ def command(into: typer.Typer = app) -> Callable[[F], F]:
                 function(*args, **kwargs)
                 sys.stdout.flush()
             except KeyboardInterrupt as error:
-                from sims.sweep._interrupt import exit_status
+                from sims.interrupt import exit_status
 
                 status = exit_status(error)
                 fail(f"interrupted: {error}" if str(error) else NOTHING_KEPT, error, status)

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from neuro.errors import ConfigError, EmberError
+from sims.interrupt import deferred, exit_status, terminable
 from sims.store.atomic import write_bytes
-from sims.sweep._interrupt import deferred, exit_status, terminable
 from sims.sweep._lock import locked
 from sims.sweep._telling import Teller, conclude, how_far, say, telling
 from sims.sweep.check import check_sweep, plan_of

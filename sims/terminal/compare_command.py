@@ -44,7 +44,7 @@ def compare_and_write(
     from sims.compare.report import to_json
     from sims.compare.table import show
     from sims.compare.write import check_folder, comparison_folder, write_comparison
-    from sims.sweep._interrupt import terminable
+    from sims.interrupt import terminable
 
     folder = out or Path("runs") / f"{loaded.config.name}_compare"
     jitter_ms = _time_ms("--jitter", jitter) if jitter else None

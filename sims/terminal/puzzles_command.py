@@ -20,6 +20,7 @@ from rich.progress import (
 )
 from rich.progress import Progress as Bar
 
+from sims.interrupt import terminable
 from sims.puzzles.arc_set import ArcPlan, make_arc
 from sims.puzzles.arc_tasks import read_arc
 from sims.puzzles.division import Progress
@@ -29,7 +30,6 @@ from sims.puzzles.npy_writer import check_place
 from sims.puzzles.puzzle_set import PuzzleError, PuzzleSet, PuzzleSplit
 from sims.puzzles.sudoku_set import SudokuPlan, make_sudoku
 from sims.puzzles.sudoku_solve import LEVELS, level
-from sims.sweep._interrupt import terminable
 from sims.terminal.display import columns, stderr
 from sims.terminal.puzzle_boards import boards
 

@@ -20,8 +20,8 @@ from rich.console import Console
 
 from neuro.errors import ConfigError, SimulationError, StoreError
 from sims.config import Loaded, load
+from sims.interrupt import exit_status, terminable
 from sims.sweep import pools, run_sweep, show_status, sweep_counts
-from sims.sweep._interrupt import exit_status, terminable
 from sims.sweep._lock import locked
 from sims.sweep.worker import Job, PointResult
 

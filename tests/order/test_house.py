@@ -118,6 +118,27 @@ def test_every_library_that_is_imported_is_declared() -> None:
     assert not undeclared
 
 
+def private_to_others(path: str, text: str) -> list[str]:
+    """Modules with a leading underscore that `text` imports from a package that it is not in."""
+    found = []
+    for node in ast.walk(ast.parse(text)):
+        if not isinstance(node, ast.ImportFrom) or node.level or node.module is None:
+            continue
+        package, _, module = node.module.rpartition(".")
+        if module.startswith("_") and not path.startswith(package.replace(".", "/") + "/"):
+            found.append(f"{path}: {node.module}")
+    return found
+
+
+def test_what_is_private_to_a_package_is_not_imported_from_outside() -> None:
+    found = []
+    for path in files("neuro/*.py", "circuits/*.py", "encoders/*.py", "bridges/*.py", "sims/*.py"):
+        found += private_to_others(str(path.relative_to(ROOT)), path.read_text())
+    assert not [text for text in found if "__future__" not in text]
+    assert private_to_others("sims/a.py", "from neuro.b._c import d") == ["sims/a.py: neuro.b._c"]
+    assert not private_to_others("neuro/b/e.py", "from neuro.b._c import d")
+
+
 def test_exact_versions_are_pinned_nowhere_else() -> None:
     wanted = list(PROJECT["dependencies"])
     for extra in PROJECT["optional-dependencies"].values():

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from bridges.features._bins import binned
+from bridges.features.bins import binned
 from bridges.features.counts import counts
 from bridges.features.intervals import excess_coincidence, fine_counts
 from bridges.features.phase import band_phase, oscillation_phase, phase_counts, phase_vectors

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from neuro.brian2_import import brian2
-from neuro.equations._fold import folded
+from neuro.equations.fold import folded
 from neuro.equations.schemes import derive
 from neuro.equations.syntax import Line
 

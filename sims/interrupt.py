@@ -1,4 +1,4 @@
-"""Ctrl-C, and SIGTERM, which batch systems send at the end of the wall time, end a sweep alike."""
+"""Ctrl-C, and SIGTERM, which batch systems send when the wall time is up, end long work alike."""
 
 from __future__ import annotations
 
