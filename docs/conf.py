@@ -106,7 +106,8 @@ def as_restructured_text(
         if SECTION.match(rows[0].strip() if rows else "") or ">>>" in paragraph:
             drawn = columns = False
         if rows and (drawn or columns):
-            written += ["::", "", *(f"    {row}" for row in rows), ""]
+            announced = written[-2:-1] and written[-2].endswith("::")  # by the paragraph before
+            written += [*([] if announced else ["::", ""]), *(f"    {row}" for row in rows), ""]
         else:
             text = paragraph.replace("\\", "\\\\")
             written += [*re.sub(r"(?<!`)`([^`]+)`(?!`|_)", r"``\1``", text).splitlines(), ""]

@@ -16,7 +16,7 @@ What a reasoner is:
 - `settings`: `ReasonerSettings`; `TRM_MLP`, `TRM_ATTENTION`, `HRM`; `ABLATIONS`
 - `reasoner`: `build(settings, seed=0, device=None) -> Reasoner`, `parameter_count(model)`
 - `inputs`: tokens, sensory embeddings and slots become x; `puzzles`: one vector a puzzle
-- `layers`: RMSNorm, SwiGLU, attention, token mixing, one block
+- `layers`: RMSNorm, SwiGLU, attention, convolution, one block
 - `recursion`: rounds of z and y, and which of them learns
 
 How it is supervised:
