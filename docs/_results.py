@@ -16,14 +16,17 @@ CAPTIONS = {
         "leaves out; of sounds the held-out ones."
     ),
     "refined": (
-        "The held-out puzzle that took longest of 64, and the answer after some steps of thinking. "
-        "Dark: given; blue: right; red: wrong."
+        "The held-out puzzle that took longest of 64, and the answer after some steps of thinking."
     ),
     "halting": "After how many steps the reasoner stops by itself.",
     "latent": (
         "The latent state z after each step of thinking, all positions together, less what it ends "
         "as, along its first two principal components: a line a puzzle."
     ),
+}
+COLOURS = {
+    "sudoku": "Dark: given; blue: right; red: wrong.",
+    "maze": "Dark: walls; green: start; blue: goal; orange: the way.",
 }
 HEAD = """# Results
 
@@ -118,6 +121,8 @@ def _section(found: dict[str, Any], folder: Path) -> str:
     look = found["inside"]
     for name, caption in CAPTIONS.items():
         if (folder / "images" / f"results_{found['study']}_{name}.png").exists():
+            if name == "refined":
+                caption = f"{caption} {COLOURS.get(look['data']['kind'], '')}".strip()
             of = "" if name == "curves" else f" {look['variant']}, seed {look['seed']}."
             lines += [f"![{caption}](images/results_{found['study']}_{name}.png)", ""]
             lines += [f"*{caption}{of}*", ""]

@@ -80,7 +80,8 @@ def refined_board(result: Result) -> Picture:
     data, example = result["data"], result["example"]
     steps = np.array(example["steps"])
     last_change = int(np.flatnonzero((steps != steps[-1]).any(axis=1)).max(initial=-1)) + 1
-    shown = sorted({*np.linspace(0, last_change, _STEPS_SHOWN).round().astype(int), len(steps) - 1})
+    early = np.linspace(0, last_change, _STEPS_SHOWN - 1).round().astype(int)
+    shown = sorted({*early, len(steps) - 1})
     boards = [np.array(example["puzzle"]), *(steps[step] for step in shown)]
     titles = ["puzzle", *(f"after step {step + 1}" for step in shown)]
     columns = 5 if data["columns"] <= _SMALL else 3
