@@ -9,14 +9,15 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from _common import Failed
 from _studies import Study
+
+from sims.interrupt import terminable
 
 __all__ = ["Training", "spent", "train_all", "trainings"]
 
@@ -80,7 +81,7 @@ def train_all(wanted: Sequence[Training], out: Path, *, processes: int = 1) -> N
     going: dict[int, tuple[Training, float, subprocess.Popen[bytes]]] = {}
     failed: list[str] = []
     out.mkdir(parents=True, exist_ok=True)
-    with _terminable():
+    with terminable():
         try:
             while waiting or going:
                 while waiting and len(going) < processes:
@@ -172,15 +173,3 @@ def _note(out: Path, entry: dict[str, Any]) -> None:
 
 def _key(training: Training, out: Path) -> str:
     return training.folder.relative_to(out).as_posix()
-
-
-@contextmanager
-def _terminable() -> Iterator[None]:
-    def interrupted(number: int, frame: Any) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupted)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

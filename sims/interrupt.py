@@ -7,8 +7,12 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import TypeAlias
 
-__all__ = ["deferred", "exit_status", "terminable"]
+__all__ = ["deferred", "exit_status", "handled", "terminable"]
+
+
+Handler: TypeAlias = Callable[[int, FrameType | None], None]
 
 
 class _Terminated(KeyboardInterrupt):
@@ -21,23 +25,31 @@ def exit_status(interrupt: KeyboardInterrupt) -> int:
 
 
 @contextmanager
-def terminable() -> Iterator[None]:
-    """Within the block SIGTERM raises a KeyboardInterrupt, so that workers are not left behind.
+def handled(handler: Handler, *signals: signal.Signals) -> Iterator[None]:
+    """Within the block these signals go to the handler.
 
-    In a thread other than the main one signals cannot be caught, and SIGTERM stays as it was.
+    In a thread other than the main one signals cannot be caught, and they stay as they were.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
+    before = {number: signal.signal(number, handler) for number in signals}
+    try:
+        yield
+    finally:
+        for number, earlier in before.items():
+            signal.signal(number, earlier)
+
+
+@contextmanager
+def terminable() -> Iterator[None]:
+    """Within the block SIGTERM raises a KeyboardInterrupt, so that workers are not left behind."""
 
     def end(number: int, frame: FrameType | None) -> None:
         raise _Terminated
 
-    before = signal.signal(signal.SIGTERM, end)
-    try:
+    with handled(end, signal.SIGTERM):
         yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager
@@ -47,9 +59,6 @@ def deferred() -> Iterator[Callable[[], None]]:
     An exception that breaks into Dask at any line can leave one of its locks held, and closing
     the cluster then waits for ever. A second signal does break in.
     """
-    if threading.current_thread() is not threading.main_thread():
-        yield lambda: None
-        return
     asked: list[type[KeyboardInterrupt]] = []
 
     def remember(number: int, frame: FrameType | None) -> None:
@@ -62,9 +71,5 @@ def deferred() -> Iterator[Callable[[], None]]:
         if asked:
             raise asked[0]
 
-    before = {number: signal.signal(number, remember) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
+    with handled(remember, signal.SIGINT, signal.SIGTERM):
         yield check
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

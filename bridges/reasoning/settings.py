@@ -119,13 +119,15 @@ class ReasonerSettings:
         if self.positions == "rope" and self.mixer == "attention" and self.width_of_head % 2:
             self._refuse("`hidden` / `heads` to be even for `rope`", "hidden", "heads")
         if self.positions == "rope" and self.mixer != "attention":
-            # The published mlp recipe says `none` too: its weights know the place already.
+            # The weights of both know the place already; the published mlp recipe says `none` too.
             self._refuse(
                 f'`positions` of "none" or "learned" with the mixer `{self.mixer}`', "positions"
             )
         if self.mixer == "convolution":
             if self.sensory:
                 self._refuse("no `sensory` input with the mixer `convolution`", "sensory")
+            if not self.slots:  # a cell sees too little for the halt head
+                self._refuse("`slots` of 1 or more with the mixer `convolution`", "slots")
             if not self.columns or self.length % self.columns:
                 self._refuse(
                     "`length` to be whole rows of `columns` with the mixer `convolution`",

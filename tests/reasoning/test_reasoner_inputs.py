@@ -139,20 +139,20 @@ def test_attention_without_positions_cannot_tell() -> None:
 @pytest.mark.parametrize("mixer", ["convolution", "attention"])
 def test_a_convolution_sees_one_cell_further_a_block(mixer: str) -> None:
     """Of 2 applications of 2 blocks, and no further; attention, the control, sees everything."""
-    grid = {"length": 77, "columns": 11, "H": 1, "L": 1}
+    grid = {"length": 121, "columns": 11, "H": 1, "L": 1}
     settings = small(TRM_MLP, **grid, mixer=mixer)
     model, items = awake(settings).double(), batch(settings, 1)
     assert items.tokens is not None
     other = items.tokens.clone()
-    centre = 3 * 11 + 5
+    centre = 5 * 11 + 5
     other[0, centre] = (other[0, centre] + 1) % settings.vocabulary
     start = model.start(1)
     before, after = (
         model(items._replace(tokens=tokens), start).logits for tokens in (items.tokens, other)
     )
-    changed = (before != after).any(-1)[0].reshape(7, 11)
-    columns = torch.arange(11).sub(5).abs() <= 4
-    assert (changed == (columns | (mixer == "attention"))).all()
+    changed = (before != after).any(-1)[0].reshape(11, 11)
+    near = torch.arange(11).sub(5).abs() <= 4
+    assert (changed == (torch.outer(near, near) | (mixer == "attention"))).all()
 
 
 def test_a_convolution_fits_a_grid_of_any_size() -> None:

@@ -127,6 +127,7 @@ def test_x_has_unit_variance_whatever_is_in_its_sum() -> None:
         ({"mixer": "convolution"}, "positions"),
         ({"mixer": "convolution", "positions": "none", "columns": 2}, "whole rows"),
         ({"mixer": "convolution", "positions": "none"}, "whole rows"),
+        ({"mixer": "convolution", "positions": "none", "slots": 0}, "`slots` of 1"),
         (
             {
                 "mixer": "convolution",

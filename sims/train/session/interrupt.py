@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import signal
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+
+from sims.interrupt import handled
 
 __all__ = ["EXIT_INTERRUPTED", "EXIT_TERMINATED", "Interrupt", "catch_interrupt"]
 
@@ -28,14 +29,8 @@ class Interrupt:
 
 @contextmanager
 def catch_interrupt() -> Iterator[Interrupt]:
-    """Within the block the first ctrl-C or SIGTERM only sets `asked`; a second one interrupts.
-
-    In a thread other than the main one signals cannot be caught, and they stay as they were.
-    """
+    """Within the block the first ctrl-C or SIGTERM only sets `asked`; a second one interrupts."""
     interrupt = Interrupt()
-    if threading.current_thread() is not threading.main_thread():
-        yield interrupt
-        return
 
     def ask(number: int, frame: FrameType | None) -> None:
         if interrupt.asked:
@@ -43,9 +38,5 @@ def catch_interrupt() -> Iterator[Interrupt]:
         interrupt.asked = True
         interrupt.status = EXIT_TERMINATED if number == signal.SIGTERM else EXIT_INTERRUPTED
 
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
+    with handled(ask, signal.SIGINT, signal.SIGTERM):
         yield interrupt
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
