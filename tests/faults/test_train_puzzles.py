@@ -210,9 +210,10 @@ def test_wrong_settings_are_refused_with_their_key(config: Path, override: str, 
 def test_settings_that_contradict_are_refused_before_training(
     config: Path, cache: Path, tmp_path: Path
 ) -> None:
-    own = f"output.cache={cache}"
+    own, empty = f"output.cache={cache}", tmp_path / "puzzles"
     with pytest.raises(ConfigError, match="with the mixer `mlp`"):
-        run_config(config, tmp_path / "a", own, "reasoner.positions=rope")
+        run_config(config, tmp_path / "a", f"output.cache={empty}", "reasoner.positions=rope")
+    assert not empty.exists()  # nor were puzzles made for it
     with pytest.raises(ConfigError, match=r"training\.accumulate: expected a divisor of the 8"):
         run_config(config, tmp_path / "b", own, "training.accumulate=3")
     with pytest.raises(PuzzleError, match="clues must be a range"):

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from bridges.reasoning.reasoner import Reasoner
 from sims.config.puzzles import PuzzleTrainConfig
-from sims.puzzles.puzzle_set import PuzzleSet
+from sims.puzzles.puzzle_set import PuzzleFormat, PuzzleSet
 from sims.train.loop.trainer import Trainer
 from sims.train.loop.untrained import new_reasoner
 from sims.train.puzzles.data import digest_of, examples_of, held_out, puzzle_set
@@ -29,6 +29,9 @@ __all__ = ["PuzzleTask"]
 
 ARM = ""  # the only model of its folder
 
+# By which settings that contradict are refused before puzzles are made, which can take long.
+ANY_FORMAT = PuzzleFormat("other", rows=1, columns=1, vocabulary=2)
+
 
 class PuzzleTask:
     """What a training on puzzles does in a session; see `sims.train.session.task.Task`."""
@@ -43,6 +46,7 @@ class PuzzleTask:
 
     def train(self, session: Session) -> dict[str, Any]:
         config, stage = self.config, session.stage
+        settings_of(config, ANY_FORMAT)
         with stage.timed("data"), stage.bar("puzzles") as show:
             puzzles, _ = session.shared(lambda: puzzle_set(
                 config.data, seed=config.seed, folder=session.cache, progress=show
