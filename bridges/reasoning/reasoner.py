@@ -97,7 +97,7 @@ class Reasoner(nn.Module):
         Args:
             rows: `(batch, hidden)` puzzle vectors, where there are ids.
         """
-        reached = self._thought(self.inputs(batch, rows), state)
+        reached = self.thought(self.inputs(batch, rows), state)
         # Heads and losses are not worth a rounding: full precision from here on.
         y = reached.y.to(self.head.weight.dtype)
         logits = self.head(self._answering(y))
@@ -107,9 +107,12 @@ class Reasoner(nn.Module):
         kept = State(reached.y.detach(), None if reached.z is None else reached.z.detach())
         return Thought(kept, logits, halt, go_on)
 
-    def _thought(self, x: Tensor, state: State) -> State:
-        """The recursion in the working precision. Its weights are cast once for all of its
-        passes, in one graph, so that what the last pass learns reaches the full ones."""
+    def thought(self, x: Tensor, state: State) -> State:
+        """Where one supervision step leads from a state, with the graph that may learn from it.
+
+        The recursion runs in the working precision. Its weights are cast once for all of its
+        passes, in one graph, so that what the last pass learns reaches the full ones.
+        """
         dtype = self.working_dtype
         if dtype == x.dtype:
             return self.recursion(x, state)
