@@ -38,7 +38,8 @@ class Batch(NamedTuple):
     Attributes:
         labels: `(batch, answers)` int64; `IGNORED` where nothing is to be answered.
         tokens: `(batch, length)` symbols, or None.
-        sensory: `(batch, sensory_length, sensory)` embeddings of unit variance, or None.
+        sensory: `(batch, sensory_length, sensory)` embeddings of unit variance, or None. Of any
+            precision; they are reckoned with in that of the weights.
         puzzle: `(batch,)` puzzle of each item, for the published recipe alone, or None.
         modulation: How each item's reasoning is coloured, or None.
     """
@@ -90,6 +91,9 @@ def refilled(carry: Carry, start: State, batch: Batch) -> Carry:
     Args:
         start: The state in which an item begins, for the whole batch.
         batch: A candidate for every slot; those of slots that go on are left unused.
+
+    Raises:
+        ConfigError: if the batch has other fields or shapes than the one in the slots.
     """
     new, old = carry.halted, carry.current
     return Carry(
@@ -108,6 +112,11 @@ def refilled(carry: Carry, start: State, batch: Batch) -> Carry:
 
 
 def _where(new: Tensor, fresh: Tensor, old: Tensor) -> Tensor:
+    if fresh.shape != old.shape:
+        raise ConfigError(
+            f"a refill needs the shape of what is in the slots, {tuple(old.shape)}, found "
+            f"{tuple(fresh.shape)}"
+        )
     return torch.where(new.view(-1, *[1] * (fresh.dim() - 1)), fresh, old)
 
 

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from bridges.reasoning.carry import Batch, State
+from bridges.reasoning.checked import check_batch
 from bridges.reasoning.halting import wants_to_halt
-from bridges.reasoning.inputs import check_batch
 from bridges.reasoning.modulation import budgets
 from bridges.reasoning.reasoner import Reasoner, Thought
 from bridges.reasoning.supervision import Forward, stirred, thinking

@@ -8,12 +8,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from bridges.reasoning.carry import IGNORED, Batch
-from bridges.reasoning.layers import linear, truncated_normal
+from bridges.reasoning.carry import Batch
+from bridges.reasoning.layers import truncated_normal
 from bridges.reasoning.settings import ReasonerSettings
-from neuro.errors import ConfigError
+from bridges.reasoning.undrawn import linear
 
-__all__ = ["Inputs", "check_batch"]
+__all__ = ["Inputs"]
 
 
 class Inputs(nn.Module):
@@ -63,7 +63,8 @@ class Inputs(nn.Module):
             parts.append(functional.pad(rows.unsqueeze(1), (0, 0, 0, self.settings.slots - 1)))
         if self.sense is not None and batch.sensory is not None:
             loudness = self.settings.sensory_gain / math.sqrt(hidden)
-            parts.append(self._typed(loudness * self.sense(batch.sensory), 0))
+            sensory = batch.sensory.to(self.sense.weight.dtype)
+            parts.append(self._typed(loudness * self.sense(sensory), 0))
         if self.symbols is not None and batch.tokens is not None:
             parts.append(self._typed(functional.embedding(batch.tokens, self.symbols), 1))
         x = torch.cat(parts, dim=1)
@@ -71,7 +72,7 @@ class Inputs(nn.Module):
             x = x + self.positions
         x = self.scale * x
         if batch.modulation is not None and batch.modulation.gain is not None:
-            x = batch.modulation.gain.view(-1, 1, 1) * x
+            x = batch.modulation.gain.to(x.dtype).view(-1, 1, 1) * x
         return x
 
     def _typed(self, part: Tensor, kind: int) -> Tensor:
@@ -80,46 +81,3 @@ class Inputs(nn.Module):
 
 def _table(rows: int, width: int) -> nn.Parameter:
     return nn.Parameter(torch.empty(rows, width))
-
-
-def check_batch(settings: ReasonerSettings, batch: Batch) -> None:
-    """Hold a batch against the settings: fields, shapes and the range of symbols.
-
-    Raises:
-        ConfigError: for the first thing that does not fit.
-    """
-    rows = batch.labels.shape[0]
-    if not rows:
-        raise ConfigError("a batch needs 1 item or more, found none")
-    wanted = {
-        "labels": (rows, settings.answers),
-        "tokens": (rows, settings.length) if settings.length else None,
-        "sensory": (
-            (rows, settings.sensory_length, settings.sensory) if settings.sensory else None
-        ),
-        "puzzle": (rows,) if settings.puzzle_ids else None,
-    }
-    for name, shape in wanted.items():
-        given: Tensor | None = getattr(batch, name)
-        found = None if given is None else tuple(given.shape)
-        if found != shape:
-            raise ConfigError(
-                f"a batch for this reasoner needs `{name}` {_shown(shape)}, found {_shown(found)}"
-            )
-    _check_range("labels", batch.labels[batch.labels != IGNORED], settings.vocabulary)
-    if batch.tokens is not None:
-        _check_range("tokens", batch.tokens, settings.vocabulary)
-    if batch.puzzle is not None:
-        _check_range("puzzle", batch.puzzle, settings.puzzle_ids)
-
-
-def _shown(shape: tuple[int, ...] | None) -> str:
-    return "left out" if shape is None else f"of shape {shape}"
-
-
-def _check_range(name: str, values: Tensor, count: int) -> None:
-    if not values.numel():
-        return
-    least, most = int(values.min()), int(values.max())
-    if least < 0 or most >= count:
-        raise ConfigError(f"`{name}` must lie in 0..{count - 1}, found {least}..{most}")

@@ -13,9 +13,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from bridges.reasoning.undrawn import convolution, linear
+
 __all__ = [
-    "Attention", "Block", "Convolution", "Network", "Rotation", "SwiGLU", "initialise", "linear",
-    "rms_norm", "truncated_normal",
+    "Attention", "Block", "Convolution", "Network", "Rotation", "SwiGLU", "initialise", "rms_norm",
+    "truncated_normal",
 ]  # fmt: skip
 
 RMS_EPSILON = 1e-5
@@ -131,10 +133,7 @@ class Convolution(nn.Module):
         super().__init__()
         self.slots, self.columns = slots, columns
         self.inwards = linear(hidden, hidden)
-        self.around = nn.utils.skip_init(
-            nn.Conv2d, hidden, hidden, 3, padding=1, groups=hidden, bias=False,
-            device=torch.get_default_device(),
-        )  # fmt: skip
+        self.around = convolution(hidden, 3)
         self.out = linear(hidden, hidden)
 
     def forward(self, state: Tensor, rotation: Rotation | None = None) -> Tensor:
@@ -179,12 +178,6 @@ class Network(nn.Module):
         for block in self.blocks:
             state = block(state, self.rotation)
         return state
-
-
-def linear(inputs: int, outputs: int, *, bias: bool = False) -> nn.Linear:
-    """A linear layer that draws nothing: the constructor of nn.Linear uses the global generator."""
-    device = torch.get_default_device()
-    return nn.utils.skip_init(nn.Linear, inputs, outputs, bias=bias, device=device)
 
 
 @torch.no_grad()

@@ -10,10 +10,12 @@ from torch.func import functional_call
 
 from bridges.reasoning.carry import Batch, State
 from bridges.reasoning.inputs import Inputs
-from bridges.reasoning.layers import initialise, linear, truncated_normal
+from bridges.reasoning.layers import initialise, truncated_normal
 from bridges.reasoning.puzzles import Puzzles
 from bridges.reasoning.recursion import Recursion
 from bridges.reasoning.settings import ReasonerSettings
+from bridges.reasoning.size import require_room
+from bridges.reasoning.undrawn import linear
 
 __all__ = ["Reasoner", "Thought", "build", "parameter_count"]
 
@@ -102,7 +104,8 @@ class Reasoner(nn.Module):
         y = reached.y.to(self.head.weight.dtype)
         logits = self.head(self._answering(y))
         if batch.modulation is not None and batch.modulation.temperature is not None:
-            logits = logits / batch.modulation.temperature.view(-1, 1, 1)
+            temperature = batch.modulation.temperature.to(logits.dtype)
+            logits = logits / temperature.view(-1, 1, 1)
         halt, go_on = self.halt_head(y[:, 0]).unbind(-1)
         kept = State(reached.y.detach(), None if reached.z is None else reached.z.detach())
         return Thought(kept, logits, halt, go_on)
@@ -135,8 +138,13 @@ def build(
     """A reasoner with fresh weights: the same seed and settings give the same, on every device.
 
     On the device `meta` nothing is drawn and no memory is taken: for counting parameters.
+
+    Raises:
+        ConfigError: if this machine's memory cannot hold the weights.
     """
-    if device is not None and torch.device(device).type == "meta":
+    counted = device is not None and torch.device(device).type == "meta"
+    require_room(settings, allocated=not counted)
+    if counted:
         with torch.device("meta"):
             return Reasoner(settings)
     with torch.device("cpu"):

@@ -10,6 +10,7 @@ import dataclasses
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from numbers import Integral
 from types import MappingProxyType
 from typing import Any, Literal, get_args, get_type_hints
 
@@ -22,6 +23,8 @@ __all__ = [
 
 _POSITIVE = ("vocabulary", "hidden", "heads", "layers", "multiple", "H", "L", "steps_max")
 _NOT_NEGATIVE = ("length", "sensory", "sensory_length", "slots", "puzzle_ids", "columns")
+_MOST = 2**31 - 1
+"""Of any count or width: products of two are still exact, and no memory holds more."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,8 @@ class ReasonerSettings:
 
     Attributes:
         kind: `trm` (one network, two roles), `hrm` (a network for each role) or `transformer`
-            (one network, applied once a supervision step).
+            (one network, applied once a supervision step, so that H and L must be 1 and the
+            round, being the last, learns; its mixer is what `mixer` says).
         mixer: How tokens see each other: `attention`; `mlp` (SwiGLU over the sequence, whose
             length is fixed anyway); or `convolution` (3x3, over tokens that are a grid), with
             which whatever must come from far away comes step by step.
@@ -99,6 +103,10 @@ class ReasonerSettings:
             allowed = get_args(kind)
             if allowed and getattr(self, name) not in allowed:
                 self._refuse(f"`{name}` to be one of {', '.join(allowed)}", name)
+        for name in (*_POSITIVE, *_NOT_NEGATIVE):
+            value = getattr(self, name)
+            if not isinstance(value, Integral) or int(value) > _MOST:
+                self._refuse(f"`{name}` to be a whole number up to {_MOST}", name)
         for name in _POSITIVE:
             if getattr(self, name) < 1:
                 self._refuse(f"`{name}` of 1 or more", name)
@@ -145,6 +153,21 @@ class ReasonerSettings:
             self._refuse("`slots` for its `puzzle_ids`", "slots", "puzzle_ids")
         if self.single_z and self.kind != "trm":
             self._refuse("`single_z` with kind `trm` alone", "kind", "single_z")
+        if self.kind == "transformer":
+            if self.H != 1 or self.L != 1:
+                self._refuse(
+                    "`H` (rounds) and `L` (latent steps) of 1 with kind `transformer`, which is "
+                    "applied once a supervision step", "H", "L",
+                )  # fmt: skip
+            if self.learns != "last_round":
+                self._refuse("`learns` of last_round with kind `transformer`", "learns")
+        for width in (self.hidden, *([self.positions_total] if self.mixer == "mlp" else [])):
+            inside = self.expansion * width * 2 / 3
+            if not (math.isfinite(inside) and round(inside)):
+                self._refuse(
+                    f"an `expansion` with which 2/3 of {width} times it rounds to 1 or more, and "
+                    "is finite", "expansion",
+                )  # fmt: skip
 
     def _refuse(self, wanted: str, *names: str) -> None:
         found = ", ".join(f"{name}: {getattr(self, name)}" for name in names)
@@ -189,16 +212,38 @@ ABLATIONS: Mapping[str, Mapping[str, Any]] = MappingProxyType({
 
 
 def ablated(settings: ReasonerSettings, name: str) -> ReasonerSettings:
-    """The settings without one idea, by its name in `ABLATIONS`."""
+    """The settings without one idea, by its name in `ABLATIONS`.
+
+    Raises:
+        ConfigError: if there is no such name, or the settings lack that idea already.
+    """
     if name not in ABLATIONS:
         raise ConfigError(f"an ablation must be one of {', '.join(ABLATIONS)}, found {name!r}")
-    return dataclasses.replace(settings, **ABLATIONS[name])
+    changed = dataclasses.replace(settings, **ABLATIONS[name])
+    if changed == settings:
+        found = ", ".join(f"{key}: {value}" for key, value in ABLATIONS[name].items())
+        raise ConfigError(
+            f"the ablation {name!r} must take something away, found {found} in this "
+            f"{settings.kind} already"
+        )
+    return changed
 
 
 def same_size_transformer(settings: ReasonerSettings, **changes: Any) -> ReasonerSettings:
-    """A plain transformer with as many parameters: no recursion inside a supervision step.
+    """One network with as many parameters: no recursion inside a supervision step.
+
+    It has the mixer and the positions of `settings`, and for HRM the blocks of both networks in
+    one. From `TRM_ATTENTION` and `HRM` comes a transformer with attention and rotary positions;
+    from `TRM_MLP` an MLP-mixer, which has no attention at all: with attention too, by
+    `mixer="attention", positions="rope"`, it would be as large as `TRM_ATTENTION`.
 
     With `steps_max=1` it answers directly, in one pass, as the published baseline of 27 M did.
+
+    Args:
+        changes: Fields that shall be otherwise.
+
+    >>> same_size_transformer(TRM_ATTENTION).mixer, same_size_transformer(TRM_MLP).mixer
+    ('attention', 'mlp')
     """
     layers = settings.layers * (2 if settings.kind == "hrm" else 1)
     plain: dict[str, Any] = {

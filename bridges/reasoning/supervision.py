@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 
 from bridges.reasoning.carry import IGNORED, Batch, Carry, State, refilled
+from bridges.reasoning.checked import check_batch, check_next_batch
 from bridges.reasoning.halting import exploration, wants_to_halt
-from bridges.reasoning.inputs import check_batch
 from bridges.reasoning.losses import Losses, answer_loss, correct, halting_loss
 from bridges.reasoning.modulation import Modulation, budgets
 from bridges.reasoning.reasoner import Reasoner, Thought
@@ -30,7 +30,8 @@ def start(model: Reasoner, batch: Batch) -> Carry:
     """The carry before the first step, every slot of it halted.
 
     Raises:
-        ConfigError: if the batch does not fit the model; later batches must have its shapes.
+        ConfigError: if the batch does not fit the model.
+        SignalError: if a sensory embedding is not finite.
     """
     check_batch(model.settings, batch)
     return Carry.empty(model.start(batch.labels.shape[0]), batch)
@@ -61,8 +62,14 @@ def supervision_step(
         The carry; the losses; and sums over the slots that halted, to be divided by `halted`:
         `accuracy` (share of right answers), `exact` (all right), `halt_accuracy` (the halt head
         was right about that) and `steps`.
+
+    Raises:
+        ConfigError: if the batch does not fit the model, or has other fields, or more or fewer
+            items, than there are slots. Symbols and numbers in it are looked at on a CPU alone.
+        SignalError: if a sensory embedding is not finite.
     """
     settings = model.settings
+    check_next_batch(settings, batch, carry.steps.shape[0])
     carry = refilled(carry, model.start(carry.steps.shape[0]), batch)
     labels, modulation = carry.current.labels, carry.current.modulation
     step = thinking(model, forward)

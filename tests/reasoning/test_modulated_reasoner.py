@@ -119,6 +119,39 @@ def test_budgets_are_those_of_one_item() -> None:
     assert found.tolist() == [halting_budget(8, scale) for scale in scales]
 
 
+def test_both_round_half_a_step_up() -> None:
+    """Also where float32 lies below the half, such as 5 * 0.7 and 10 * 0.35; and factors in
+    float32 go to both as what they are."""
+    ties = 0
+    for steps in range(1, 65):
+        scales = [k / 20 for k in range(1, 41)]
+        of_one = [halting_budget(steps, scale) for scale in scales]
+        modulation = Modulation(budget=torch.tensor(scales, dtype=torch.float64))
+        like = torch.zeros(len(scales), dtype=torch.int64)
+        assert budgets(steps, modulation, like).tolist() == of_one
+        assert of_one == [
+            int(budgets(steps, Modulation.of(1, budget=scale), like[:1])) for scale in scales
+        ]
+        low = torch.tensor(scales)
+        assert budgets(steps, Modulation(budget=low), like).tolist() == [
+            halting_budget(steps, scale) for scale in low.tolist()
+        ]
+        ties += sum(steps * k % 20 == 10 for k in range(1, 41))
+    assert ties > 50
+    assert halting_budget(5, 0.7) == halting_budget(10, 0.35) == 4
+
+
+def test_modulation_of_any_precision_leaves_the_models() -> None:
+    model, items = awake(TRM), batch(TRM, 3)
+    plain, precise = (
+        items._replace(modulation=Modulation(**{
+            name: torch.full((3,), 1.3, dtype=dtype) for name in ("gain", "temperature")
+        }))
+        for dtype in (torch.float32, torch.float64)
+    )  # fmt: skip
+    assert torch.equal(evaluate(model, plain).logits, evaluate(model, precise).logits)
+
+
 @pytest.mark.parametrize(
     ("values", "words"),
     [

@@ -15,6 +15,7 @@ from bridges.reasoning.evaluation import evaluate
 from bridges.reasoning.reasoner import build
 from bridges.reasoning.settings import TRM_ATTENTION, TRM_MLP, ReasonerSettings
 from bridges.reasoning.supervision import start, supervision_step
+from neuro.errors import ConfigError, SignalError
 from tests.reasoning._small import awake, batch, generator, normal, small
 
 SENSES: dict[str, Any] = {"sensory": 3, "sensory_length": 6}
@@ -52,6 +53,37 @@ def test_what_is_sensed_matters_to_answers_at_tokens() -> None:
     model, items = awake(BOTH), batch(BOTH, 3)
     other = items._replace(sensory=normal(3, 6, 3, seed=50))
     assert not torch.equal(evaluate(model, items).logits, evaluate(model, other).logits)
+
+
+def test_sensation_of_any_precision_is_reckoned_with_in_that_of_the_weights() -> None:
+    """NumPy's own is float64."""
+    model, items = awake(ONE_ANSWER), batch(ONE_ANSWER, 3)
+    assert items.sensory is not None
+    precise = items._replace(sensory=items.sensory.double())
+    assert torch.equal(evaluate(model, items).logits, evaluate(model, precise).logits)
+    carry = start(model, precise)
+    _, losses, _ = supervision_step(model, carry, items, generator=generator(0))
+    assert losses.total.isfinite()
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), 1e300])
+def test_sensation_that_is_not_finite_has_no_answer(value: float) -> None:
+    model, items = awake(ONE_ANSWER), batch(ONE_ANSWER, 3)
+    assert items.sensory is not None
+    broken = items.sensory.double()
+    broken[1, 2, 0] = value
+    wrong = items._replace(sensory=broken)
+    for ask in (
+        lambda: evaluate(model, wrong),
+        lambda: start(model, wrong),
+        lambda: supervision_step(model, start(model, items), wrong, generator=generator(0)),
+    ):
+        with pytest.raises(SignalError, match="`sensory` embeddings must be finite") as caught:
+            ask()
+        assert "\n" not in str(caught.value)
+    whole = items._replace(sensory=torch.ones(3, 6, 3, dtype=torch.int16))
+    with pytest.raises(ConfigError, match="`sensory` of floats, found int16"):
+        start(model, whole)
 
 
 def test_types_tell_sensation_from_tokens_only_where_both_are_given() -> None:

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import os
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,6 +23,7 @@ from bridges.reasoning.settings import (
     same_size_transformer,
     swiglu_width,
 )
+from bridges.reasoning.size import held
 from neuro.errors import ConfigError
 from tests.reasoning._small import KINDS, small
 
@@ -42,6 +47,19 @@ def test_a_plain_transformer_of_the_same_size(settings: ReasonerSettings, count:
     model = build(same_size_transformer(settings, steps_max=1), device="meta")
     assert parameter_count(model) == count
     assert model.recursion.high is None and model.settings.kind == "transformer"
+
+
+def test_it_has_the_mixer_that_the_settings_have() -> None:
+    """Of TRM_MLP an MLP-mixer; attention is as large as TRM_ATTENTION."""
+    kinds = {
+        name: {type(part).__name__ for part in build(settings, device="meta").modules()}
+        for name, settings in {
+            "mlp": same_size_transformer(TRM_MLP), "attention": same_size_transformer(HRM),
+        }.items()
+    }  # fmt: skip
+    assert "Attention" in kinds["attention"] and "Attention" not in kinds["mlp"]
+    asked = same_size_transformer(TRM_MLP, mixer="attention", positions="rope")
+    assert asked == same_size_transformer(TRM_ATTENTION)
 
 
 @pytest.mark.parametrize("name", ABLATIONS)
@@ -145,12 +163,80 @@ def test_x_has_unit_variance_whatever_is_in_its_sum() -> None:
         ({"ema": 1.5}, "0..1"),
         ({"kind": "hrm", "single_z": True}, "single_z"),
         ({"sensory_gain": float("nan")}, "sensory_gain"),
+        ({"kind": "transformer"}, r"`H` \(rounds\) and `L` .* of 1 .* found H: 3, L: 6"),
+        ({"kind": "transformer", "H": 1}, "found H: 1, L: 6"),
+        ({"kind": "transformer", "H": 1, "L": 1, "learns": "last_step"}, "`learns` of last_round"),
+        ({"expansion": 0.001}, "an `expansion` with which 2/3 of 512"),
+        ({"mixer": "mlp", "positions": "none", "length": 1, "slots": 0, "expansion": 0.5}, "of 1 "),
+        ({"expansion": 1e308}, "is finite"),
+        ({"hidden": 2**40}, "`hidden` to be a whole number up to 2147483647"),
+        ({"hidden": 512.0}, "`hidden` to be a whole number"),
     ],
 )
 def test_impossible_settings_are_refused(change: dict[str, Any], words: str) -> None:
     with pytest.raises(ConfigError, match=words) as caught:
         dataclasses.replace(TRM_ATTENTION, **change)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "device"),
+    [
+        ({"expansion": 1e30}, "cpu"),
+        ({"expansion": 1e30}, "meta"),
+        ({"hidden": 40_000_000}, "cpu"),
+        ({"layers": 10**9}, "cpu"),
+        ({"puzzle_ids": 2**31 - 1}, "cpu"),
+    ],
+)
+def test_a_reasoner_that_memory_cannot_hold_is_refused(change: dict[str, Any], device: str) -> None:
+    with pytest.raises(ConfigError, match=r"must fit into memory, found .* bytes") as caught:
+        build(dataclasses.replace(TRM_ATTENTION, **change), device=device)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        *KINDS.values(),
+        TRM_MLP,
+        HRM,
+        dataclasses.replace(TRM_MLP, puzzle_ids=7),
+        dataclasses.replace(TRM_MLP, sensory=7, sensory_length=5, positions="learned"),
+        dataclasses.replace(TRM_MLP, sensory=7, sensory_length=5, length=0, answer="slot"),
+    ],
+)
+def test_what_is_reckoned_is_what_is_held(settings: ReasonerSettings) -> None:
+    model = build(settings, device="meta")
+    assert held(settings) == sum(part.numel() for part in (*model.parameters(), *model.buffers()))
+
+
+def test_no_reasoner_is_made_by_way_of_the_meta_device() -> None:
+    """Its first use imports SymPy, which takes longer than all the rest."""
+    code = (
+        "import sys; from bridges.reasoning.reasoner import build; "
+        "from bridges.reasoning.settings import ReasonerSettings as S; "
+        "build(S(hidden=16, heads=2)); "
+        "build(S(hidden=16, mixer='convolution', positions='none', columns=9)); "
+        "sys.exit('sympy' in sys.modules)"
+    )
+    root = Path(__file__).parents[2]
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=root, env={**os.environ, "PYTHONPATH": str(root)},
+        timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 0
+
+
+def test_an_ablation_that_changes_nothing_is_refused() -> None:
+    plain = same_size_transformer(TRM_MLP)
+    with pytest.raises(ConfigError, match="'T=1' must take something away, found H: 1"):
+        ablated(plain, "T=1")
+    for name in ("one-step gradient", "single z"):
+        with pytest.raises(ConfigError, match="kind"):
+            ablated(plain, name)
+    with pytest.raises(ConfigError, match="'no EMA' must take something away"):
+        ablated(HRM, "no EMA")
 
 
 def test_an_unknown_ablation_is_refused() -> None:

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from bridges.reasoning.carry import IGNORED, Batch, Carry, State, refilled
 from bridges.reasoning.evaluation import evaluate, refinement
+from bridges.reasoning.modulation import Modulation
 from bridges.reasoning.reasoner import Reasoner, Thought
 from bridges.reasoning.settings import ReasonerSettings
 from bridges.reasoning.supervision import start, supervision_step
@@ -231,6 +232,38 @@ def test_evaluation_continues_as_training_does() -> None:
     assert course.y.shape == (4, 3, TRM.positions_total, TRM.hidden)
 
 
+MISSHAPEN = {
+    "gain": Modulation(gain=torch.ones(3)),
+    "budget": Modulation(budget=torch.ones(1)),
+    "noise": Modulation(noise=torch.ones(2, 1)),
+    "temperature": Modulation(temperature=torch.ones(2, dtype=torch.int64)),
+}
+IMPOSSIBLE = {
+    "gain": Modulation(gain=torch.tensor([1.0, -0.1])),
+    "budget": Modulation(budget=torch.tensor([float("nan"), 1.0])),
+    "noise": Modulation(noise=torch.tensor([0.1, float("inf")])),
+    "temperature": Modulation(temperature=torch.tensor([1e-60, 1.0], dtype=torch.float64)),
+}
+
+
+@pytest.mark.parametrize("wrong", [0.0, -1.0, float("nan")])
+def test_a_temperature_that_is_none_is_refused(wrong: float) -> None:
+    items = batch(TRM, 2)._replace(modulation=Modulation(temperature=torch.tensor([1.0, wrong])))
+    with pytest.raises(ConfigError, match=f"`temperature` must be finite and above 0, .* {wrong}"):
+        evaluate(awake(TRM), items)
+
+
+@pytest.mark.parametrize("rows", [1, 3])
+def test_there_is_one_item_for_each_slot(rows: int) -> None:
+    """A single one would stand in every slot, without a word."""
+    model = awake(TRM)
+    carry = start(model, batch(TRM, 4))
+    with pytest.raises(ConfigError, match=f"for 4 slots needs 4 items, found {rows}"):
+        supervision_step(model, carry, batch(TRM, rows), generator=generator(0))
+    with pytest.raises(ConfigError, match="a refill needs the shape"):
+        refilled(carry, model.start(4), batch(TRM, rows))
+
+
 def test_a_batch_that_does_not_fit_is_refused() -> None:
     model, items = awake(TRM), batch(TRM, 2)
     assert items.tokens is not None
@@ -242,12 +275,22 @@ def test_a_batch_that_does_not_fit_is_refused() -> None:
         "`puzzle` left out": {"puzzle": torch.zeros(2, dtype=torch.int64)},
         "`labels` must lie in 0..3, found 0..4": {"labels": torch.tensor([[0, 1, 2, 3, 4]] * 2)},
         "`tokens` must lie in 0..3, found -1": {"tokens": items.tokens - 1 - items.tokens.min()},
-    }
+        "`labels` of int64, found int32": {"labels": items.labels.int()},
+        "`tokens` of int64 or int32, found float32": {"tokens": items.tokens.float()},
+        **{f"a modulation of 2 items needs a `{name}` of shape": {"modulation": modulation}
+           for name, modulation in MISSHAPEN.items()},
+        **{f"a `{name}` must be finite": {"modulation": modulation}
+           for name, modulation in IMPOSSIBLE.items()},
+    }  # fmt: skip
+    going_on = start(model, items)
     for words, change in wrong.items():
         with pytest.raises(ConfigError, match=words):
             start(model, items._replace(**change))
         with pytest.raises(ConfigError, match=words):
             evaluate(model, items._replace(**change))
+        if "1 item" not in words:
+            with pytest.raises(ConfigError, match=words):
+                supervision_step(model, going_on, items._replace(**change), generator=generator(0))
     with pytest.raises(ConfigError, match="same fields"):
         refilled(start(model, items), model.start(2), items._replace(tokens=None))
 
@@ -280,4 +323,6 @@ def test_loss_falls_on_a_puzzle(kind: str) -> None:
 
 
 def task(settings: ReasonerSettings) -> ReasonerSettings:
-    return dataclasses.replace(settings, hidden=32, multiple=16, H=2, L=1, layers=1, steps_max=2)
+    rounds = {} if settings.kind == "transformer" else {"H": 2, "L": 1}
+    return small(settings, hidden=32, multiple=16, layers=1, steps_max=2, slots=settings.slots,
+                 **rounds)  # fmt: skip
