@@ -8,7 +8,7 @@
 - `filters`, `repetition`, `contrast`, `sampling`, `generate`: from logits to text
 - `requests`: what a model may ask of the senses; `sensing`: the loop that serves it; `stored`: a
   sensor over what was recorded once
-- `thinking`: the recursive reasoner, whose y enters the sequence as tokens
+- `thinking`: the recursive reasoner, whose y enters the sequence as tokens, from the first look on
 - `modulation`: how neuromodulators reach all of this without passing through words
 - `llama`: weights of existing models read, and ours written, in the layout of Llama
 """

@@ -62,10 +62,13 @@ def settings_of(config: dict[str, Any], *, senses: tuple[Sense, ...]) -> Languag
                 f"config.json: `{key}` must be {json.dumps(plain[0])} for a model to be read as "
                 f"Llama, found {json.dumps(value)}; such a model is not supported"
             )
-    kinds = {"num_key_value_heads": config.get("num_attention_heads"), "head_dim": 0}
+    given = {theirs: config.get(theirs) for theirs in _SIZES}
+    if given["num_key_value_heads"] is None:
+        given["num_key_value_heads"] = given["num_attention_heads"]
     sizes = {
-        ours: _whole(theirs, config.get(theirs) or kinds.get(theirs))
+        ours: _whole(theirs, given[theirs])
         for theirs, ours in _SIZES.items()
+        if not (theirs == "head_dim" and given[theirs] is None)
     }
     positions = _positions(config)
     return LanguageSettings(
@@ -163,15 +166,23 @@ def _is_whole(value: object) -> bool:
 
 
 def _whole(key: str, value: object) -> int:
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise ConfigError(f"config.json: `{key}` must be a whole number, found {_shown(value)}")
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise ConfigError(
+            f"config.json: `{key}` must be a whole number of 1 or more, found {_shown(value)}"
+        )
     return value
 
 
 def _number(key: str, value: object) -> float:
     if not isinstance(value, int | float) or isinstance(value, bool):
         raise ConfigError(f"config.json: `{key}` must be a number, found {_shown(value)}")
-    return float(value)
+    try:
+        return float(value)
+    except OverflowError:  # JSON has whole numbers of any length
+        raise ConfigError(
+            f"config.json: `{key}` must be a number that fits in double precision, found "
+            f"{_shown(value)}…"
+        ) from None
 
 
 def _flag(key: str, value: object) -> bool:

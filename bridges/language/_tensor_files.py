@@ -7,11 +7,9 @@ A pickle does, so a folder that has nothing else is refused.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import torch
 from torch import Tensor
@@ -19,7 +17,7 @@ from torch import Tensor
 from neuro.errors import StoreError
 
 __all__ = [
-    "INDEX", "SENSES", "SENSE_WEIGHTS", "SINGLE", "Stored", "as_dtype", "read_table", "staged",
+    "INDEX", "SENSES", "SENSE_WEIGHTS", "SINGLE", "Stored", "files_of_a_model", "read_table",
     "stored_tensors", "total_bytes", "write_json", "write_tensors",
 ]  # fmt: skip
 
@@ -45,6 +43,19 @@ class Stored:
                 return file.get_tensor(self.name)
         except (SafetensorError, OSError) as error:
             raise _unreadable(self.path, error) from None
+
+    def into(self, part: Tensor) -> None:
+        """Put its numbers into `part`, of the same shape, in its precision and on its device.
+
+        Raises:
+            StoreError: if one is NaN or infinite, in the file or in that precision.
+        """
+        part.copy_(self.read())
+        if not bool(torch.isfinite(part).all()):
+            raise StoreError(
+                f"`{self.path}`: `{self.name}` must be finite in {_short(part.dtype)}, found NaN "
+                "or infinity; its training has diverged, or the file is damaged"
+            )
 
 
 def stored_tensors(folder: Path) -> dict[str, Stored]:
@@ -99,33 +110,6 @@ def read_table(path: Path) -> dict[str, Stored]:
     return found
 
 
-@contextmanager
-def staged(folder: Path) -> Iterator[Path]:
-    """Give an empty folder to write a model into; on success it takes the place of the old one.
-
-    What fails while it is written (a full disk) leaves the old model as it was. The config is
-    moved last, so that a reader finds no config without its weights.
-
-    Raises:
-        StoreError: if the folder cannot be made or a file not be written.
-    """
-    from safetensors import SafetensorError
-
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with TemporaryDirectory(dir=folder, prefix=".ember-") as hidden:
-            stage = Path(hidden)
-            yield stage
-            new = sorted(stage.iterdir(), key=lambda path: path.name == "config.json")
-            for old in _files_of_a_model(folder):
-                old.unlink()
-            for path in new:
-                path.replace(folder / path.name)
-    except (SafetensorError, OSError) as error:
-        reason = " ".join(str(error).split())
-        raise StoreError(f"cannot write a model to `{folder}`: {reason}") from None
-
-
 def write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
     """Write tensors to a safetensors file; the library's own errors go through."""
     from safetensors.torch import save_file
@@ -142,17 +126,13 @@ def write_json(path: Path, content: object) -> None:
     path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
-def as_dtype(tensor: Tensor, like: Tensor) -> Tensor:
-    """The numbers in the precision and on the device of another tensor."""
-    return tensor.to(device=like.device, dtype=like.dtype)
-
-
 def total_bytes(tensors: Mapping[str, Tensor]) -> int:
     """Memory of all of them."""
     return sum(tensor.numel() * torch.finfo(tensor.dtype).bits // 8 for tensor in tensors.values())
 
 
-def _files_of_a_model(folder: Path) -> list[Path]:
+def files_of_a_model(folder: Path) -> list[Path]:
+    """What a saved model may have there beside its config."""
     names = (SINGLE, INDEX, "tokenizer.json", SENSES, SENSE_WEIGHTS)
     return [
         *folder.glob("model-?????-of-?????.safetensors"),
@@ -183,3 +163,7 @@ def _read_index(path: Path) -> dict[str, str]:
 def _unreadable(path: Path, error: Exception) -> StoreError:
     reason = " ".join(str(error).split())
     return StoreError(f"`{path}` must be a whole safetensors file, found: {reason}; fetch it again")
+
+
+def _short(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")

@@ -16,8 +16,8 @@ __all__ = ["nucleus", "top_k", "typical"]
 
 def top_k(logits: Tensor, k: int) -> Tensor:
     """Keep the `k` likeliest tokens, and those as likely as the last of them (Fan et al. 2018)."""
-    if k < 1:
-        raise ConfigError(f"top-k must keep 1 token or more, found {k}")
+    if not isinstance(k, int) or isinstance(k, bool) or k < 1:
+        raise ConfigError(f"top-k must keep a whole number of tokens, 1 or more, found {k}")
     if k >= logits.shape[-1]:
         return logits
     least = logits.topk(k, dim=-1).values[..., -1:]

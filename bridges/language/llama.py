@@ -12,25 +12,24 @@ SmolLM, TinyLlama and Llama 1 to 3.2 of text are in it. The names are those of H
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from bridges.language._llama_config import config_of, read_config, settings_of, text_ends
-from bridges.language._llama_table import check_table, shown, their_names
+from bridges.language._llama_table import check_table, their_names
+from bridges.language._replacing import CONFIG, staged, whole
+from bridges.language._senses_files import (
+    check_sense_table,
+    load_senses,
+    read_senses,
+    write_senses,
+)
 from bridges.language._tensor_files import (
     INDEX,
-    SENSE_WEIGHTS,
-    SENSES,
     SINGLE,
-    as_dtype,
-    read_table,
-    staged,
     stored_tensors,
     total_bytes,
     write_json,
@@ -39,7 +38,7 @@ from bridges.language._tensor_files import (
 from bridges.language.model import LanguageModel
 from bridges.language.settings import Sense
 from bridges.language.tokens import ByteTokenizer, FileTokenizer, Tokenizer
-from neuro.errors import ConfigError, StoreError
+from neuro.errors import ConfigError
 
 __all__ = ["load_model", "load_tokenizer", "save_model"]
 
@@ -60,30 +59,42 @@ def load_model(
         dtype: Precision to compute in, whatever the files are in.
 
     Raises:
-        StoreError: if a file is missing, truncated, foreign or a pickle, or a tensor is missing,
-            unknown, of another shape or not of floating point numbers.
+        StoreError: if a file is missing, truncated, foreign or a pickle; if a tensor is missing,
+            unknown, of another shape, not of floating point numbers, or not finite in `dtype`;
+            or if the model was replaced while it was read.
         ConfigError: if the config describes what is not computed here (named), or new senses
             have no generator.
+
+    A model that is being saved there, or whose saving was killed, is the old one or the new one,
+    whole; see `save_model`. The sizes that a config claims are held against the files before
+    memory is taken for them.
     """
+    with whole(folder) as where:
+        return _read_model(where, senses, generator, dtype)
+
+
+def _read_model(
+    folder: Path, senses: tuple[Sense, ...], generator: torch.Generator | None, dtype: torch.dtype
+) -> LanguageModel:
     config = read_config(folder)
-    own = _read_senses(folder)
+    own = read_senses(folder)
     settings = settings_of(config, senses=senses if own is None else own)
     found = stored_tensors(folder)
-    # Before memory is taken for what the config only claims.
     check_table(folder, found, settings)
+    sense_table = None if own is None else check_sense_table(folder, settings)
+    if own is None and settings.senses and generator is None:
+        raise ConfigError(
+            "senses that are new to a model start from random weights; pass a `generator`"
+        )
     with torch.device("cpu"):
         model = LanguageModel(settings).to(dtype)
     ours = dict(model.named_parameters())
     with torch.no_grad():
         for theirs, name in their_names(settings).items():
-            ours[name].copy_(as_dtype(found[theirs].read(), ours[name]))
-        if own is not None:
-            _load_senses(folder, model)
-        elif settings.senses:
-            if generator is None:
-                raise ConfigError(
-                    "senses that are new to a model start from random weights; pass a `generator`"
-                )
+            found[theirs].into(ours[name])
+        if sense_table is not None:
+            load_senses(sense_table, model)
+        elif generator is not None:
             model.start_senses(generator)
     return model
 
@@ -99,11 +110,17 @@ def save_model(
 
     Args:
         folder: Made if needed; a model that is there is replaced, once the new one is whole.
+            One process at a time may save into it; others may load from it meanwhile.
         tokenizer: Written beside it, and its begin and end of a text into the config.
         shard_bytes: Most bytes a weight file may have; a larger tensor has one of its own.
 
     Raises:
-        StoreError: if a file cannot be written; a model that was there is left as it was.
+        StoreError: if a file cannot be written; it says which model is there then.
+
+    Whatever fails and whenever the process is killed, `load_model` finds the old model or the new
+    one, whole: the old one until the new one is complete on the disk, the new one from then on.
+    Until its files also lie where other programs look for them, those find no `config.json`; if
+    this is as far as it came, saving again completes it. A load that a save overtakes is refused.
     """
     settings, ours = model.settings, dict(model.named_parameters())
     weights = {theirs: ours[name] for theirs, name in their_names(settings).items()}
@@ -112,11 +129,10 @@ def save_model(
     with staged(folder) as stage:
         _write_weights(stage, weights, shard_bytes)
         if settings.senses:
-            write_tensors(stage / SENSE_WEIGHTS, _sense_weights(model))
-            write_json(stage / SENSES, {"senses": [asdict(sense) for sense in settings.senses]})
+            write_senses(stage, model)
         if isinstance(tokenizer, ByteTokenizer | FileTokenizer):
             tokenizer.save(stage / "tokenizer.json")
-        write_json(stage / "config.json", config_of(settings, dtype=dtype, begin=begin, ends=ends))
+        write_json(stage / CONFIG, config_of(settings, dtype=dtype, begin=begin, ends=ends))
 
 
 def load_tokenizer(folder: Path) -> FileTokenizer:
@@ -126,8 +142,9 @@ def load_tokenizer(folder: Path) -> FileTokenizer:
         StoreError: if a file is missing or unreadable.
         ConfigError: if begin or end is not a token.
     """
-    begin, ends = text_ends(read_config(folder))
-    return FileTokenizer(folder / "tokenizer.json", begin=begin, ends=ends)
+    with whole(folder) as where:
+        begin, ends = text_ends(read_config(where))
+        return FileTokenizer(where / "tokenizer.json", begin=begin, ends=ends)
 
 
 def _write_weights(folder: Path, weights: Mapping[str, Tensor], shard_bytes: int | None) -> None:
@@ -146,37 +163,3 @@ def _write_weights(folder: Path, weights: Mapping[str, Tensor], shard_bytes: int
         write_tensors(folder / file, shard)
         places |= dict.fromkeys(shard, file)
     write_json(folder / INDEX, {"metadata": {"total_size": total}, "weight_map": places})
-
-
-def _read_senses(folder: Path) -> tuple[Sense, ...] | None:
-    path = folder / SENSES
-    if not path.exists():
-        return None
-    try:
-        rows: Any = json.loads(path.read_text(encoding="utf-8"))["senses"]
-        return tuple(
-            Sense(str(row["name"]), int(row["width"]), perceived=bool(row["perceived"]))
-            for row in rows
-        )
-    except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
-        raise StoreError(f"`{path}` must list a model's senses, found: {error!r}") from None
-
-
-def _load_senses(folder: Path, model: LanguageModel) -> None:
-    path = folder / SENSE_WEIGHTS
-    found = read_table(path)
-    for name, part in _sense_weights(model).items():
-        if name not in found or found[name].shape != tuple(part.shape):
-            shape = shown(found[name].shape) if name in found else "no such name"
-            raise StoreError(
-                f"`{path}`: `{name}` must be {shown(tuple(part.shape))}, found {shape}"
-            )
-        part.copy_(as_dtype(found[name].read(), part))
-
-
-def _sense_weights(model: LanguageModel) -> dict[str, Tensor]:
-    return {
-        name: part
-        for name, part in model.named_parameters()
-        if name.startswith(("senses.", "request_head."))
-    }

@@ -101,8 +101,19 @@ class LanguageModel(nn.Module):
             self.request_head.bias.zero_()
 
     def embed(self, inputs: Mixed) -> Tensor:
-        """Tokens of every kind as `(batch, token, hidden)`."""
-        state = self.embedding(inputs.ids)
+        """Tokens of every kind as `(batch, token, hidden)`.
+
+        Raises:
+            ConfigError: if a text token is outside the vocabulary.
+        """
+        try:
+            state = self.embedding(inputs.ids)
+        except IndexError:  # asked first, a GPU would have to wait for the answer
+            raise ConfigError(
+                f"text tokens must be 0 to {self.settings.vocabulary - 1}, found "
+                f"{int(inputs.ids.min())} to {int(inputs.ids.max())}; use the tokenizer that "
+                "belongs to the model"
+            ) from None
         for name, embeddings in inputs.sensed.items():
             kind = self.settings.kind_of(name)
             here = (inputs.kinds == kind).unsqueeze(-1)
@@ -127,8 +138,8 @@ class LanguageModel(nn.Module):
             `(batch, token, hidden)` normalised states; undefined where there is padding.
 
         Raises:
-            ConfigError: if a sequence outgrows the positions, a cache is to pass gradient, or
-                noise has no generator.
+            ConfigError: if a text token is outside the vocabulary, a sequence outgrows the
+                positions, a cache is to pass gradient, or noise has no generator.
         """
         state = self.embed(inputs)
         if modulation.noise:

@@ -32,13 +32,17 @@ __all__ = ["REST", "Modulation", "heard_from"]
 
 @dataclass(frozen=True, eq=False)
 class Modulation:
-    """What modulators ask of the language model.
+    """What modulators ask of the language model and of the rounds of looking again.
+
+    Not what they ask of the recursive reasoner: that is `bridges.reasoning.modulation.Modulation`,
+    whose gain and noise act on other things, and which `thinking.Thinking` is given.
 
     Attributes:
         gain: Positive; a tensor of `(batch,)` gives each item its own and passes gradient.
 
     Raises:
-        ConfigError: if a value is negative or not finite, or a gain of 0 would blind the model.
+        ConfigError: if a value is no number, negative or not finite, or a gain of 0 would blind
+            the model.
     """
 
     gain: float | Tensor = 1.0
@@ -49,6 +53,7 @@ class Modulation:
     def __post_init__(self) -> None:
         for part in fields(self):
             value = getattr(self, part.name)
+            _check_kind(part.name, value)
             low = value.min().item() if isinstance(value, Tensor) else value
             high = value.max().item() if isinstance(value, Tensor) else value
             if not (low >= 0 and math.isfinite(high)):
@@ -66,6 +71,15 @@ class Modulation:
         if isinstance(self.gain, Tensor):
             return self.gain.requires_grad or bool((self.gain != 1).any())
         return self.gain != 1.0
+
+
+def _check_kind(name: str, value: object) -> None:
+    if isinstance(value, Tensor) and name == "gain" and value.ndim < 2 and value.numel():
+        return
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        found = f"{tuple(value.shape)} numbers" if isinstance(value, Tensor) else str(value)
+        kind = "a number, or a tensor of (batch,)" if name == "gain" else "one number for all items"
+        raise ConfigError(f"modulation `{name}` must be {kind}, found {found}")
 
 
 REST = Modulation()

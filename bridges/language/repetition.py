@@ -34,8 +34,8 @@ def no_repeat(logits: Tensor, history: Tensor, n: int) -> Tensor:
 
     Paulus et al. 2018. With `n` 1 nothing is said twice.
     """
-    if n < 1:
-        raise ConfigError(f"what must not repeat is 1 token or more, found {n}")
+    if not isinstance(n, int) or isinstance(n, bool) or n < 1:
+        raise ConfigError(f"what must not repeat is a whole number of tokens, 1 or more, found {n}")
     if history.shape[1] < n:
         return logits
     if n == 1:

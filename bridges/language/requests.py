@@ -49,6 +49,8 @@ class Requests(NamedTuple):
         unit: `(batch, 4)` the arguments between 0 and 1: place and width of the band, window,
             resolution. This is what the model reads back as its `request` token.
         low_hz, high_hz, window_ms, resolution_ms: `(batch,)` in double precision.
+        raw: `(batch, 4)` what a head said before it was brought between 0 and 1, from which it is
+            taught; None of requests that no head made.
     """
 
     wanted: Tensor
@@ -57,15 +59,16 @@ class Requests(NamedTuple):
     high_hz: Tensor
     window_ms: Tensor
     resolution_ms: Tensor
+    raw: Tensor | None = None
 
     def decoded(self) -> list[Request]:
         """Plain numbers, one request an item."""
-        table = torch.stack(list(self[2:]), dim=1).detach().cpu()
+        table = torch.stack(list(self[2:6]), dim=1).detach().cpu()
         return [Request(*row) for row in table.tolist()]
 
     def of(self, rows: Sequence[int]) -> Requests:
         """Those of some items."""
-        return Requests(*(part[list(rows)] for part in self))
+        return Requests._make(None if part is None else part[list(rows)] for part in self)
 
 
 @dataclass(frozen=True)
@@ -191,8 +194,8 @@ class Limits:
 
 def ask(head: nn.Module, states: Tensor, limits: Limits) -> Requests:
     """What `(batch, hidden)` states ask of a sensor with these limits."""
-    raw = head(states)
-    return limits.lay_out(raw[:, 0], raw[:, 1:].sigmoid())
+    said = head(states)
+    return limits.lay_out(said[:, 0], said[:, 1:].sigmoid())._replace(raw=said[:, 1:])
 
 
 def asking_loss(requests: Requests, wanted: Tensor, unit: Tensor) -> Tensor:
@@ -202,14 +205,29 @@ def asking_loss(requests: Requests, wanted: Tensor, unit: Tensor) -> Tensor:
         wanted: `(batch,)` whether it should have asked.
         unit: `(batch, 4)` the arguments, of `Limits.unit_of`; where nothing was to be asked
             they do not count.
+
+    Reckoned in single precision at the least, whatever the head is in. For requests that no head
+    made, which have no `raw`, their units are taken for what it would have said, within 1e-6 of
+    0 and 1.
     """
-    should = wanted.to(requests.wanted.dtype)
-    asked = functional.binary_cross_entropy_with_logits(requests.wanted, should, reduction="none")
+    raw = requests.raw
+    if raw is None:
+        raw = torch.logit(_single_at_least(requests.unit), eps=1e-6)
+    asked = _cross_entropy(requests.wanted, wanted)
     # Cross-entropy too: its gradient does not fade where the head is wrong and sure.
-    logit = torch.logit(requests.unit, eps=1e-6)
-    target = unit.to(logit.dtype)
-    how = functional.binary_cross_entropy_with_logits(logit, target, reduction="none")
-    return asked + should * how.sum(dim=-1)
+    how = _cross_entropy(raw, unit)
+    return asked + wanted.to(how.dtype) * how.sum(dim=-1)
+
+
+def _cross_entropy(said: Tensor, should: Tensor) -> Tensor:
+    logit = _single_at_least(said)
+    return functional.binary_cross_entropy_with_logits(
+        logit, should.to(logit.dtype), reduction="none"
+    )
+
+
+def _single_at_least(numbers: Tensor) -> Tensor:
+    return numbers.to(torch.promote_types(numbers.dtype, torch.float32))
 
 
 def _share(part: float, whole: float) -> float:

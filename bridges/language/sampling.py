@@ -61,8 +61,10 @@ def narrowed(logits: Tensor, history: Tensor, decoding: Decoding) -> Tensor:
     if decoding.no_repeat is not None:
         logits = no_repeat(logits, history, decoding.no_repeat)
     if decoding.temperature not in (0, 1):
-        # From the likeliest down, so that a temperature near 0 overflows toward it alone.
-        logits = (logits - logits.max(dim=-1, keepdim=True).values) / decoding.temperature
+        # From the likeliest down, so that a temperature near 0 overflows toward it alone. What
+        # single precision rounds to 0 would divide the likeliest, which is 0 here, by 0.
+        temperature = max(decoding.temperature, torch.finfo(torch.float32).tiny)
+        logits = (logits - logits.max(dim=-1, keepdim=True).values) / temperature
     if decoding.top_k is not None:
         logits = top_k(logits, decoding.top_k)
     if decoding.nucleus is not None:

@@ -1,6 +1,7 @@
 """Looking again: the model asks, a sensor serves, the model reads what came back and refines.
 
-    round 1        read the words and the first sensation
+    round 1        read the words and the first sensation, followed (if there is a reasoner) by
+                   its answer to it
     round 2 to R   of the items that ask: their request and what it brought are added to the
                    sequence, then (if there is a reasoner) its answer; the model reads on
 
@@ -9,23 +10,24 @@ What a sensor is, is not known here: circuits that are run again, or a cached da
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
+from bridges.language._answers import check_given, checked
 from bridges.language.kv_cache import KVCache
 from bridges.language.model import LanguageModel
 from bridges.language.modulation import REST, Modulation
 from bridges.language.requests import Limits, Requests, ask
 from bridges.language.sequence import Piece, Sensed, interleave
-from bridges.language.settings import ANSWER, REQUEST, SOUND
+from bridges.language.settings import ANSWER, REQUEST, SOUND, Sense
 from bridges.reasoning.modulation import halting_budget
 from neuro.errors import ConfigError, SignalError
 
-__all__ = ["MOST_ROUNDS", "Look", "Looks", "Reasoner", "Sensor", "look"]
+__all__ = ["MOST_ROUNDS", "Look", "Looks", "Sensor", "Thinker", "look"]
 
 MOST_ROUNDS = 4
 
@@ -49,8 +51,9 @@ class Sensor(Protocol):
         ...
 
 
-class Reasoner(Protocol):
-    """Thinks about what the items have sensed so far, as the recursive reasoner does."""
+class Thinker(Protocol):
+    """Thinks about what the items have sensed so far; `thinking.Thinking` does by the recursive
+    reasoner."""
 
     def think(self, items: Sequence[int], sensed: Sequence[Tensor]) -> Sequence[Tensor]:
         """y of each of `items` as `(token, width)`, from all `(token, width)` sensed so far."""
@@ -77,8 +80,8 @@ class Looks:
     """All rounds, and the sequences they ended with.
 
     Attributes:
-        items: The pieces given, with all requests and what they brought: `generate` goes on
-            from `interleave(items, …)`.
+        items: The pieces given, with all requests, what they brought and a reasoner's answers:
+            `generate` goes on from `interleave(items, …)`.
     """
 
     rounds: tuple[Look, ...]
@@ -97,7 +100,7 @@ def look(
     *,
     rounds: int = 3,
     sense: str = SOUND.name,
-    reasoner: Reasoner | None = None,
+    reasoner: Thinker | None = None,
     always: bool = False,
     modulation: Modulation = REST,
     noise: torch.Generator | None = None,
@@ -112,13 +115,17 @@ def look(
         rounds: 2 to 4, the first reading counted; a modulator's `budget` scales it, to 1 at the
             least and 4 at the most.
         sense: What the sensor's embeddings are.
-        reasoner: Whose y follows each sensation, as tokens of `answer`.
+        reasoner: Whose y follows what was sensed, as tokens of `answer`: at the end of each item
+            that begins with a sensation it has not answered yet, before round 1, and after
+            everything that a request brought. It is asked about what was sensed, never about
+            words, and coloured by modulators of its own.
         always: Every item looks on in every round, as while the head is still being taught.
 
     Raises:
         ConfigError: if the rounds are not 2 to 4, or the model has no request head, or not the
-            sense.
-        SignalError: if the sensor cannot do what is asked, or its answer does not fit.
+            sense, or an item does not fit the model.
+        SignalError: if the sensor cannot do what is asked; if its answer, or the reasoner's, does
+            not fit or is not finite; or if what the model asks is no number.
     """
     if not 2 <= rounds <= MOST_ROUNDS:
         raise ConfigError(f"looking again takes 2 to {MOST_ROUNDS} rounds, found {rounds}")
@@ -128,21 +135,33 @@ def look(
     for needed in (sense, REQUEST.name, *([] if reasoner is None else [ANSWER.name])):
         settings.kind_of(needed)
     grown: list[tuple[Piece, ...]] = [tuple(pieces) for pieces in items]
+    for item, pieces in enumerate(grown):
+        check_given(pieces, settings, item)
+    if reasoner is not None:
+        unanswered = {item: own for item, own in enumerate(grown) if _unanswered(own, sense)}
+        for item, y in _answers(reasoner, unanswered, sense, model).items():
+            grown[item] += (y,)
     reader = _Reader(model, len(grown), modulation, noise)
     served: list[int] = list(range(len(grown)))
     state = reader(grown, [tuple(pieces) for pieces in grown])
     past: list[Look] = []
     for left in reversed(range(min(MOST_ROUNDS, halting_budget(rounds, modulation.budget)))):
         requests = ask(head, state, sensor.limits)
+        if bool(requests.wanted.isnan().any() | requests.unit.isnan().any()):
+            raise SignalError(
+                "what a model asks must be numbers, found NaN; a weight of it is none, or overflows"
+            )
         past.append(Look(model.logits(state), requests, tuple(served)))
         wants = torch.ones_like(requests.wanted) if always else requests.wanted.detach()
         served = (wants > 0).nonzero().flatten().tolist()
         if not left or not served:
             break
-        added = _serve(grown, served, requests, sensor, sense, reasoner)
-        width = settings.sense(sense).width
+        added = _serve(served, requests, sensor, settings.sense(sense))
+        if reasoner is not None:
+            so_far = {item: grown[item] + pieces for item, pieces in added.items()}
+            for item, y in _answers(reasoner, so_far, sense, model).items():
+                added[item] += (y,)
         for item, pieces in added.items():
-            _check(pieces, width)
             grown[item] += pieces
         again = reader(grown, [added.get(item, ()) for item in range(len(grown))])
         looked = torch.zeros(len(grown), 1, dtype=torch.bool, device=state.device)
@@ -152,49 +171,41 @@ def look(
 
 
 def _serve(
-    grown: Sequence[tuple[Piece, ...]],
-    items: Sequence[int],
-    requests: Requests,
-    sensor: Sensor,
-    sense: str,
-    reasoner: Reasoner | None,
+    items: Sequence[int], requests: Requests, sensor: Sensor, sense: Sense
 ) -> dict[int, tuple[Piece, ...]]:
-    """What each of the asking items reads next."""
+    """What each of the asking items asked and what came back."""
     asked = requests.of(items)
     for request in asked.decoded():
         sensor.limits.check(request)
-    brought = sensor.sense(items, asked)
-    if len(brought) != len(items):
-        raise SignalError(
-            f"a sensor must answer each of {len(items)} requests, found {len(brought)} answers"
-        )
-    added: dict[int, tuple[Piece, ...]] = {
-        item: (Sensed(REQUEST.name, asked.unit[row : row + 1]), Sensed(sense, brought[row]))
+    brought = checked("a sensor", sensor.sense(items, asked), len(items), sense.width)
+    return {
+        item: (Sensed(REQUEST.name, asked.unit[row : row + 1]), Sensed(sense.name, brought[row]))
         for row, item in enumerate(items)
     }
-    if reasoner is not None:
-        so_far = [
-            torch.cat(
-                [
-                    piece.embeddings
-                    for piece in (*grown[item], *added[item])
-                    if isinstance(piece, Sensed) and piece.sense == sense
-                ]
-            )
-            for item in items
-        ]
-        for item, y in zip(items, reasoner.think(items, so_far), strict=True):
-            added[item] += (Sensed(ANSWER.name, y),)
-    return added
 
 
-def _check(pieces: Sequence[Piece], width: int) -> None:
-    brought = pieces[1]
-    shape = tuple(brought.embeddings.shape) if isinstance(brought, Sensed) else ()
-    if len(shape) != 2 or shape[0] < 1 or shape[1] != width:
-        raise SignalError(
-            f"a sensor must answer with 1 token or more, (token, {width}), found {shape}"
-        )
+def _answers(
+    reasoner: Thinker, items: Mapping[int, Sequence[Piece]], sense: str, model: LanguageModel
+) -> dict[int, Sensed]:
+    """What the reasoner makes of all that each of the items has sensed."""
+    if not items:
+        return {}
+    device = model.embedding.weight.device
+    sensed = [torch.cat([part.to(device) for part in _of(own, sense)]) for own in items.values()]
+    answers = reasoner.think(list(items), sensed)
+    answers = checked("a reasoner", answers, len(items), model.settings.sense(ANSWER.name).width)
+    return {item: Sensed(ANSWER.name, y) for item, y in zip(items, answers, strict=True)}
+
+
+def _of(pieces: Sequence[Piece], sense: str) -> list[Tensor]:
+    return [p.embeddings for p in pieces if isinstance(p, Sensed) and p.sense == sense]
+
+
+def _unanswered(pieces: Sequence[Piece], sense: str) -> bool:
+    """Whether anything was sensed since the last answer."""
+    senses = [p.sense for p in pieces if isinstance(p, Sensed) and p.embeddings.shape[0]]
+    answered = max((n for n, each in enumerate(senses) if each == ANSWER.name), default=-1)
+    return sense in senses[answered + 1 :]
 
 
 class _Reader:

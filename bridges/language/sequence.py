@@ -8,6 +8,7 @@ item is the last of its row and can be continued.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -17,16 +18,31 @@ from torch import Tensor
 from bridges.language.settings import LanguageSettings
 from neuro.errors import ConfigError
 
-__all__ = ["PADDING", "TEXT", "Mixed", "Piece", "Sensed", "Text", "interleave", "text"]
+__all__ = [
+    "PADDING", "TEXT", "Mixed", "Piece", "Sensed", "Text", "check_sensed", "interleave", "text",
+]  # fmt: skip
 
 PADDING, TEXT = -1, 0
 
 
 @dataclass(frozen=True)
 class Text:
-    """Text tokens in a sequence."""
+    """Text tokens in a sequence.
+
+    Raises:
+        ConfigError: if one is no whole number.
+    """
 
     ids: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        try:
+            object.__setattr__(self, "ids", tuple(map(operator.index, self.ids)))
+        except TypeError:
+            found = " ".join(str(self.ids)[:60].split())
+            raise ConfigError(
+                f"text tokens must be whole numbers, found {found}; encode text by a tokenizer"
+            ) from None
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,8 +98,8 @@ def interleave(
             what a cache holds of it.
 
     Raises:
-        ConfigError: if an item is empty, a text token is outside the vocabulary, a sense is
-            unknown or its embeddings are not of its width.
+        ConfigError: if an item is empty, a piece is neither text nor sensed, a text token is
+            outside the vocabulary, a sense is unknown or its embeddings are not of its width.
     """
     rows = [_row(pieces, settings, item) for item, pieces in enumerate(items)]
     longest = max((len(row) for row in rows), default=0)
@@ -110,7 +126,17 @@ def interleave(
 
 
 def text(ids: Tensor) -> Mixed:
-    """`(batch, token)` text tokens alone, all of one length, as they are met in training."""
+    """`(batch, token)` text tokens alone, all of one length, as they are met in training.
+
+    Raises:
+        ConfigError: if they are not, or are no whole numbers. Whether they are in the
+            vocabulary is seen by the model that reads them.
+    """
+    if ids.ndim != 2 or not ids.shape[1] or ids.is_floating_point() or ids.is_complex():
+        raise ConfigError(
+            "text alone must be (batch, token) whole numbers, 1 token or more, found "
+            f"{tuple(ids.shape)} of {str(ids.dtype).removeprefix('torch.')}"
+        )
     return Mixed(ids, torch.full_like(ids, TEXT), {}, padded=False)
 
 
@@ -126,12 +152,19 @@ def _row(pieces: Sequence[Piece], settings: LanguageSettings, item: int) -> list
                     )
             row += [(token, TEXT) for token in piece.ids]
             continue
-        kind, sense = settings.kind_of(piece.sense), settings.sense(piece.sense)
-        shape = tuple(piece.embeddings.shape)
-        if len(shape) != 2 or shape[1] != sense.width:
+        if not isinstance(piece, Sensed):
             raise ConfigError(
-                f"item {item}: tokens of `{sense.name}` must be (token, {sense.width}), "
-                f"found {shape}"
+                f"item {item}: a piece must be Text or Sensed, found {type(piece).__name__}"
             )
-        row += [(0, kind)] * shape[0]
+        check_sensed(piece, settings, item)
+        row += [(0, settings.kind_of(piece.sense))] * piece.embeddings.shape[0]
     return row
+
+
+def check_sensed(piece: Sensed, settings: LanguageSettings, item: int) -> None:
+    """That a piece is of a sense that the model has, and of its width; else a `ConfigError`."""
+    sense, shape = settings.sense(piece.sense), tuple(piece.embeddings.shape)
+    if len(shape) != 2 or shape[1] != sense.width:
+        raise ConfigError(
+            f"item {item}: tokens of `{sense.name}` must be (token, {sense.width}), found {shape}"
+        )

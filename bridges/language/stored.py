@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from bridges.language.requests import Limits, Requests
-from neuro.errors import ConfigError
+from neuro.errors import ConfigError, SignalError
 
 __all__ = ["StoredSensor"]
 
@@ -38,6 +38,7 @@ class StoredSensor:
 
     Raises:
         ConfigError: if shapes disagree, frequencies do not rise, or there is a single channel.
+        SignalError: if the activity is not finite.
     """
 
     def __init__(
@@ -54,12 +55,16 @@ class StoredSensor:
                 f"stored activity must be (item, step, {len(cf_hz)} channels), found "
                 f"{tuple(activity.shape)}"
             )
-        if len(cf_hz) < 2 or any(b <= a for a, b in pairwise(cf_hz)):
-            raise ConfigError("channels must be 2 or more with frequencies that rise, found not so")
+        if len(cf_hz) < 2 or not all(0 < a < b < math.inf for a, b in pairwise(cf_hz)):
+            raise ConfigError(
+                "channels must be 2 or more with finite frequencies that rise, found not so"
+            )
         if not 0 < step_ms < math.inf or width < 1:
             raise ConfigError(
                 f"stored activity needs a positive step and width, found {step_ms} ms and {width}"
             )
+        if not bool(torch.isfinite(activity).all()):
+            raise SignalError("stored activity must be finite, found NaN or infinity in it")
         self.width, self.step_ms = width, step_ms
         self.duration_ms = step_ms * activity.shape[1]
         self.limits = Limits(
@@ -72,12 +77,27 @@ class StoredSensor:
         self._until = torch.nn.functional.pad(summed, (0, 0, 1, 0))
 
     def sense(self, items: Sequence[int], requests: Requests) -> list[Tensor]:
-        """`(token, width)` of each item; the window ends where what was stored ends."""
+        """`(token, width)` of each item; the window ends where what was stored ends.
+
+        Raises:
+            SignalError: if there is no such item, or not one request for each.
+        """
+        if len(items) != requests.low_hz.shape[0]:
+            raise SignalError(
+                f"each item must have one request, found {len(items)} items and "
+                f"{requests.low_hz.shape[0]} requests"
+            )
+        for item in items:
+            if not 0 <= item < self._until.shape[0]:
+                raise SignalError(
+                    f"an item must be 0 to {self._until.shape[0] - 1}, as many as were stored, "
+                    f"found {item}; store the activity of the batch that looks"
+                )
         return [self._closer(item, requests.of([row])) for row, item in enumerate(items)]
 
     def _closer(self, item: int, request: Requests) -> Tensor:
         device = self._octave.device
-        low, high, window, resolution = (part[0].to(device) for part in request[2:])
+        low, high, window, resolution = (part[0].to(device) for part in request[2:6])
         tokens = max(1, math.floor(float((window / resolution).detach()) + 0.5))
         edges = torch.linspace(0, 1, tokens + 1, dtype=torch.float64, device=device)
         until = _between(

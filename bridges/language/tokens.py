@@ -92,6 +92,9 @@ class ByteTokenizer:
 class FileTokenizer:
     """The tokenizer of an existing model, read by the `tokenizers` library.
 
+    A text is encoded whole and as it is. What the file may say of cutting texts off and filling
+    them up is for batches of another tool's training, and is left aside.
+
     Args:
         path: A `tokenizer.json`.
         begin, ends: As the model's `config.json` gives them; see `llama.load_tokenizer`.
@@ -116,6 +119,8 @@ class FileTokenizer:
             raise StoreError(
                 f"`{path}` must be a tokenizer.json, found: {reason}; fetch it again"
             ) from None
+        self._inner.no_truncation()
+        self._inner.no_padding()
         self._text, self.begin, self.ends = text, begin, ends
         self.vocabulary: int = 1 + max(self._inner.get_vocab().values(), default=-1)
         for token in (*ends, *(() if begin is None else (begin,))):

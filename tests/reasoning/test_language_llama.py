@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import stat
 from collections.abc import Callable
@@ -285,7 +286,7 @@ def test_a_save_that_fails_leaves_the_model_that_was_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     save_model(model(exact=False, seed=1), tmp_path)
-    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}  # and nothing hidden
 
     def full(path: Path, _: object) -> None:
         path.write_text("half")
@@ -371,9 +372,15 @@ Q = "model.layers.1.self_attn.q_proj.weight"
         (config(rope_scaling={"type": "linear"}), r"`rope_scaling\.factor` must be a number"),
         (config(rope_scaling="linear"), "must be objects or null"),
         (config(rope_parameters={"partial_rotary_factor": 0.5}), "`partial_rotary_factor` must"),
-        (config(hidden_size="24"), r'`hidden_size` must be a whole number, found "24"'),
-        (config(num_hidden_layers=None), "`num_hidden_layers` must be a whole number, found none"),
+        (config(hidden_size="24"), r'`hidden_size` must be .* of 1 or more, found "24"'),
+        (config(num_hidden_layers=None), "`num_hidden_layers` must be a whole .* found none"),
         (config(tie_word_embeddings="no"), "`tie_word_embeddings` must be true or false"),
+        (config(num_key_value_heads=0), "`num_key_value_heads` must be .* 1 or more, found 0"),
+        (config(head_dim=0), "`head_dim` must be .* 1 or more, found 0"),
+        (config(rope_theta=10**400), r"`rope_theta` must be .* fits in double .* found 10+…$"),
+        (config(rms_norm_eps=1e999), "`rms_epsilon` must be positive and finite, found inf"),
+        (tensor("model.norm.weight", np.full(24, np.nan, np.float32)), "norm.weight` must be fin"),
+        (tensor("model.norm.weight", np.full(24, 1e39)), "must be finite in float32, found NaN or"),
         (config(num_key_value_heads=4), "`kv_heads` must divide `heads`"),
         (config(num_hidden_layers=3), "must hold the 3 layers of its config, found 2"),
         (config(num_hidden_layers=10**12), "must hold the 1000000000000 layers"),
@@ -416,12 +423,62 @@ def test_a_damaged_or_foreign_folder_is_refused(tmp_path: Path, damage: Damage, 
     assert "\n" not in str(refused.value)
 
 
-def test_senses_of_other_shapes_are_refused(tmp_path: Path) -> None:
+def rows(**changes: Any) -> str:
+    first = {"name": "sound", "width": 24, "perceived": True, **changes}
+    others = [
+        {"name": "answer", "width": 16, "perceived": False},
+        {"name": "request", "width": 4, "perceived": False},
+    ]
+    return json.dumps({"senses": [first, *others]})
+
+
+@pytest.mark.parametrize(
+    ("senses", "says"),
+    [
+        (rows(width=25), r"`senses\.0\.projection\.weight` must be 64 x 25, found 64 x 24"),
+        # Held against the file before memory is taken: this would be 51 TB.
+        (rows(width=200_000_000_000), "must be 64 x 200000000000, found 64 x 24"),
+        (rows(width=math.inf), "found that `width` is Infinity, not a whole number"),
+        (rows(width=True), "found that `width` is true, not a whole number"),
+        (rows(width=0), "`sound` must be 1 number wide or more, found 0"),
+        (rows(perceived="false"), 'found that `perceived` is "false", not true or false'),
+        (rows(name=3), "found that `name` is 3, not a word"),
+        (rows(name="a b"), "a sense's name must be a plain word, found `a b`; fetch"),
+        (rows(colour=1), "where name, width and perceived should be"),
+        ('{"senses": "abc"}', "found no list of them under `senses`"),
+        ('{"senses": ["abc"]}', 'found "abc", where name, width and perceived should be'),
+        ('{"senses": []}', "what the senses in `ember.json` add and nothing else, found `"),
+        ("[]", "found no list of them under `senses`"),
+        ("[" * 100_000, "must list a model's senses, found "),
+    ],
+)  # fmt: skip
+def test_senses_that_are_not_those_of_the_files_are_refused(
+    tmp_path: Path, senses: str, says: str
+) -> None:
     save_model(model(), tmp_path)
-    path = tmp_path / "ember.json"
-    path.write_text(path.read_text().replace("24", "25"))
-    with pytest.raises(StoreError, match=r"`senses\.0\.projection\.weight` must be 64 x 25, found"):
+    assert json.loads((tmp_path / "ember.json").read_text()) == json.loads(rows())
+    (tmp_path / "ember.json").write_text(senses)
+    with pytest.raises(StoreError, match=says) as refused:
         load_model(tmp_path)
+    assert "\n" not in str(refused.value) and "Error(" not in str(refused.value)
+
+
+def test_a_sense_whose_weights_are_no_numbers_is_refused(tmp_path: Path) -> None:
+    lm = model(exact=False)
+    with torch.no_grad():
+        lm.senses[0].mark[3] = math.inf  # type: ignore[operator]
+    save_model(lm, tmp_path)
+    with pytest.raises(StoreError, match=r"`senses\.0\.mark` must be finite in float32, found NaN"):
+        load_model(tmp_path)
+
+
+def test_weights_that_a_precision_cannot_hold_are_refused(tmp_path: Path) -> None:
+    _, made = write(tmp_path)
+    made["model.norm.weight"][0] = 1e5
+    save_file(made, tmp_path / "model.safetensors")
+    load_model(tmp_path, dtype=torch.bfloat16)
+    with pytest.raises(StoreError, match=r"norm\.weight` must be finite in float16, found"):
+        load_model(tmp_path, dtype=torch.float16)
 
 
 def test_ends_of_a_text_are_read_from_the_config(tmp_path: Path) -> None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from bridges.language.attention import sight
@@ -223,12 +226,43 @@ def test_a_small_model_learns_what_only_the_sound_tells() -> None:
         ([[Sensed("sound", random(2, 23))]], r"must be \(token, 24\), found \(2, 23\)"),
         ([[Sensed("sound", random(24))]], r"must be \(token, 24\), found \(24,\)"),
         ([[Sensed("smell", random(2, 24))]], "no sense `smell`"),
+        ([["hello"]], "item 0: a piece must be Text or Sensed, found str"),
     ],
 )
 def test_sequences_that_do_not_fit_are_refused(items: list[list[object]], says: str) -> None:
     with pytest.raises(ConfigError, match=says) as refused:
         interleave(items, TINY)  # type: ignore[arg-type]
     assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("ids", [(1.7, 2), 5, "ab", torch.tensor([1.5])])
+def test_text_that_is_no_whole_numbers_is_refused(ids: Any) -> None:
+    with pytest.raises(ConfigError, match=r"must be whole numbers, found .*; encode") as no:
+        Text(ids)
+    assert "\n" not in str(no.value)
+
+
+def test_whole_numbers_of_any_kind_are_text() -> None:
+    for ids in ([1, 2], torch.tensor([1, 2]), np.array([1, 2], np.int32)):
+        assert Text(ids) == Text((1, 2))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("token", [-1, 258, 2**40])
+def test_text_alone_outside_the_vocabulary_is_refused(token: int) -> None:
+    ids = torch.tensor([[3, token]])
+    found = f"{min(3, token)} to {max(3, token)}"
+    with pytest.raises(ConfigError, match=f"must be 0 to 257, found {found}; use the tokenizer"):
+        model()(text(ids))
+
+
+@pytest.mark.parametrize(
+    "ids", [torch.ones(1, 2), torch.tensor([1, 2]), torch.zeros(1, 0, dtype=torch.int64)]
+)
+def test_text_alone_of_another_shape_or_type_is_refused(ids: Tensor) -> None:
+    with pytest.raises(
+        ConfigError, match=r"must be \(batch, token\) whole numbers, 1 token or more"
+    ):
+        text(ids)
 
 
 def test_a_sequence_longer_than_the_positions_is_refused() -> None:

@@ -131,8 +131,11 @@ def test_temperature_sharpens_and_zero_is_the_likeliest() -> None:
         odds = narrowed(logits, NOTHING, Decoding(temperature=temperature)).softmax(dim=-1)
         assert (odds[0, 0] / odds[0, 1]).item() == pytest.approx(math.exp(1 / temperature))
     assert choose(logits, NOTHING, GREEDY, None).item() == 0
-    tiny = Decoding(temperature=1e-38)  # where dividing would overflow
-    assert choose(100 * logits, NOTHING, tiny, generator()).item() == 0
+    # Where dividing would overflow, and where single precision has 0 for the temperature itself.
+    for tiny in (1e-38, 1e-45, 1e-46, 5e-324):
+        for dtype in (torch.float64, torch.float32, torch.bfloat16, torch.float16):
+            cold = (100 * logits).to(dtype)
+            assert choose(cold, NOTHING, Decoding(temperature=tiny), generator()).item() == 0
 
 
 def test_what_has_no_probability_is_never_drawn() -> None:
@@ -165,11 +168,14 @@ def test_an_item_with_its_own_generator_does_not_depend_on_its_neighbours() -> N
     [
         (lambda: Decoding(temperature=-1), r"temperature must be .* 0 or more, found -1"),
         (lambda: Decoding(temperature=math.nan), "temperature must be finite"),
-        (lambda: Decoding(top_k=0), "top-k must keep 1 token or more, found 0"),
+        (lambda: Decoding(top_k=0), "top-k must keep a whole number .* found 0"),
+        (lambda: Decoding(top_k=2.5), "top-k must keep a whole number of tokens, .* found 2.5"),  # type: ignore[arg-type]
+        (lambda: Decoding(top_k=True), "top-k must keep a whole number of tokens, .* found True"),
+        (lambda: Decoding(no_repeat=2.5), "a whole number of tokens, 1 or more, found 2.5"),  # type: ignore[arg-type]
         (lambda: Decoding(nucleus=0.0), r"nucleus must keep a mass above 0 and up to 1, found 0"),
         (lambda: Decoding(typical=1.5), r"typical must keep .* found 1\.5"),
         (lambda: Decoding(penalty=0), "penalty must be positive and finite, found 0"),
-        (lambda: Decoding(no_repeat=0), "must not repeat is 1 token or more, found 0"),
+        (lambda: Decoding(no_repeat=0), "a whole number of tokens, 1 or more, found 0"),
         (lambda: choose(random(1, 3), NOTHING, Decoding(), None), "needs a generator, found none"),
         (
             lambda: choose(random(1, 3), torch.tensor([[0, 1, 2]]), Decoding(no_repeat=1), None),

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
+from typing import Any
 
 import pytest
 import torch
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
+from bridges.language._parts import linear
 from bridges.language.generate import generate
 from bridges.language.modulation import Modulation
 from bridges.language.requests import Limits, Request, Requests, ask, asking_loss
@@ -21,7 +23,7 @@ from bridges.language.sampling import GREEDY
 from bridges.language.sensing import Looks, look
 from bridges.language.sequence import Piece, Sensed, Text, interleave
 from neuro.errors import ConfigError, SignalError
-from tests.reasoning._language import TINY, generator, model, random, sound, words
+from tests.reasoning._language import TINY, answer, generator, model, random, sound, words
 
 EAR = Limits(125.0, 3400.0, 50.0, 2000.0, 5.0, 100.0)
 """A nerve made for telephone speech; the windows are those of the tests."""
@@ -247,7 +249,9 @@ def test_a_reasoners_answer_enters_as_tokens() -> None:
     reasoner = Averaging()
     got, sensor = looked(grad=False, rounds=3, reasoner=reasoner)
     # 2, 4 and 1 tokens were there at first, and each round brings 2.
-    assert reasoner.heard == [(0, 4), (1, 6), (2, 3), (0, 6), (1, 8), (2, 5)]
+    assert reasoner.heard == [
+        (0, 2), (1, 4), (2, 1), (0, 4), (1, 6), (2, 3), (0, 6), (1, 8), (2, 5),
+    ]  # fmt: skip
     last = got.items[0][-1]
     assert isinstance(last, Sensed) and last.sense == "answer"
     so_far = [p.embeddings for p in got.items[0] if isinstance(p, Sensed) and p.sense == "sound"]
@@ -255,6 +259,112 @@ def test_a_reasoners_answer_enters_as_tokens() -> None:
     without, _ = looked(grad=False, rounds=3)
     assert not torch.allclose(got.logits, without.logits)
     assert sensor.limits is EAR
+
+
+def test_what_an_item_begins_with_is_thought_about_before_it_is_read() -> None:
+    """Also where nobody asks; and what has its answer, or is only words, has none more."""
+    lm = model()
+    assert lm.request_head is not None
+    with torch.no_grad():
+        lm.request_head.bias[0] -= 100
+    reasoner = Averaging()
+    given: list[list[Piece]] = [*items(), [words(2)], [sound(3), answer(1)]]
+    got = look(lm, given, Cached(), rounds=4, reasoner=reasoner)
+    assert len(got.rounds) == 1 and reasoner.heard == [(0, 2), (1, 4), (2, 1)]
+    for before, after in zip(given[:3], got.items[:3], strict=True):
+        y = after[-1]
+        assert isinstance(y, Sensed) and y.sense == "answer" and after[:-1] == tuple(before)
+    assert [list(pieces) for pieces in got.items[3:]] == given[3:]
+    assert torch.equal(got.logits, lm.logits(lm(interleave(got.items, TINY))[:, -1]))
+    # Looked at further, it is not answered twice.
+    again = look(lm, got.items, Cached(), rounds=2, reasoner=reasoner)
+    assert len(reasoner.heard) == 3 and again.items == got.items
+
+
+@pytest.mark.parametrize("grad", [True, False])
+def test_with_a_reasoner_reading_on_is_reading_anew(grad: bool) -> None:
+    got, _ = looked(grad=grad, rounds=3, reasoner=Averaging())
+    lm = LMS[True]
+    assert torch.allclose(got.logits, lm.logits(lm(interleave(got.items, TINY))[:, -1]), atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        (lambda y: y / 0, "a reasoner must answer with finite numbers, found NaN or infinity"),
+        (lambda y: y[:, :15], r"a reasoner must answer with 1 token .* 16\), found \(1, 15\)"),
+        (lambda y: y[0], r"a reasoner must answer with 1 token .* 16\), found \(16,\)"),
+        (lambda y: y.tolist(), r"a reasoner must answer with 1 token .* 16\), found list"),
+    ],
+)
+def test_a_wrong_answer_of_the_reasoner_is_said_of_it(
+    wrong: Callable[[Tensor], Any], says: str
+) -> None:
+    class Wrong(Averaging):
+        def think(self, items: Sequence[int], sensed: Sequence[Tensor]) -> list[Tensor]:
+            return [wrong(y) for y in super().think(items, sensed)]
+
+    with pytest.raises(SignalError, match=says):
+        looked(grad=False, reasoner=Wrong())
+
+    class Short(Averaging):
+        def think(self, items: Sequence[int], sensed: Sequence[Tensor]) -> list[Tensor]:
+            return super().think(items, sensed)[1:]
+
+    with pytest.raises(SignalError, match="a reasoner must answer each of 3 items, found 2"):
+        looked(grad=False, reasoner=Short())
+
+
+@pytest.mark.parametrize("thinks", [True, False])
+@pytest.mark.parametrize(
+    ("brings", "says"),
+    [
+        (lambda one: one * math.nan, "a sensor must answer with finite numbers, found NaN"),
+        (lambda one: one / 0, "a sensor must answer with finite numbers, found NaN or infinity"),
+        (lambda one: one[:, :23], r"a sensor must answer with 1 .* \(token, 24\), found \(2, 23\)"),
+        (lambda one: one[:0], r"a sensor must answer with 1 .* \(token, 24\), found \(0, 24\)"),
+        (lambda one: one[0], r"a sensor must answer with 1 .* \(token, 24\), found \(24,\)"),
+        (lambda one: None, r"a sensor must answer with 1 .* \(token, 24\), found NoneType"),
+    ],
+)
+def test_a_wrong_answer_of_the_sensor_is_said_of_it(
+    brings: Callable[[Tensor], Any], says: str, thinks: bool
+) -> None:
+    class Wrong(Cached):
+        def sense(self, items: Sequence[int], requests: Requests) -> list[Tensor]:
+            return [brings(one) for one in super().sense(items, requests)]
+
+    class Silent(Cached):
+        def sense(self, items: Sequence[int], requests: Requests) -> Any:
+            return None
+
+    reasoner = Averaging() if thinks else None
+    with pytest.raises(SignalError, match=says):
+        look(LMS[True], items(), Wrong(), always=True, reasoner=reasoner)
+    with pytest.raises(SignalError, match="a sensor must answer each of 3 items, found 0"):
+        look(LMS[True], items(), Silent(), always=True, reasoner=reasoner)
+
+
+@pytest.mark.parametrize("thinks", [True, False])
+def test_what_an_item_begins_with_is_checked_before_it_is_thought_about(thinks: bool) -> None:
+    reasoner = Averaging() if thinks else None
+    for wrong, says in (
+        (random(2, 24) * math.nan, "item 1: tokens of `sound` must be finite"),
+        (random(2, 23), r"item 1: tokens of `sound` must be \(token, 24\), found \(2, 23\)"),
+    ):
+        with pytest.raises((SignalError, ConfigError), match=says):
+            look(LMS[True], [[sound(1)], [Sensed("sound", wrong)]], Cached(), reasoner=reasoner)
+
+
+@pytest.mark.parametrize("row", [0, 2])
+def test_a_head_that_says_nan_is_said_to(row: int) -> None:
+    """A NaN wish would be none, and a NaN band would be the sensor's refusal."""
+    lm = model()
+    assert lm.request_head is not None
+    with torch.no_grad():
+        lm.request_head.bias[row] = math.nan
+    with pytest.raises(SignalError, match="what a model asks must be numbers, found NaN"):
+        look(lm, items(), Cached())
 
 
 def test_gradient_flows_through_a_sensor_that_lets_it() -> None:
@@ -298,7 +408,7 @@ def test_what_cannot_be_looked_at_is_refused() -> None:
         def sense(self, items: Sequence[int], requests: Requests) -> list[Tensor]:
             return super().sense(items, requests)[1:]
 
-    with pytest.raises(SignalError, match="answer each of 3 requests, found 2 answers"):
+    with pytest.raises(SignalError, match="a sensor must answer each of 3 items, found 2 answers"):
         look(lm, items(), Forgetful(), always=True)
 
 
@@ -342,6 +452,48 @@ def test_the_loss_of_asking_is_least_at_what_should_be_asked(seed: int) -> None:
             assert best < loss(5.0, other)
     silent = asking_loss(EAR.lay_out(-5 * yes, unit), 0 * yes, 1 - unit)
     assert silent.item() == pytest.approx(math.log1p(math.exp(-5)))
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("said", [-60.0, -14.0, -3.0, 3.0, 14.0, 60.0])
+def test_a_head_that_is_wrong_and_sure_is_taught_all_the_same(
+    said: float, dtype: torch.dtype
+) -> None:
+    """The gradient of cross-entropy by what the head said is the error: its unit less the target.
+    bfloat16 has 8 binary digits: halfway between 0 and 1 it is 0.002 off at most."""
+    head = linear(8, 5, bias=True).to(dtype)
+    with torch.no_grad():
+        head.weight.zero_()
+        head.bias.copy_(torch.tensor([0.5, said, 0.0, said, said]))
+    loss = asking_loss(
+        ask(head, torch.ones(1, 8, dtype=dtype), EAR), torch.ones(1), torch.full((1, 4), 0.5)
+    )
+    loss.sum().backward()
+    assert head.bias.grad is not None and bool(torch.isfinite(loss).all())
+    error = 1 / (1 + math.exp(-said)) - 0.5
+    expected = [1 / (1 + math.exp(-0.5)) - 1, error, 0.0, error, error]
+    assert head.bias.grad.tolist() == pytest.approx(
+        expected, abs=2**-8 if dtype == torch.bfloat16 else 1e-6
+    )
+
+
+def test_requests_that_no_head_made_have_a_finite_loss_at_the_ends() -> None:
+    for dtype in (torch.float32, torch.bfloat16):
+        unit = torch.tensor([[0.0, 1.0, 0.0, 1.0]], dtype=dtype, requires_grad=True)
+        requests = EAR.lay_out(torch.zeros(1, dtype=dtype), unit)
+        assert requests.raw is None and requests.of([0]).raw is None
+        # Four ends wrong, each -log of 1e-6, and one wish of even odds.
+        loss = asking_loss(requests, torch.ones(1), 1 - unit.detach())
+        assert loss.item() == pytest.approx(-4 * math.log(1e-6) + math.log(2), rel=0.01)
+
+
+def test_requests_of_some_items_keep_what_the_head_said() -> None:
+    head = LMS[True].request_head
+    assert head is not None
+    both = ask(head, random(2, 64, dtype=torch.float64), EAR)
+    (one,) = [both.of([1])]
+    assert both.raw is not None and one.raw is not None
+    assert torch.equal(one.raw, both.raw[1:]) and torch.equal(one.raw.sigmoid(), one.unit)
 
 
 def test_a_model_learns_where_to_listen_and_answers_by_what_it_hears() -> None:

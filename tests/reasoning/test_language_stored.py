@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -14,7 +16,7 @@ from bridges.language.sensing import look
 from bridges.language.stored import StoredSensor
 from encoders.cochlea.gammatone import erb_spaced_hz
 from encoders.cochlea.nerve import auditory_nerve_spikes, fibre_classes
-from neuro.errors import ConfigError
+from neuro.errors import ConfigError, SignalError
 from neuro.signal import Signal
 from tests.reasoning._language import model, random, words
 
@@ -132,11 +134,23 @@ def test_the_loop_runs_on_a_nerves_recording(ear: tuple[StoredSensor, Tensor]) -
         (random(4, 2), [100.0, 200.0], 5.0, r"2 channels\), found \(4, 2\)"),
         (random(2, 4, 2), [200.0, 100.0], 5.0, "frequencies that rise"),
         (random(2, 4, 1), [200.0], 5.0, "2 or more"),
+        (random(2, 4, 3), [100.0, math.nan, 300.0], 5.0, "finite frequencies that rise"),
+        (random(2, 4, 2), [100.0, math.inf], 5.0, "finite frequencies that rise"),
+        (random(2, 4, 2), [-100.0, 200.0], 5.0, "finite frequencies that rise"),
+        (random(2, 4, 2) / 0, [100.0, 200.0], 5.0, "must be finite, found NaN or infinity"),
         (random(2, 4, 2), [100.0, 200.0], 0.0, "positive step and width, found 0"),
     ],
 )
 def test_activity_that_cannot_be_served_is_refused(
     activity: Tensor, cf_hz: list[float], step_ms: float, says: str
 ) -> None:
-    with pytest.raises(ConfigError, match=says):
+    with pytest.raises((ConfigError, SignalError), match=says):
         StoredSensor(activity, cf_hz, step_ms=step_ms, width=4)
+
+
+def test_items_that_were_not_stored_are_refused() -> None:
+    for item in (2, -1):  # -1 is the last to a tensor
+        with pytest.raises(SignalError, match=f"must be 0 to 1, as many as .* found {item}; store"):
+            sensor().sense([item], asked(200, 1500, 100, 10))
+    with pytest.raises(SignalError, match="found 2 items and 1 requests"):
+        sensor().sense([0, 1], asked(200, 1500, 100, 10))

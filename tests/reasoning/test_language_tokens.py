@@ -85,6 +85,26 @@ def test_a_tokenizer_with_merges_is_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("library")
+def test_a_text_is_encoded_whole_whatever_the_file_says_of_batches(tmp_path: Path) -> None:
+    """As `tokenizer.json` files of models for sentences often do."""
+    from tokenizers import Tokenizer
+
+    path, ours = tmp_path / "tokenizer.json", ByteTokenizer()
+    ours.save(path)
+    cutting = Tokenizer.from_file(str(path))
+    cutting.enable_truncation(5)
+    cutting.enable_padding(length=8, pad_id=0)
+    cutting.save(str(path))
+    assert len(cutting.encode("hello world").ids) == len(cutting.encode("hi").ids) == 8  # it does
+    read = FileTokenizer(path)
+    for text in ("hello world", "hi", ""):
+        assert read.encode(text) == ours.encode(text)
+        assert read.decode(read.encode(text)) == text
+    read.save(tmp_path / "again.json")
+    assert json.loads((tmp_path / "again.json").read_text())["truncation"]["max_length"] == 5
+
+
+@pytest.mark.usefixtures("library")
 def test_files_that_are_no_tokenizer_are_refused(tmp_path: Path) -> None:
     ByteTokenizer().save(tmp_path / "good.json")
     good = (tmp_path / "good.json").read_text()

@@ -77,7 +77,7 @@ def test_reading_anew_and_from_a_cache_hear_the_same(sensor: LiveSensor) -> None
 def test_an_answer_carries_no_gradient_and_the_loop_still_learns(sensor: LiveSensor) -> None:
     """What reaches the head comes through the token that says what was asked."""
     request = asked(500.0, 2000.0, 60.0, 4.0)
-    leaves = [part.clone().requires_grad_() for part in request]
+    leaves = [part.clone().requires_grad_() for part in request[:6]]
     (tokens,) = sensor.sense([0], Requests(*leaves))
     assert not tokens.requires_grad and tokens.dtype == torch.float64
     lm = model()
