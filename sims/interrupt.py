@@ -9,19 +9,19 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import TypeAlias
 
-__all__ = ["deferred", "exit_status", "handled", "terminable"]
+__all__ = ["Terminated", "deferred", "exit_status", "handled", "terminable"]
 
 
 Handler: TypeAlias = Callable[[int, FrameType | None], None]
 
 
-class _Terminated(KeyboardInterrupt):
+class Terminated(KeyboardInterrupt):
     """SIGTERM arrived."""
 
 
 def exit_status(interrupt: KeyboardInterrupt) -> int:
     """128 + the signal, as shells report it: 143 for SIGTERM, 130 for Ctrl-C."""
-    return 143 if isinstance(interrupt, _Terminated) else 130
+    return 143 if isinstance(interrupt, Terminated) else 130
 
 
 @contextmanager
@@ -46,7 +46,7 @@ def terminable() -> Iterator[None]:
     """Within the block SIGTERM raises a KeyboardInterrupt, so that workers are not left behind."""
 
     def end(number: int, frame: FrameType | None) -> None:
-        raise _Terminated
+        raise Terminated
 
     with handled(end, signal.SIGTERM):
         yield
@@ -62,7 +62,7 @@ def deferred() -> Iterator[Callable[[], None]]:
     asked: list[type[KeyboardInterrupt]] = []
 
     def remember(number: int, frame: FrameType | None) -> None:
-        kind = _Terminated if number == signal.SIGTERM else KeyboardInterrupt
+        kind = Terminated if number == signal.SIGTERM else KeyboardInterrupt
         if asked:
             raise kind
         asked.append(kind)

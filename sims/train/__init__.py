@@ -100,7 +100,9 @@ def load_model(path: str | Path) -> Any:
     from sims.train.loop.checkpoint import read_tensors
 
     file = Path(path)
-    tensors, header = read_tensors(file, kind="model")
+    tensors, header = read_tensors(
+        file, kind="model", advice="give the file that a training left, `model.safetensors`"
+    )
     if "task" in header:
         from sims.train.puzzles.model import read_puzzle_model
 

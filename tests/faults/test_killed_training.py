@@ -6,14 +6,17 @@ import json
 import shutil
 import signal
 import time
+from collections.abc import Callable
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
 from sims.train.loop.checkpoint import read_tensors
+from sims.train.puzzles import data, measure
 from tests.reasoning._trained import PATIENCE_S, TINY, outcome, run_config, server, started
 
 KILLS = 20
@@ -129,6 +132,71 @@ def test_a_signal_keeps_the_step_in_hand(
     found, said = run_config(config, out, cache)
     assert found == 0 and "going on" in said
     assert_bit_identical(undisturbed, out)
+
+
+def raising(number: int, at: int, act: Callable[..., Any]) -> Callable[..., Any]:
+    """The function, which sends this process a signal when it is called the `at`-th time."""
+    calls: list[int] = []
+
+    def counted(*given: Any, **more: Any) -> Any:
+        calls.append(1)
+        if len(calls) == at:
+            signal.raise_signal(number)
+        return act(*given, **more)
+
+    return counted
+
+
+@pytest.mark.parametrize(
+    ("at", "words"),
+    [(2, "20 of 60 steps of the model are kept"), (7, "will be measured again")],
+    ids=["of the curve", "at the end"],
+)
+def test_a_signal_ends_a_measurement_between_two_batches(
+    config: Path, cache: str, undisturbed: Path, tmp_path: Path, at: int, words: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """Eight boards choose among weights, in one batch of 256; there are six such points."""
+    out = tmp_path / "stopped"
+    with monkeypatch.context() as patch:
+        patch.setattr(measure, "evaluate", raising(signal.SIGTERM, at, measure.evaluate))
+        found, said = run_config(config, out, cache)
+    assert found == 143 and words in said
+    assert not (out / "result.json").exists()
+    assert run_config(config, out, cache)[0] == 0
+    assert_bit_identical(undisturbed, out)
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_while_puzzles_are_made_ends_the_making(
+    config: Path, undisturbed: Path, tmp_path: Path, number: int, status: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    out, own = tmp_path / "out", f"output.cache={tmp_path / 'cache'}"
+    with monkeypatch.context() as patch:
+        patch.setattr(data, "make_sudoku", raising(number, 1, data.make_sudoku))
+        found, said = run_config(config, out, own)
+    assert found == status and "of 64 puzzles were made, none of them is kept" in said
+    assert not list((tmp_path / "cache").iterdir())
+    assert [file.name for file in out.iterdir()] == ["training.json"]
+    assert run_config(config, out, own)[0] == 0
+    assert_bit_identical(undisturbed, out)
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_second_signal_does_not_wait(
+    config: Path, cache: str, tmp_path: Path, number: int, status: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    from sims.interrupt import exit_status
+    from sims.train.loop.trainer import Trainer
+
+    advance = raising(number, 4, raising(number, 4, Trainer.advance))
+    monkeypatch.setattr(Trainer, "advance", lambda self: advance(self))
+    with pytest.raises(KeyboardInterrupt, match="the same command goes on") as caught:
+        run_config(config, tmp_path / "out", cache)
+    assert exit_status(caught.value) == status
+    assert reached(tmp_path / "out") == 3
 
 
 def test_a_folder_that_was_moved_goes_on(

@@ -6,6 +6,7 @@ import json
 import pickle
 import resource
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -118,6 +119,103 @@ def test_a_disk_that_is_full_leaves_the_last_checkpoint(
     assert status == 0 and "going on" in said
 
 
+def test_votes_on_puzzles_that_are_not_arcs_are_refused_before_training(
+    config: Path, cache: Path, finished: Path, tmp_path: Path
+) -> None:
+    """And the folder is not spoilt by it: without them, the same training goes on in it."""
+    folder = next(cache.iterdir())
+    own = (*SHORT, f"data={{source: folder, path: {folder}}}")
+    with pytest.raises(ConfigError) as caught:
+        run_config(config, tmp_path / "out", *own, "evaluation={validation: 8, votes: 4}")
+    assert "evaluation.votes: expected puzzles of ARC" in one_line(caught)
+    assert [file.name for file in (tmp_path / "out").iterdir()] == ["training.json"]
+    assert run_config(config, tmp_path / "out", *own)[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("training.device=cpu", "training.device is cpu, where it was auto"),
+        ("training.threads=2", "training.threads is 2, where it was 1"),
+        ("training.checkpoint_every=100", ""),
+        ("evaluation={validation: 8, batch: 5}", ""),
+        ("output.tensorboard=true", ""),
+    ],
+)
+def test_what_does_not_decide_the_weights_may_change(
+    config: Path, cache: Path, stopped: Path, override: str, said: str
+) -> None:
+    if "tensorboard" in override:
+        pytest.importorskip("tensorboard")
+    status, text = run_config(config, stopped, *SHORT, f"output.cache={cache}", override)
+    assert status == 0 and "going on" in text and said in text
+    assert said or "where it was" not in text
+    (stopped / "result.json").unlink()
+    own = (*SHORT, f"output.cache={cache}", override)
+    with pytest.raises(StoreError, match=r"training of another config: training\.clip"):
+        run_config(config, stopped, *own, "training.clip=2.0")
+
+
+START_OVER = "start over"
+
+
+def before(more: bytes) -> Callable[[Path], object]:
+    return lambda file: file.write_bytes(more + file.read_bytes())
+
+
+DAMAGE: dict[str, tuple[str, Callable[[Path], object], str]] = {
+    "log gone": ("log.jsonl", Path.unlink, "found no point of step 3"),
+    "log of other bytes": ("log.jsonl", before(b"\xff\xfe\n"), "something else in line 1"),
+    "log of a list": ("log.jsonl", before(b"[]\n"), "something else in line 1"),
+    "log without keys": ("log.jsonl", before(b"{}\n"), "something else in line 1"),
+    "log of other keys": (
+        "log.jsonl", before(b'{"arm": "", "step": 1}\n'), "something else in line 2"
+    ),
+    "best truncated": (
+        "best.safetensors", lambda file: file.write_bytes(file.read_bytes()[:500]),
+        "must be a whole model of Ember, found: ",
+    ),
+    "best gone": ("best.safetensors", Path.unlink, "found: no such file"),
+    "checkpoint a folder": (
+        "checkpoint.safetensors", lambda file: (file.unlink(), file.mkdir()), "found: a folder"
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_a_damaged_folder_is_told_by_its_file_and_the_advice_helps(
+    damage: str, config: Path, cache: Path, finished: Path, stopped: Path
+) -> None:
+    """What was damaged is named, before any step; what it says to delete, deleted, starts over."""
+    name, act, words = DAMAGE[damage]
+    act(stopped / name)
+    own = f"output.cache={cache}"
+    for _ in range(2):  # nothing of it has made it worse
+        with pytest.raises(StoreError) as caught:
+            run_config(config, stopped, *SHORT, own)
+        text = one_line(caught)
+        assert name in text and words in text and START_OVER in text
+    if "folder" in damage:
+        (stopped / name).rmdir()
+    elif "something else" in words:
+        (stopped / name).unlink()
+        (stopped / "checkpoint.safetensors").unlink()
+    else:
+        assert f"delete `{stopped / 'checkpoint.safetensors'}`" in text
+        (stopped / "checkpoint.safetensors").unlink()
+    assert run_config(config, stopped, *SHORT, own)[0] == 0
+    (one, _, _), (other, _, _) = outcome(stopped), outcome(finished)
+    assert all(torch.equal(part, other[name]) for name, part in one.items())
+
+
+def test_a_model_that_is_not_there_is_not_to_be_deleted(finished: Path) -> None:
+    for path, words in ((finished / "none.safetensors", "no such file"), (finished, "a folder")):
+        with pytest.raises(StoreError) as caught:
+            load_model(path)
+        text = one_line(caught)
+        assert words in text and "delete" not in text and "`model.safetensors`" in text
+
+
 def test_a_loss_that_is_no_number_stops_and_saves_nothing(
     config: Path, cache: Path, finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -168,6 +266,9 @@ def test_a_gpu_that_is_not_there_is_said(
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     assert chosen_device("auto", 1) == torch.device("cuda", 1)
+    assert [chosen_device("auto", rank, 3) for rank in range(3)] == [torch.device("cpu")] * 3
+    with pytest.raises(ConfigError, match="expected 3 or more GPUs for `cuda`, found 2"):
+        chosen_device("cuda", 0, 3)  # though there is one for this process
     with pytest.raises(ConfigError, match="expected 3 or more GPUs for `cuda`, found 2"):
         chosen_device("cuda", 2)
 

@@ -6,6 +6,7 @@ what they run is the real training, and what ends them is a real signal.
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 import multiprocessing
@@ -21,17 +22,20 @@ import numpy as np
 import torch
 from rich.console import Console
 from safetensors.torch import load_file
-from torch import Tensor
+from torch import Tensor, distributed
 
 from bridges.reasoning.reasoner import Reasoner, build
 from bridges.reasoning.settings import TRM_ATTENTION, ReasonerSettings
+from neuro.errors import EmberError
 from sims.config import load
 from sims.config.training import TrainingSpec
+from sims.dataset.build import Stopped
 from sims.puzzles.puzzle_set import PuzzleFormat, PuzzleSet, PuzzleSplit
 from sims.train import run_training
 from sims.train.loop.checkpoint import write_tensors
 from sims.train.loop.processes import ALONE, World, launched
 from sims.train.loop.trainer import Trainer
+from sims.train.puzzles.measure import measured
 from sims.train.puzzles.source import PuzzleSource
 from tests.reasoning._small import small
 
@@ -116,7 +120,12 @@ def server() -> ForkServerContext:
 
 def _in_process(config: Path, out: Path, overrides: tuple[str, ...], env: dict[str, str]) -> None:
     os.environ.update(env)
-    raise SystemExit(run_config(config, out, *overrides)[0])
+    try:
+        status = run_config(config, out, *overrides)[0]
+    except EmberError as error:
+        Path(f"{out}-said-{env.get('RANK', '0')}.txt").write_text(str(error))
+        status = 1
+    raise SystemExit(status)
 
 
 def started(
@@ -128,11 +137,34 @@ def started(
     return process
 
 
-def _trained_in_process(steps: int, out: Path, env: dict[str, str]) -> None:
+VECTORS = dataclasses.replace(SETTINGS, puzzle_ids=1)
+"""With a vector for the one puzzle there is."""
+
+
+def _as_if_on_gpus(chosen: list[torch.device]) -> None:
+    """Let this process believe that it has two GPUs, and gloo stand for NCCL: as that one does,
+    it then serves tensors on a GPU, and others only where another back end is there for them."""
+    start = distributed.init_process_group
+
+    def standing_in(backend: str) -> None:
+        start({"nccl": "cuda:gloo"}.get(backend, backend.replace("nccl", "gloo")))
+
+    distributed.init_process_group = standing_in  # type: ignore[assignment]
+    torch.cuda.is_available, torch.cuda.device_count = lambda: True, lambda: 2
+    torch.cuda.set_device = chosen.append  # type: ignore[assignment]
+
+
+def _trained_in_process(steps: int, out: Path, env: dict[str, str], kind: str) -> None:
     os.environ.update(env)
     torch.set_num_threads(1)
-    with launched("cpu") as world:
-        one = trainer(world=world)
+    chosen: list[torch.device] = []
+    if kind == "cuda":
+        _as_if_on_gpus(chosen)
+    with launched("cuda" if kind == "cuda" else "cpu") as world:
+        if kind == "cuda" and chosen != [torch.device("cuda", world.rank)]:
+            raise SystemExit(f"another GPU was chosen: {chosen}")
+        one = trainer(world=world, settings=VECTORS if kind == "vectors" else SETTINGS)
+        world.wait()
         for _ in range(steps):
             one.advance()
         tensors, numbers = one.state()
@@ -141,19 +173,45 @@ def _trained_in_process(steps: int, out: Path, env: dict[str, str]) -> None:
 
 
 def trained_together(
-    context: ForkServerContext, steps: int, out: Path, size: int = 2
+    context: ForkServerContext, steps: int, out: Path, size: int = 2, kind: str = "cpu"
 ) -> list[int | None]:
-    """Bring a trainer that is shared by some processes so far, and write its state."""
+    """Bring a trainer that is shared by some processes so far, and write its state.
+
+    Args:
+        kind: `cpu`; `vectors`, with a puzzle vector; `cuda`, started as for GPUs.
+    """
     return [process.exitcode for process in _joined(
-        context.Process(target=_trained_in_process, args=(steps, out, env))
+        context.Process(target=_trained_in_process, args=(steps, out, env, kind))
         for env in environments(size)
+    )]  # fmt: skip
+
+
+def _measured_in_process(asked: int, env: dict[str, str]) -> None:
+    os.environ.update(env)
+    torch.set_num_threads(1)
+    made = puzzles()
+    with launched("cpu") as world:
+        try:
+            measured(
+                build(SETTINGS), made.test, made.format, np.arange(9), batch=4, world=world,
+                stop=lambda: world.rank == asked,
+            )  # fmt: skip
+        except Stopped:
+            raise SystemExit(3) from None
+
+
+def measured_together(context: ForkServerContext, *, asked: int) -> list[int | None]:
+    """Measure in two processes, of which one is asked to stop; 3 for each that did."""
+    return [process.exitcode for process in _joined(
+        context.Process(target=_measured_in_process, args=(asked, env)) for env in environments(2)
     )]  # fmt: skip
 
 
 def together(
     context: ForkServerContext, config: Path, out: Path, *overrides: str, size: int = 2
 ) -> list[int | None]:
-    """Train a config in several processes; their exit codes."""
+    """Train a config in several processes; their exit codes. What one of them refuses is in
+    `OUT-said-RANK.txt`."""
     return [process.exitcode for process in _joined(
         context.Process(target=_in_process, args=(config, out, overrides, env))
         for env in environments(size)
@@ -165,7 +223,7 @@ def environments(size: int) -> list[dict[str, str]]:
     port = str(free_port())
     return [
         {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(size),
-         "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+         "LOCAL_WORLD_SIZE": str(size), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
         for rank in range(size)
     ]  # fmt: skip
 

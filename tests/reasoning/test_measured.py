@@ -10,6 +10,8 @@ import torch
 
 from bridges.reasoning.reasoner import build
 from neuro.errors import ConfigError
+from sims.dataset.build import Stopped
+from sims.puzzles.arc_augment import Augmentation
 from sims.puzzles.arc_set import ArcPlan, make_arc
 from sims.puzzles.arc_tasks import ArcTask
 from sims.puzzles.npy_layout import read_puzzles
@@ -92,3 +94,38 @@ def test_votes_go_through_augmentations_and_back(
     assert found == {"score": 0.5, "outputs": 0.5, "whole_tasks": 0.5, "n_tasks": 2, "votes": 4}
     with pytest.raises(ConfigError, match="puzzles of ARC"):
         voted(model, puzzles(), np.arange(2), votes=4, batch=3)
+
+    def right_when_augmented(model, batch, *, halting=False):  # type: ignore[no-untyped-def]
+        """Copies, but for a puzzle as it was made, of which it moves every colour by one."""
+        from bridges.reasoning.evaluation import Answered
+
+        names = [made.identifiers[int(puzzle)] for puzzle in batch.puzzle]
+        plain = torch.tensor([Augmentation.of(name)[1] == Augmentation() for name in names])
+        tokens = batch.tokens
+        other = torch.where(tokens >= 2, 2 + (tokens - 1) % 10, tokens)
+        answers = torch.where(plain[:, None], other, tokens)
+        rows = len(names)
+        return Answered(answers, torch.zeros(1), torch.zeros(rows), torch.ones(rows))
+
+    monkeypatch.setattr("sims.train.puzzles.measure.evaluate", right_when_augmented)
+    scores = [voted(model, made, np.arange(2), votes=n, batch=3)["score"] for n in (1, 2, 4)]
+    assert scores == [0.0, 0.5, 0.5]  # an augmentation more, and one of two attempts is right
+
+
+def test_a_stop_ends_answering_after_the_batch_in_hand(tmp_path: Path) -> None:
+    made, model, asked = puzzles(), awake(SETTINGS), []
+
+    def stop() -> bool:
+        asked.append(True)
+        return len(asked) == 2
+
+    with pytest.raises(Stopped):
+        measured(model, made.test, made.format, np.arange(11), batch=2, stop=stop)
+    assert len(asked) == 2  # of six batches
+
+    pair = (grid([1, 2], [3, 0]),) * 2
+    tasks = {"training": {}, "evaluation": {"aaaaaaaa": ArcTask("aaaaaaaa", (pair,), (pair,))}}
+    arc = read_puzzles(make_arc(ArcPlan(augment=5, seed=3), tasks, tmp_path / "arc"))
+    settings = small(SETTINGS, length=900, vocabulary=12, slots=1)
+    with pytest.raises(Stopped):
+        voted(build(settings), arc, np.arange(1), votes=4, batch=1, stop=lambda: True)

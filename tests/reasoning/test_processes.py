@@ -18,7 +18,10 @@ from sims.train.loop.checkpoint import read_tensors
 from sims.train.loop.processes import ALONE, World, launched
 from tests.reasoning._trained import (
     PATIENCE_S,
+    SETTINGS,
     TINY,
+    VECTORS,
+    measured_together,
     outcome,
     run_config,
     server,
@@ -42,12 +45,16 @@ def config(tmp_path: Path) -> Path:
     return path
 
 
-def test_two_processes_take_the_steps_of_one(context: ForkServerContext, tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", ["cpu", "vectors", "cuda"])
+def test_two_processes_take_the_steps_of_one(
+    context: ForkServerContext, tmp_path: Path, kind: str
+) -> None:
     """Items, who halted and who was refilled are equal; weights, averages and moments agree to the
-    rounding of sums."""
-    assert trained_together(context, 8, tmp_path / "two.safetensors") == [0, 0]
+    rounding of sums. With `cuda`, gloo stands for NCCL, and what lies on the CPU has to find a
+    back end of its own."""
+    assert trained_together(context, 8, tmp_path / "two.safetensors", kind=kind) == [0, 0]
     two, header = read_tensors(tmp_path / "two.safetensors", kind="checkpoint")
-    whole = trainer()
+    whole = trainer(settings=VECTORS if kind == "vectors" else SETTINGS)
     halted = []
     for _ in range(8):
         whole.advance()
@@ -63,6 +70,7 @@ def test_two_processes_take_the_steps_of_one(context: ForkServerContext, tmp_pat
         else:
             assert torch.equal(part, two[name]), name
     assert not torch.equal(one["ema.head.weight"], one["model.head.weight"])
+    assert ("model.puzzles.table" in one) == (kind == "vectors")
 
 
 def test_two_processes_train_as_one_with_the_whole_batch(
@@ -108,6 +116,45 @@ def test_another_number_of_processes_goes_on(
     assert json.loads((tmp_path / "out" / "result.json").read_text())["sets"]["best"]["of"] == 16
 
 
+def test_what_one_process_refuses_ends_all_with_one_line_each(
+    context: ForkServerContext, config: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "file").write_text("somebody else's")
+    assert together(context, config, tmp_path / "other") == [1, 1]
+    first, second = ((tmp_path / f"other-said-{rank}.txt").read_text() for rank in (0, 1))
+    assert "holds no training" in first
+    assert second == "another process of this training could not go on; see what it said"
+
+
+def test_a_process_that_is_gone_is_said_in_one_line(
+    context: ForkServerContext, config: Path, tmp_path: Path
+) -> None:
+    """The first one dies of a full disk, as it is alone in writing; the second one waits for it."""
+    out = tmp_path / "out"
+    cache = f"output.cache={tmp_path / 'cache'}"
+    assert run_config(config, out, "training.steps=3", cache)[0] == 0
+    for name in ("result.json", "checkpoint.safetensors"):
+        (out / name).unlink()
+    (out / "log.jsonl").unlink()
+    (out / "log.jsonl").mkdir()  # nothing can be appended to it
+    assert together(context, config, out, "training.steps=3", cache) == [1, 1]
+    first, second = (Path(f"{out}-said-{rank}.txt").read_text() for rank in (0, 1))
+    assert "log.jsonl" in first
+    assert "must live until its end, found that another one ended" in second
+    assert "\n" not in second and len(second) < 450
+
+
+@pytest.mark.parametrize("asked", [0, 1])
+def test_one_process_that_is_asked_to_stop_stops_all(
+    context: ForkServerContext, asked: int
+) -> None:
+    """Also where the others have more batches, or fewer, to answer; and none if nobody is."""
+    assert measured_together(context, asked=asked) == [3, 3]
+    if asked:
+        assert measured_together(context, asked=9) == [0, 0]
+
+
 @pytest.mark.slow
 def test_torchrun_starts_them(config: Path, tmp_path: Path) -> None:
     done = subprocess.run(
@@ -124,6 +171,7 @@ def test_torchrun_starts_them(config: Path, tmp_path: Path) -> None:
 def test_one_process_needs_nothing_of_it() -> None:
     rows = torch.arange(3)
     assert torch.equal(ALONE.gathered(rows), rows) and torch.equal(ALONE.summed(rows), rows)
+    assert ALONE.highest(7) == 7
     assert ALONE.first and not World(rank=1, size=2).first
     with pytest.raises(ConfigError, match="a multiple of the 2 processes, found 7"):
         World(rank=0, size=2).share(7)

@@ -17,9 +17,8 @@ from sims.train.loop.checkpoint import read_tensors, write_tensors
 from sims.train.loop.non_finite import TrainingError
 from sims.train.loop.trainer import MEASURES, Trainer
 from tests.reasoning._small import small
-from tests.reasoning._trained import SETTINGS, SPEC, puzzles, trainer, weights
+from tests.reasoning._trained import SETTINGS, SPEC, VECTORS, puzzles, trainer, weights
 
-VECTORS = dataclasses.replace(SETTINGS, puzzle_ids=1)
 VALUED = small(HRM, layers=1, slots=1, steps_max=3, length=6, vocabulary=5)
 KINDS = {"trm": SETTINGS, "vectors": VECTORS, "hrm": VALUED,
          "bfloat16": dataclasses.replace(SETTINGS, precision="bfloat16")}  # fmt: skip
@@ -156,13 +155,61 @@ def test_an_overflow_names_the_first_layer_that_has_it() -> None:
     assert "at step 2" in str(caught.value) and "\n" not in str(caught.value)
 
 
-def test_a_gradient_that_is_no_number_is_named() -> None:
-    one = trainer()
-    name, parameter = next(iter(one.model.named_parameters()))
-    parameter.register_hook(lambda gradient: gradient * torch.inf)
-    with pytest.raises(TrainingError, match="the gradient of"):
+@pytest.mark.parametrize("clip", [1.0, 0.0])
+@pytest.mark.parametrize("factor", [torch.nan, torch.inf])
+@pytest.mark.parametrize("which", [0, 2, -1])
+def test_a_gradient_that_is_no_number_is_named(which: int, factor: float, clip: float) -> None:
+    """It, and none of those that would have been scaled by a norm that is no number."""
+    one = trained(trainer(SPEC.model_copy(update={"clip": clip})), 2)
+    name, parameter = list(one.model.named_parameters())[which]
+    parameter.register_hook(lambda gradient: gradient * factor)
+    with pytest.raises(TrainingError, match=f"the gradient of `{name}` not finite at step 3"):
         one.advance()
-    assert name and one.step == 0
+
+
+def test_of_gradients_that_spread_the_first_of_the_backward_pass_is_named() -> None:
+    """What comes back from the head is no number, and so is every gradient before it: that of the
+    layer which was done last is named, and not that of the inputs, which come first by name."""
+    one = trained(trainer(), 2)
+
+    def poisoning(module: torch.nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
+        if inputs[0].requires_grad:
+            inputs[0].register_hook(lambda gradient: gradient * torch.nan)
+
+    one.model.head.register_forward_pre_hook(poisoning)
+    with pytest.raises(TrainingError, match=r"the gradient of `recursion\.") as caught:
+        one.advance()
+    broken = [name for name, part in one.model.named_parameters()
+              if part.grad is not None and not torch.isfinite(part.grad).all()]  # fmt: skip
+    assert broken[0].startswith("inputs") and f"`{broken[-1]}`" in str(caught.value)
+    assert not any(name.startswith("head") for name in broken)
+
+
+@pytest.mark.parametrize("kind", ["trm", "vectors"])
+def test_a_trainer_that_refused_a_step_is_as_it_was_before(kind: str) -> None:
+    """Its items and its place among them too, though they were drawn for the step."""
+    one, same = (trained(trainer(settings=KINDS[kind]), 5) for _ in range(2))
+    hook = one.model.head.weight.register_hook(lambda gradient: gradient * torch.nan)
+    with pytest.raises(TrainingError):
+        one.advance()
+    assert one.sound
+    assert_same(one, same)
+    hook.remove()
+    if one.model.puzzles is not None:
+        one.model.puzzles.update(learning_rate=0.0, weight_decay=0.0)  # as in a new process
+    assert_same(trained(one, 4), trained(same, 4))
+
+
+@pytest.mark.parametrize("clip", [0.01, 0.0])
+def test_gradients_are_clipped_to_their_norm(clip: float) -> None:
+    """What is logged is the norm before."""
+    one = trained(trainer(SPEC.model_copy(update={"clip": clip})), 1)
+    left = torch.nn.utils.get_total_norm([part.grad for part in one.model.parameters()
+                                          if part.grad is not None])  # fmt: skip
+    norm = float(one.sums[MEASURES.index("gradient")])
+    assert norm > 0.1
+    # PyTorch divides by the norm and 1e-6; float32 sums of as many roundings as there are parts.
+    assert float(left) == pytest.approx(clip or norm, rel=1e-6 / norm + 1e-5)
 
 
 def test_the_loss_falls() -> None:

@@ -16,6 +16,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from neuro.errors import StoreError
 from neuro.recording import Course, Recording
 from sims.dataset.spike_dataset import read_spike_dataset
 from sims.result import Provenance, Run
@@ -221,6 +222,94 @@ def test_a_modulator_lowers_the_steps_thought_and_leaves_the_weights(
         assert [factor for factor, _ in steps] == pytest.approx([0.3, 0.4, 1.0])
         assert [thought for _, thought in steps] == [1.0, 1.0, 3.0]
     for name in ("model", "model_counts"):
+        one, other = (load_file(where / f"{name}.safetensors") for where in (out, undisturbed))
+        assert all(torch.equal(one[key], other[key]) for key in one)
+
+
+def test_a_training_goes_on_where_the_run_that_modulates_it_was_moved(
+    train: Train, undisturbed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its factor is what counts: one of another factor is refused."""
+    for name, level in (("here", 0.2), ("other", 0.8)):
+        factor = Course("reasoner.budget", "1", 1.0, np.array([1.0, level]))
+        run = Run(
+            Recording(2.0, 0.1, 0, "numba", spikes={}, factors={"reasoner.budget": factor}),
+            Provenance(name, "", "", (), {}, "", {}, "", ""),
+        )
+        write_run(tmp_path / f"{name}.h5", run)
+    out, advance = tmp_path / "stopped", Trainer.advance
+
+    def interrupted(self: Trainer) -> None:
+        advance(self)
+        if self.step == 11:
+            signal.raise_signal(signal.SIGINT)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Trainer, "advance", interrupted)
+        assert train(out, f"modulation={{run: {tmp_path / 'here.h5'}}}")[0] == 130
+    assert str(tmp_path) not in json.dumps(
+        json.loads((out / "training.json").read_text())["config"]
+    )
+    (tmp_path / "here.h5").rename(tmp_path / "there.h5")
+    with pytest.raises(
+        StoreError, match=r"training of another config: budget_factor: 0\.6 -> 0\.9"
+    ):
+        train(out, f"modulation={{run: {tmp_path / 'other.h5'}}}")
+    status, said = train(out, f"modulation={{run: {tmp_path / 'there.h5'}}}", "training.device=cpu")
+    assert status == 0 and "going on" in said
+    one, other = (load_file(where / "model.safetensors") for where in (out, undisturbed))
+    assert all(torch.equal(one[key], other[key]) for key in one)
+
+
+def test_recordings_are_known_by_their_content_and_not_by_their_place(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from types import SimpleNamespace
+
+    from sims.config.train import TrainConfig
+    from sims.train.spikes import task
+
+    heard = SimpleNamespace(about={"recordings": {"0.wav": "of some content"}})
+    monkeypatch.setattr(task, "material", lambda data, *, seed: heard)
+    config = TrainConfig.model_validate({
+        "name": "moved", "reasoner": {}, "data": {
+            "source": "digits", "voices": ["a"], "held_out": ["b"], "recordings": "far/away",
+        },
+    })  # fmt: skip
+    asked = config.model_dump(mode="json")
+    assert "far/away" in json.dumps(asked)
+    assert "far/away" not in json.dumps(task.SpikeTask(config).identity(asked))
+
+
+def test_ctrl_c_while_answers_are_measured_keeps_the_steps(
+    train: Train, undisturbed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At a point of the curve, and at the end, where nothing else is left to do."""
+    from sims.train.spikes import asked
+
+    out, evaluate = tmp_path / "stopped", asked.evaluate
+    calls: list[int] = []
+
+    def interrupted(*given: Any, **more: Any) -> Any:
+        calls.append(1)
+        if len(calls) in (1, 23):
+            signal.raise_signal(signal.SIGINT)
+        return evaluate(*given, **more)
+
+    # Six held-out items: two batches a point, of which a stopped one asks for the first again;
+    # so the 22nd call is the first one after all points of both models.
+    monkeypatch.setattr(asked, "_BATCH", 3)
+    monkeypatch.setattr(asked, "evaluate", interrupted)
+    said = []
+    while len(said) < 9:
+        status, text = train(out)
+        said.append(" ".join(text.split()))
+        if status == 0:
+            break
+        assert status == 130
+    assert len(said) == 3 and "8 of 40 steps of the model `phase` are kept" in said[0]
+    assert "all steps of all models are kept" in said[1]
+    for name in EXACT:
         one, other = (load_file(where / f"{name}.safetensors") for where in (out, undisturbed))
         assert all(torch.equal(one[key], other[key]) for key in one)
 

@@ -65,8 +65,13 @@ def _bytes(tensor: Tensor) -> memoryview:
     return flat.view(torch.uint8).numpy().data
 
 
-def read_tensors(path: Path, *, kind: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
+def read_tensors(
+    path: Path, *, kind: str, advice: str = "delete it to start over"
+) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """The tensors and the header that `write_tensors` wrote.
+
+    Args:
+        advice: What to do where the file is none of ours.
 
     Raises:
         StoreError: if the file is missing, truncated, foreign or of another kind.
@@ -74,17 +79,19 @@ def read_tensors(path: Path, *, kind: str) -> tuple[dict[str, Tensor], dict[str,
     from safetensors import SafetensorError, safe_open
 
     try:
+        if not path.is_file():
+            raise OSError("a folder" if path.is_dir() else "no such file")
         with safe_open(path, framework="pt") as file:
             header = json.loads((file.metadata() or {}).get(_HEADER, "null"))
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, ValueError, OSError) as error:
         reason = " ".join(str(error).split())
         raise StoreError(
-            f"`{path}` must be a whole {kind} of Ember, found: {reason}; delete it to start over"
+            f"`{path}` must be a whole {kind} of Ember, found: {reason}; {advice}"
         ) from None
     if not isinstance(header, dict) or header.get("kind") != kind:
         found = header.get("kind") if isinstance(header, dict) else "no header of Ember"
-        raise StoreError(f"`{path}` must be a {kind} of Ember, found: {found}")
+        raise StoreError(f"`{path}` must be a {kind} of Ember, found: {found}; {advice}")
     return tensors, header
 
 

@@ -16,9 +16,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, distributed
 
-from neuro.errors import ConfigError
+from neuro.errors import ConfigError, EmberError
+from sims.train.loop.device import chosen_device
 
-__all__ = ["ALONE", "World", "launched"]
+__all__ = ["ALONE", "ProcessError", "World", "launched"]
+
+
+class ProcessError(EmberError, RuntimeError):
+    """Another process of this training could not go on, so this one cannot either."""
 
 
 @dataclass(frozen=True)
@@ -29,11 +34,13 @@ class World:
         rank: Which one this is; the first, 0, writes and speaks.
         size: How many there are.
         local_rank: Which one on this machine, and with it which GPU.
+        local_size: How many there are on this machine.
     """
 
     rank: int = 0
     size: int = 1
     local_rank: int = 0
+    local_size: int = 1
 
     @property
     def first(self) -> bool:
@@ -53,21 +60,36 @@ class World:
         return batch // self.size
 
     def gathered(self, mine: Tensor) -> Tensor:
-        """Everybody's rows, in order of rank; as many and of the same shape in every process."""
+        """Everybody's rows, in order of rank; as many and of the same shape in every process.
+
+        Raises:
+            ProcessError: here and in all that follow, if another process has ended.
+        """
         if self.size == 1:
             return mine
         # Not every back end knows every type; bytes they all know.
         raw = mine.contiguous().view(torch.uint8)
         parts = [torch.empty_like(raw) for _ in range(self.size)]
-        distributed.all_gather(parts, raw)
+        with _meeting():
+            distributed.all_gather(parts, raw)
         return torch.cat([part.view(mine.dtype) for part in parts])
 
     def summed(self, mine: Tensor) -> Tensor:
         """Everybody's tensor, added up, and the same bits in every process."""
         if self.size > 1:
             mine = mine.clone()
-            distributed.all_reduce(mine)
+            with _meeting():
+                distributed.all_reduce(mine)
         return mine
+
+    def highest(self, mine: int) -> int:
+        """The highest of everybody's numbers, known when everybody is here."""
+        if self.size == 1:
+            return mine
+        found = torch.tensor(mine)  # on the CPU, where there is nothing to wait for
+        with _meeting():
+            distributed.all_reduce(found, op=distributed.ReduceOp.MAX)
+        return int(found)
 
     def average_gradients(self, parameters: Iterable[torch.nn.Parameter]) -> None:
         """Replace each gradient by its mean over the processes: one message for all of them."""
@@ -75,7 +97,8 @@ class World:
             return
         gradients = [part.grad for part in parameters if part.grad is not None]
         flat = torch.cat([gradient.reshape(-1) for gradient in gradients])
-        distributed.all_reduce(flat)
+        with _meeting():
+            distributed.all_reduce(flat)
         flat /= self.size
         start = 0
         for gradient in gradients:
@@ -84,8 +107,7 @@ class World:
 
     def wait(self) -> None:
         """Until everybody is here."""
-        if self.size > 1:
-            distributed.barrier()
+        self.highest(0)
 
 
 ALONE = World()
@@ -93,23 +115,44 @@ ALONE = World()
 
 
 @contextmanager
+def _meeting() -> Iterator[None]:
+    try:
+        yield
+    except RuntimeError as error:  # the only kind that gloo and NCCL have
+        reason = " ".join(str(error).split())[:200]
+        raise ProcessError(
+            "all processes of a training must live until its end, found that another one ended "
+            f"({reason}); see what it said, and start all of them again"
+        ) from error
+
+
+@contextmanager
 def launched(device: str) -> Iterator[World]:
     """Within the block, the processes that `torchrun` started, joined; or this one alone.
 
+    Gradients on a GPU are exchanged by NCCL; what lies on the CPU, by gloo in any case.
+
     Args:
-        device: `cuda` joins them by NCCL, anything else by gloo.
+        device: What was asked for; see `sims.train.loop.device.chosen_device`.
 
     Raises:
-        ConfigError: if they do not find each other.
+        ConfigError: if they do not find each other, or a GPU that is asked for is not there.
     """
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+        chosen_device(device)
         yield ALONE
         return
     try:
-        world = World(
-            *(int(os.environ[key]) for key in ("RANK", "WORLD_SIZE", "LOCAL_RANK")),
+        rank, size, local_rank = (
+            int(os.environ[key]) for key in ("RANK", "WORLD_SIZE", "LOCAL_RANK")
         )
-        distributed.init_process_group("nccl" if device == "cuda" else "gloo")
+        world = World(rank, size, local_rank, int(os.environ.get("LOCAL_WORLD_SIZE", size)))
+        chosen = chosen_device(device, world.local_rank, world.local_size)
+        if chosen.type == "cuda":
+            torch.cuda.set_device(chosen)
+        distributed.init_process_group("cpu:gloo,cuda:nccl" if chosen.type == "cuda" else "gloo")
+    except ConfigError:
+        raise
     except (KeyError, ValueError, RuntimeError) as error:
         reason = " ".join(str(error).split())
         raise ConfigError(

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 
 from bridges.reasoning.carry import Batch, Carry
 from bridges.reasoning.compiled import compiled
@@ -54,6 +55,7 @@ class Trainer:
         step: Optimizer steps done.
         sums: Of `MEASURES` since whoever logs them last set it to 0.
         best: Score by validation, the highest so far, and its step; None before the first.
+        due: Whether the point of the curve at `step` is still to be measured.
     """
 
     def __init__(
@@ -77,6 +79,7 @@ class Trainer:
         self.step = 0
         self.sums = torch.zeros(len(MEASURES), dtype=torch.float64)
         self.best: tuple[float, int] | None = None
+        self.due = False
         self.carry = start(model, self._batch())
 
     def compile(self, *, backend: str = "inductor") -> None:
@@ -96,8 +99,10 @@ class Trainer:
         """One supervision step of every slot, and one step of the optimizer.
 
         Raises:
-            TrainingError: if the loss or the gradient is not finite; nothing has moved then.
+            TrainingError: if the loss or the gradient is not finite; the trainer is then as it
+                was before, in every process.
         """
+        position, items = self.source.position, self.items.copy()
         self._refill()
         batch = self._batch()
         before = self.carry._replace(current=batch)
@@ -105,13 +110,17 @@ class Trainer:
         self.optimizer.zero_grad(set_to_none=True)
         carry, measures = self._supervise(before, batch)
         self.world.average_gradients(self.model.parameters())
-        limit = self.spec.clip or float("inf")
-        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), limit)
+        parameters = list(self.model.parameters())
+        norm = get_total_norm([part.grad for part in parameters if part.grad is not None])
         measures[2] = norm
         measures = self.world.summed(measures.cpu())
         measures[:3] /= self.world.size
         if not bool(torch.isfinite(measures).all()):
-            self._refuse(before, batch)
+            reason = self._refusal(before, batch)
+            self.source.position, self.items = position, items
+            raise TrainingError(reason)
+        # Not before: scaled by a norm that is no number, every gradient would be none.
+        clip_grads_with_norm_(parameters, self.spec.clip or float("inf"), norm)
         self._move()
         self.carry = carry
         self.sums += measures
@@ -131,13 +140,20 @@ class Trainer:
 
     @property
     def rate(self) -> float:
-        """The learning rate of the next step."""
-        return self._rate(self.spec.learning_rate)
+        """The learning rate of the last step that was done."""
+        return self._rate(self.spec.learning_rate, self.step - 1)
 
-    def _rate(self, peak: float) -> float:
+    @property
+    def sound(self) -> bool:
+        """Whether weights, average and moments are finite; the same in every process."""
+        parts = [*self.model.state_dict().values(), *self.ema.state_dict().values(),
+                 *moments_of(self.optimizer).values()]  # fmt: skip
+        return all(bool(torch.isfinite(part).all()) for part in parts)
+
+    def _rate(self, peak: float, step: int) -> float:
         spec = self.spec
         return rate_at(
-            self.step, peak=peak, steps=spec.steps, warm_up=spec.warm_up, shape=spec.schedule,
+            step, peak=peak, steps=spec.steps, warm_up=spec.warm_up, shape=spec.schedule,
             final=spec.final_rate, fall=spec.fall,
         )  # fmt: skip
 
@@ -152,7 +168,7 @@ class Trainer:
 
     def _batch(self) -> Batch:
         batch = self.source.batch(self.items, self.step)
-        return mapped(batch, lambda part: part.to(self.device, non_blocking=True))
+        return mapped(batch, lambda part: part.to(self.device))
 
     def _supervise(self, before: Carry, batch: Batch) -> tuple[Carry, Tensor]:
         """The loss backward, part by part, and the sums of `MEASURES` but for the gradient's."""
@@ -187,26 +203,26 @@ class Trainer:
 
     def _move(self) -> None:
         for group in self.optimizer.param_groups:
-            group["lr"] = self.rate
+            group["lr"] = self._rate(self.spec.learning_rate, self.step)
         self.optimizer.step()
         if self.model.puzzles is not None:
             self.model.puzzles.update(
-                learning_rate=self._rate(self.spec.puzzle_learning_rate),
+                learning_rate=self._rate(self.spec.puzzle_learning_rate, self.step),
                 weight_decay=self.spec.puzzle_weight_decay,
             )
         self.ema.update(self.model)
 
-    def _refuse(self, before: Carry, batch: Batch) -> None:
+    def _refusal(self, before: Carry, batch: Batch) -> str:
         def think() -> None:
             supervision_step(
                 self.model, before, batch, generator=self._stream("noise"),
                 at_least=torch.zeros_like(before.steps),
             )  # fmt: skip
 
-        raise TrainingError(
+        return (
             f"a training's numbers must stay finite, found {culprit(self.model, think)} not finite "
-            f"at step {self.step + 1}; the last checkpoint is as it was: try a lower "
-            "`training.learning_rate`, a longer `training.warm_up`, or another `seed`"
+            f"at step {self.step + 1}; try a lower `training.learning_rate`, a longer "
+            "`training.warm_up`, or another `seed`"
         )
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -231,7 +247,7 @@ class Trainer:
         }
         numbers = {
             "step": self.step, "position": self.source.position,
-            "ema_updates": self.ema.updates, "best": self.best,
+            "ema_updates": self.ema.updates, "best": self.best, "due": self.due,
         }  # fmt: skip
         return tensors, numbers
 
@@ -252,6 +268,7 @@ class Trainer:
         self.items = slots["items"].numpy()
         self.step, self.source.position = numbers["step"], numbers["position"]
         self.best = None if numbers["best"] is None else tuple(numbers["best"])
+        self.due = bool(numbers.get("due", False))
         self.sums = tensors["sums"].clone()
         carry = Carry(
             slots["y"], slots.get("z"), slots["steps"], slots["halted"], self.carry.current

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from bridges.reasoning.reasoner import Reasoner
 from neuro.errors import ConfigError
+from sims.dataset.build import Stopped
 from sims.puzzles.arc_augment import Augmentation, grid_of_tokens
 from sims.puzzles.arc_tasks import ArcTask
 from sims.puzzles.puzzle_set import PuzzleSet
@@ -18,7 +20,20 @@ from sims.puzzles.voting import ArcBallot
 from sims.train.loop.processes import ALONE, World
 from sims.train.puzzles.measure import answered
 
-__all__ = ["tasks_of", "voted"]
+__all__ = ["check_votable", "tasks_of", "voted"]
+
+
+def check_votable(puzzles: PuzzleSet) -> None:
+    """Refuse puzzles whose augmentations cannot be undone.
+
+    Raises:
+        ConfigError: if the puzzles are not ARC's, or their augmentations have no names.
+    """
+    if puzzles.format.kind != "arc" or not puzzles.identifiers:
+        raise ConfigError(
+            f"evaluation.votes: expected puzzles of ARC with their identifiers, found "
+            f"{puzzles.format.kind}; leave it out"
+        )
 
 
 def voted(
@@ -29,6 +44,7 @@ def voted(
     votes: int,
     batch: int,
     world: World = ALONE,
+    stop: Callable[[], bool] = lambda: False,
 ) -> dict[str, Any]:
     """Share of tasks solved by vote, as the ARC Prize counts.
 
@@ -37,23 +53,21 @@ def voted(
     Args:
         groups: Tasks of the test split.
         votes: Augmentations of each, itself the first, that are asked; fewer where it has fewer.
+        stop: Asked after each batch whether to stop; where one process does, all do.
 
     Returns:
         `score` (mean over tasks of the share of its test inputs solved), `outputs`,
         `whole_tasks`, `n_tasks`, `votes`.
 
     Raises:
-        ConfigError: if the puzzles are not ARC's, or their augmentations have no names.
+        ConfigError: as `check_votable`.
+        Stopped: if `stop` said so, in every process alike.
     """
-    if puzzles.format.kind != "arc" or not puzzles.identifiers:
-        raise ConfigError(
-            f"evaluation.votes: expected puzzles of ARC with their identifiers, found "
-            f"{puzzles.format.kind}; leave it out"
-        )
+    check_votable(puzzles)
     mine = groups[world.rank :: world.size]
     ballot = ArcBallot(puzzles.identifiers)
     examples = _examples(puzzles, mine, votes)
-    first = 0
+    first, stopping = 0, False
     for given, found in answered(model, puzzles.test, puzzles.format, examples, batch=batch):
         some = examples[first : first + given.labels.shape[0]]
         first += some.size
@@ -62,15 +76,20 @@ def voted(
             np.asarray(puzzles.test.puzzle_identifiers)[puzzles.test.puzzle_of(some)],
             found.predictions.cpu().numpy(), found.halt.sigmoid().cpu().double().numpy(),
         )  # fmt: skip
+        if stopping := stop():
+            break
     tasks = tasks_of(puzzles, mine)
-    sums = torch.zeros(4, dtype=torch.float64)
-    if tasks:
+    sums = torch.zeros(5, dtype=torch.float64)
+    sums[4] = stopping
+    if tasks and not stopping:
         score, outputs = arc_score(submission(ballot, tasks), tasks), _outputs(tasks)
-        sums += torch.tensor([
+        sums[:4] += torch.tensor([
             score.score * score.n_tasks, score.outputs * outputs, outputs,
             score.whole_tasks * score.n_tasks,
         ], dtype=torch.float64)  # fmt: skip
-    solved, right, outputs_, whole = world.summed(sums).tolist()
+    solved, right, outputs_, whole, stopped = world.summed(sums).tolist()
+    if stopped:
+        raise Stopped("what was trained is kept, and will be measured again")
     n = max(1, int(groups.size))
     return {
         "score": solved / n, "outputs": right / max(1.0, outputs_), "whole_tasks": whole / n,

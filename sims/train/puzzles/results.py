@@ -18,13 +18,13 @@ from bridges.reasoning.reasoner import Reasoner, parameter_count
 from sims.config.puzzles import PuzzleEvaluation
 from sims.puzzles.puzzle_set import PuzzleSet
 from sims.store.atomic import write_bytes
-from sims.train.loop.checkpoint import read_tensors
 from sims.train.loop.trainer import Trainer
 from sims.train.loop.trees import mapped
 from sims.train.puzzles.arc_vote import voted
 from sims.train.puzzles.data import examples_of
 from sims.train.puzzles.model import TASK, read_puzzle_model
 from sims.train.puzzles.source import as_batch
+from sims.train.session.course import read_best
 from sims.train.session.folder import TrainingFolder
 from sims.train.session.task import Session
 
@@ -39,16 +39,21 @@ def conclude(
     tested: NDArray[np.int64],
     measure: Callable[..., dict[str, Any]],
 ) -> dict[str, Any]:
-    """Measure the best weights on puzzles that chose nothing, draw the curve, show an example."""
+    """Measure the best weights on puzzles that chose nothing, draw the curve, show an example.
+
+    Raises:
+        Stopped: if it was asked for, between two batches; all that was trained is kept.
+    """
     file, last = session.folder.best_file, trainer.ema.model
-    best = read_puzzle_model(file, *read_tensors(file, kind="model")).model.to(trainer.device)
+    best = read_puzzle_model(file, *read_best(session.folder, "")).model.to(trainer.device)
     with session.stage.timed("evaluate"):
         sets = {
             "best": measure(best, tested), "last": measure(last, tested),
             "halting": measure(best, tested, halting=True),
         }  # fmt: skip
         vote = None if spec.votes is None else voted(
-            best, puzzles, tested, votes=spec.votes, batch=spec.batch, world=session.world
+            best, puzzles, tested, votes=spec.votes, batch=spec.batch, world=session.world,
+            stop=lambda: session.interrupt.asked,
         )  # fmt: skip
     if not session.world.first:
         return {}

@@ -16,6 +16,7 @@ from sims.config.puzzles import PuzzleTrainConfig
 from sims.puzzles.puzzle_set import PuzzleFormat, PuzzleSet
 from sims.train.loop.trainer import Trainer
 from sims.train.loop.untrained import new_reasoner
+from sims.train.puzzles.arc_vote import check_votable
 from sims.train.puzzles.data import digest_of, examples_of, held_out, puzzle_set
 from sims.train.puzzles.measure import measured
 from sims.train.puzzles.model import PuzzleModel, save_puzzle_model, settings_of
@@ -48,9 +49,16 @@ class PuzzleTask:
         config, stage = self.config, session.stage
         settings_of(config, ANY_FORMAT)
         with stage.timed("data"), stage.bar("puzzles") as show:
+
+            def progress(done: int, of: int) -> None:
+                show(done, of)
+                session.stop_if_asked(f"{done} of {of} puzzles were made, none of them is kept")
+
             puzzles, _ = session.shared(lambda: puzzle_set(
-                config.data, seed=config.seed, folder=session.cache, progress=show
+                config.data, seed=config.seed, folder=session.cache, progress=progress
             ))  # fmt: skip
+        if config.evaluation.votes is not None:
+            check_votable(puzzles)
         trainer = Trainer(
             new_reasoner(settings_of(config, puzzles.format), seed=config.seed).to(session.device),
             puzzle_source(puzzles, seed=config.seed, puzzle_vectors=config.reasoner.puzzle_vectors),
@@ -66,6 +74,7 @@ class PuzzleTask:
             return measured(
                 model, puzzles.test, puzzles.format, examples_of(puzzles.test, groups),
                 batch=config.evaluation.batch, halting=halting, world=session.world,
+                stop=lambda: session.interrupt.asked,
             )  # fmt: skip
 
         def point(model: Reasoner) -> dict[str, float]:

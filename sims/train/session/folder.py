@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,14 @@ from sims.store.atomic import naming, write_json, write_text
 __all__ = ["TrainingFolder"]
 
 _FORMAT = "ember-training"
+
+_FREE = (
+    "training.device", "training.threads", "training.checkpoint_every",
+    "evaluation.batch", "evaluation.votes", "evaluation.budget_factors",
+    "data.path", "data.recordings", "modulation.run", "output",
+)  # fmt: skip
+"""Keys of the config that do not decide which weights come out, to more than their last bits, or
+whose content is known by something better than its place: a training may go on with others."""
 
 
 class TrainingFolder:
@@ -47,7 +56,8 @@ class TrainingFolder:
 
         Args:
             identity: JSON-ready, with `config` (resolved) and whatever else decides the
-                outcome; `about` is stored and not compared.
+                outcome; `about` is stored and not compared, as is what of the config does not
+                decide it.
 
         Raises:
             StoreError: if the folder holds a training of another config, something else, or
@@ -69,19 +79,32 @@ class TrainingFolder:
         write_json(self.claim_file, {"format": _FORMAT, **identity})
         return False
 
-    def _refuse_other(self, identity: Mapping[str, Any]) -> None:
+    def started(self) -> dict[str, Any]:
+        """The identity that the folder was claimed with, when the training began.
+
+        Raises:
+            StoreError: if it cannot be read.
+        """
         try:
-            before = json.loads(self.claim_file.read_text(encoding="utf-8"))
-            if before["format"] != _FORMAT:
+            before: dict[str, Any] = json.loads(self.claim_file.read_text(encoding="utf-8"))
+            if before["format"] != _FORMAT or not isinstance(before["config"], dict):
                 raise ValueError
         except (OSError, ValueError, KeyError, TypeError):
             raise StoreError(
                 f"`{self.claim_file}` is not the start of a training; give another folder"
             ) from None
+        return before
+
+    def _refuse_other(self, identity: Mapping[str, Any]) -> None:
+        before = self.started()
         ours = {key: value for key, value in identity.items() if key != "about"}
         theirs = {key: before.get(key) for key in ours}
         # Through JSON, so that tuples and lists compare equal.
-        changes = _changes(theirs, json.loads(json.dumps(ours)))
+        changes = [
+            f"{key}: {json.dumps(old)} -> {json.dumps(new)}"
+            for key, old, new in _changes(theirs, json.loads(json.dumps(ours)))
+            if key not in _FREE
+        ]
         if changes:
             more = f" (and {len(changes) - 1} more)" if len(changes) > 1 else ""
             raise StoreError(
@@ -90,15 +113,32 @@ class TrainingFolder:
             )
 
     def read_log(self) -> list[dict[str, Any]]:
-        """The entries of the log; a line torn by a kill is left out."""
+        """The entries of the log; a last line torn by a kill is left out.
+
+        Raises:
+            StoreError: if it holds anything else than points of a curve.
+        """
         if not self.log_file.is_file():
             return []
-        entries = []
-        for line in self.log_file.read_text(encoding="utf-8").splitlines():
+        lines = self.log_file.read_bytes().splitlines()
+        entries: list[dict[str, Any]] = []
+        for number, line in enumerate(lines, start=1):
             try:
-                entries.append(json.loads(line))
+                entry = json.loads(line.decode())
             except ValueError:
-                continue
+                if number == len(lines):
+                    break
+                entry = None
+            keys = entry.keys() if isinstance(entry, dict) else set()
+            first = entries[0].keys() if entries else keys
+            named = {"arm", "step"} <= keys and keys == first
+            if not (named and isinstance(entry["arm"], str) and isinstance(entry["step"], int)):
+                raise StoreError(
+                    f"`{self.log_file}` must hold one point of the learning curve a line, found "
+                    f"something else in line {number}; put it back as it was, or delete it and "
+                    "the checkpoints beside it to start over"
+                )
+            entries.append(entry)
         return entries
 
     def rewind_log(self, arm: str, step: int) -> None:
@@ -116,14 +156,16 @@ class TrainingFolder:
         """
         with naming(self.log_file), self.log_file.open("a", encoding="utf-8") as file:
             file.write(json.dumps(entry, allow_nan=False) + "\n")
+            file.flush()
+            os.fsync(file.fileno())  # a checkpoint, which is forced to the disk too, comes after
 
 
-def _changes(before: Any, after: Any, path: str = "") -> list[str]:
-    """Where two JSON values differ, as `key.path: old -> new`."""
+def _changes(before: Any, after: Any, path: str = "") -> list[tuple[str, Any, Any]]:
+    """Where two JSON values differ: `key.path`, old and new."""
     if isinstance(before, dict) and isinstance(after, dict):
         found = []
         for key in sorted({*before, *after}):
             here = f"{path}.{key}" if path else key
             found += _changes(before.get(key), after.get(key), here.removeprefix("config."))
         return found
-    return [] if before == after else [f"{path}: {json.dumps(before)} -> {json.dumps(after)}"]
+    return [] if before == after else [(path, before, after)]

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM that wait for the step in hand, so that what is saved is whole."""
+"""Ctrl-C and SIGTERM that wait for what is in hand, so that what is saved is whole."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from sims.interrupt import handled
+from sims.interrupt import Terminated, handled
 
 __all__ = ["EXIT_INTERRUPTED", "EXIT_TERMINATED", "Interrupt", "catch_interrupt"]
 
@@ -34,7 +34,8 @@ def catch_interrupt() -> Iterator[Interrupt]:
 
     def ask(number: int, frame: FrameType | None) -> None:
         if interrupt.asked:
-            raise KeyboardInterrupt
+            kind = Terminated if number == signal.SIGTERM else KeyboardInterrupt
+            raise kind("asked twice; what was kept before is kept, and the same command goes on")
         interrupt.asked = True
         interrupt.status = EXIT_TERMINATED if number == signal.SIGTERM else EXIT_INTERRUPTED
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias, TypeVar
@@ -12,9 +13,10 @@ import torch
 from bridges.reasoning.reasoner import Reasoner
 from sims.config.puzzles import PuzzleTrainConfig
 from sims.config.train import TrainConfig
+from sims.dataset.build import Stopped
 from sims.store.provenance import git_commit
 from sims.train.loop.device import chosen_device
-from sims.train.loop.processes import World
+from sims.train.loop.processes import ProcessError, World
 from sims.train.loop.trainer import Trainer
 from sims.train.session.course import Point, follow, resume
 from sims.train.session.folder import TrainingFolder
@@ -22,10 +24,12 @@ from sims.train.session.interrupt import Interrupt
 from sims.train.session.stage import Stage
 from sims.train.session.tensorboard import Board
 
-__all__ = ["Session", "Task"]
+__all__ = ["Session", "Task", "together"]
 
 Made = TypeVar("Made")
 Config: TypeAlias = TrainConfig | PuzzleTrainConfig
+
+_FAILED = 1  # below every exit status that says who asked to stop
 
 
 class Task(Protocol):
@@ -36,7 +40,8 @@ class Task(Protocol):
         """What to train, and how."""
 
     def identity(self, asked: Mapping[str, Any]) -> dict[str, Any]:
-        """All that decides the outcome, JSON-ready, with `config`: what was asked for.
+        """All that decides the outcome, JSON-ready, with `config`: what was asked for, but for
+        where things lie whose content is known.
 
         Called before anything is written, so what is not there to learn from is refused here.
         """
@@ -57,8 +62,9 @@ class Session:
     """What a task trains in.
 
     Attributes:
-        asked: The resolved config, without where things lie.
-        config_hash: Of the whole config.
+        asked: The resolved config that the folder was started with, without where things lie.
+            What it leaves free, such as the device, may be another in `config`.
+        config_hash: Of the whole config that the folder was started with.
     """
 
     config: Config
@@ -77,16 +83,39 @@ class Session:
     @property
     def device(self) -> torch.device:
         """Where this process computes."""
-        return chosen_device(self.config.training.device, self.world.local_rank)
+        world = self.world
+        return chosen_device(self.config.training.device, world.local_rank, world.local_size)
 
     def shared(self, make: Callable[[], Made]) -> Made:
-        """What `make` reads, or makes if it is not there: the first process before the others."""
-        if self.world.first:
-            made = make()
-            self.world.wait()
-            return made
-        self.world.wait()
-        return make()
+        """What `make` reads, or makes if it is not there: the first process before the others.
+
+        Raises:
+            Stopped, ProcessError: as `together`.
+        """
+        made: list[Made] = []
+        for first in (True, False):
+            with together(self.world, self.interrupt):
+                if self.world.first == first:
+                    made.append(make())
+        return made[0]
+
+    def alike(self, make: Callable[[], Made]) -> Made:
+        """What every process makes for itself; `make` may end with `Stopped` in some of them.
+
+        Raises:
+            Stopped, ProcessError: as `together`.
+        """
+        with together(self.world, self.interrupt):
+            return make()
+
+    def stop_if_asked(self, kept: str) -> None:
+        """End what this process does, for itself, between two parts of it.
+
+        Raises:
+            Stopped: if the user, or the batch system, has asked to; it says what is kept.
+        """
+        if self.interrupt.asked:
+            raise Stopped(kept)
 
     def follow(
         self,
@@ -125,3 +154,29 @@ class Session:
                 interrupt=self.interrupt, progress=show, told=shown,
                 about={"config_hash": config_hash, "git_commit": git_commit()},
             )  # fmt: skip
+
+
+@contextmanager
+def together(world: World, interrupt: Interrupt) -> Iterator[None]:
+    """A part at whose end the processes meet: where one fails or stops in it, all of them end.
+
+    Nothing may be exchanged within the block, as not all may come to it.
+
+    Raises:
+        Stopped: if another process stopped.
+        ProcessError: if another process failed; it says why itself.
+    """
+    try:
+        yield
+    except Stopped:
+        world.highest(interrupt.status)
+        raise
+    except Exception:
+        world.highest(_FAILED)
+        raise
+    found = world.highest(0)
+    if found == _FAILED:
+        raise ProcessError("another process of this training could not go on; see what it said")
+    if found:
+        interrupt.status = found
+        raise Stopped("what was done before is kept")

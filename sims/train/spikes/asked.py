@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -33,10 +34,20 @@ class Answers(NamedTuple):
     steps: Tensor
 
 
-def answer(model: Reasoner, inputs: Tensor, *, budget: int, early: bool = False) -> Answers:
+def answer(
+    model: Reasoner,
+    inputs: Tensor,
+    *,
+    budget: int,
+    early: bool = False,
+    pause: Callable[[], None] = lambda: None,
+) -> Answers:
     """Think about `(items, token, feature)` for `budget` steps, or until content if `early`.
 
     With `early` an item keeps the answer it gave when its halt head first said so.
+
+    Args:
+        pause: Called before each batch of items; what it raises ends the thinking.
 
     Raises:
         ConfigError: if the budget is below 1.
@@ -46,6 +57,7 @@ def answer(model: Reasoner, inputs: Tensor, *, budget: int, early: bool = False)
     device, parts = model.start_y.device, []
     factor = budget / model.settings.steps_max
     for first in range(0, inputs.shape[0], _BATCH):
+        pause()
         some = inputs[first : first + _BATCH].to(device)
         n = some.shape[0]
         allowed = Modulation(budget=torch.full((n,), factor, device=device))

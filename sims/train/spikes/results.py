@@ -33,7 +33,7 @@ Held-out items choose nothing: not the step that is kept, not a setting.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +59,10 @@ __all__ = [
 ]  # fmt: skip
 
 
+def _go_on() -> None:
+    """Nobody asks to stop."""
+
+
 def conclude(
     config: TrainConfig,
     trained: Mapping[str, TrainedModel],
@@ -68,8 +72,12 @@ def conclude(
     factor: float,
     config_hash: str,
     data_file: Path,
+    pause: Callable[[], None] = _go_on,
 ) -> dict[str, Any]:
-    """Write the models, measure them, and give what `sims.train.session.run` does not know."""
+    """Write the models, measure them, and give what `sims.train.session.run` does not know.
+
+    What `pause` raises between two batches of answers ends it.
+    """
     data, max_steps = seen.data, config.reasoner.budget
     budget, n_classes = halting_budget(max_steps, factor), len(data.classes)
     splits = {split: data.where(split) for split in SPLITS if data.where(split).size}
@@ -87,7 +95,9 @@ def conclude(
         }
         sets["untimed"] = (seen.untimed, sets["test"][1])
         ready = {name: (model.prepared(made), right) for name, (made, right) in sets.items()}
-        scored, predicted = scored_sets(model.model, ready, budget=budget, n_classes=n_classes)
+        scored, predicted = scored_sets(
+            model.model, ready, budget=budget, n_classes=n_classes, pause=pause
+        )
         answers[arm] = predicted["test"]
         models[arm] = {
             "file": FILES[arm],
@@ -95,7 +105,7 @@ def conclude(
             "curve": curve(folder.read_log(), arm),
             "budget": budget_course(
                 model.model, *ready["test"], max_steps=max_steps,
-                factors=sorted({*config.evaluation.budget_factors, factor}),
+                factors=sorted({*config.evaluation.budget_factors, factor}), pause=pause,
             ),
         }  # fmt: skip
     return {
@@ -129,20 +139,32 @@ def _described(data: SpikeDataset, file: Path) -> dict[str, Any]:
     }
 
 
-def score(model: Reasoner, inputs: Tensor, labels: Tensor, *, budget: int) -> tuple[float, float]:
+def score(
+    model: Reasoner,
+    inputs: Tensor,
+    labels: Tensor,
+    *,
+    budget: int,
+    pause: Callable[[], None] = _go_on,
+) -> tuple[float, float]:
     """Mean loss and accuracy with the whole budget."""
-    logits = answer(model, inputs, budget=budget).logits
+    logits = answer(model, inputs, budget=budget, pause=pause).logits
     right = (logits.argmax(-1) == labels).double().mean()
     return float(stablemax_cross_entropy(logits, labels).mean()), float(right)
 
 
 def scored_sets(
-    model: Reasoner, sets: Mapping[str, tuple[Tensor, Tensor]], *, budget: int, n_classes: int
+    model: Reasoner,
+    sets: Mapping[str, tuple[Tensor, Tensor]],
+    *,
+    budget: int,
+    n_classes: int,
+    pause: Callable[[], None] = _go_on,
 ) -> tuple[dict[str, Any], dict[str, NDArray[np.int64]]]:
     """`sets` of the result, and the answers themselves, from `(inputs, labels)` per set."""
     found, answers = {}, {}
     for name, (inputs, labels) in sets.items():
-        predicted = answer(model, inputs, budget=budget).logits.argmax(-1).numpy()
+        predicted = answer(model, inputs, budget=budget, pause=pause).logits.argmax(-1).numpy()
         found[name] = {
             **accuracy(predicted, labels.numpy()),
             "confusion": confusion(predicted, labels.numpy(), n_classes),
@@ -152,7 +174,13 @@ def scored_sets(
 
 
 def budget_course(
-    model: Reasoner, inputs: Tensor, labels: Tensor, *, max_steps: int, factors: Sequence[float]
+    model: Reasoner,
+    inputs: Tensor,
+    labels: Tensor,
+    *,
+    max_steps: int,
+    factors: Sequence[float],
+    pause: Callable[[], None] = _go_on,
 ) -> list[dict[str, Any]]:
     """Accuracy and steps that were really thought, for each factor on the budget."""
     course = []
@@ -160,7 +188,7 @@ def budget_course(
         budget = halting_budget(max_steps, factor)
         entry: dict[str, Any] = {"factor": factor, "budget": budget}
         for early in (False, True):
-            answers = answer(model, inputs, budget=budget, early=early)
+            answers = answer(model, inputs, budget=budget, early=early, pause=pause)
             found = accuracy(answers.logits.argmax(-1).numpy(), labels.numpy())
             found["mean_steps"] = float(answers.steps.double().mean())
             entry |= {"early": found} if early else found

@@ -34,8 +34,17 @@ class SpikeTask:
     def identity(self, asked: Mapping[str, Any]) -> dict[str, Any]:
         data, seed = self.config.data, self.config.seed
         sounds = identity(data, material(data, seed=seed), seed=seed)
+        # What is read counts, and not where: recordings by the name of the data set, which is a
+        # hash of their content, a run by its factor.
+        config = {
+            **asked,
+            "data": {key: value for key, value in asked["data"].items() if key != "recordings"},
+            "modulation": {
+                key: value for key, value in asked["modulation"].items() if key != "run"
+            },
+        }
         return {
-            "config": asked,
+            "config": config,
             "data_set": dataset_file(Path(), sounds).stem,
             "budget_factor": self._factor,
         }
@@ -49,8 +58,10 @@ class SpikeTask:
             ))  # fmt: skip
         with stage.timed("features"), stage.bar("features of the spikes") as show:
             layout = layout_of(config.features, config.data.nerve)
-            seen = Seen.of(data, layout, seed=config.seed, bare="untimed" in config.arms,
-                           progress=show, stop=lambda: interrupt.asked)  # fmt: skip
+            seen = session.alike(lambda: Seen.of(
+                data, layout, seed=config.seed, bare="untimed" in config.arms,
+                progress=show, stop=lambda: interrupt.asked,
+            ))  # fmt: skip
         trained = {arm: self._trained(arm, seen, session) for arm in keys_of(config.arms)}
         if not session.world.first:
             return {}
@@ -58,6 +69,7 @@ class SpikeTask:
             return conclude(
                 config, trained, seen, session.folder,
                 factor=self._factor, config_hash=session.config_hash, data_file=file,
+                pause=lambda: session.stop_if_asked("all steps of all models are kept"),
             )  # fmt: skip
 
     def _trained(self, arm: str, seen: Seen, session: Session) -> TrainedModel:
@@ -73,7 +85,10 @@ class SpikeTask:
         trainer = Trainer(model, source, training, seed=config.seed, world=session.world)
 
         def point(average: Reasoner) -> dict[str, float]:
-            loss, right = score(average, inputs[test], labels[test], budget=config.reasoner.budget)
+            loss, right = session.alike(lambda: score(
+                average, inputs[test], labels[test], budget=config.reasoner.budget,
+                pause=lambda: session.stop_if_asked("what was trained is kept"),
+            ))  # fmt: skip
             return {"test_loss": loss, "test_accuracy": right}
 
         session.follow(
