@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from bridges.language._tensor_files import files_of_a_model
-from neuro.errors import EmberError, StoreError
+from neuro.errors import StoreError
 
 __all__ = ["CONFIG", "staged", "whole"]
 
@@ -77,7 +77,7 @@ def whole(folder: Path) -> Iterator[Path]:
     before = _seen(folder)
     try:
         yield before[0]
-    except EmberError:
+    except Exception:
         _check_unchanged(folder, before)
         raise
     _check_unchanged(folder, before)

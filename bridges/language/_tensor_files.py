@@ -41,7 +41,7 @@ class Stored:
         try:
             with safe_open(self.path, framework="pt") as file:
                 return file.get_tensor(self.name)
-        except (SafetensorError, OSError) as error:
+        except (SafetensorError, OSError, RuntimeError) as error:  # the last by torch
             raise _unreadable(self.path, error) from None
 
     def into(self, part: Tensor) -> None:
@@ -105,7 +105,7 @@ def read_table(path: Path) -> dict[str, Stored]:
                         f"{part.get_dtype()}; quantised weights are not supported"
                     )
                 found[name] = Stored(path, name, tuple(part.get_shape()))
-    except (SafetensorError, OSError) as error:
+    except (SafetensorError, OSError, RuntimeError) as error:  # the last by torch
         raise _unreadable(path, error) from None
     return found
 

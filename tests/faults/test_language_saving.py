@@ -6,11 +6,13 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 from bridges.language import llama
+from bridges.language._tensor_files import SINGLE
 from bridges.language.llama import load_model, load_tokenizer, save_model
 from neuro.errors import StoreError
 from tests.reasoning._language import model
@@ -162,6 +164,35 @@ def test_a_load_that_a_save_overtakes_is_refused(
     assert "\n" not in str(refused.value)
     monkeypatch.undo()
     load_model(tmp_path)
+
+
+@pytest.mark.parametrize("shard_bytes", [None, 200_000])
+def test_so_is_one_whose_files_a_save_takes_away_or_makes_others(
+    tmp_path: Path, shard_bytes: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After their tables were read: the file is gone, or its tensors are of other shapes."""
+    save_model(model(exact=False, seed=1), tmp_path, shard_bytes=shard_bytes)
+    checks = llama.check_table
+
+    def overtaken(*found: Any) -> None:
+        checks(*found)
+        save_model(model(exact=False, hidden=32), tmp_path)
+
+    monkeypatch.setattr(llama, "check_table", overtaken)
+    with pytest.raises(StoreError, match=r"found that .* was replaced; read it again"):
+        load_model(tmp_path)
+
+
+def test_a_file_that_vanishes_while_it_is_read_is_said_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save_model(model(exact=False), tmp_path)
+    monkeypatch.setattr(llama, "check_table", lambda *_: (tmp_path / SINGLE).unlink())
+    with pytest.raises(
+        StoreError, match=r"model\.safetensors` must be a whole .*No such file"
+    ) as no:
+        load_model(tmp_path)
+    assert "\n" not in str(no.value)
 
 
 def test_a_tokenizer_on_its_way_is_read_with_its_own_config(tmp_path: Path) -> None:
