@@ -33,6 +33,8 @@ class TrainingSpec(StrictModel):
     """The learning rate after the warm-up."""
     final_rate: Annotated[float, Field(ge=0, le=1)] = 0.0
     """With `cosine`: share of the learning rate that is left at the last step."""
+    fall: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """With `cosine`: share of the steps, the last ones, over which it falls."""
     weight_decay: NotNegative = 1.0
     """Decoupled, on every parameter."""
     puzzle_learning_rate: AboveZero = 1e-2

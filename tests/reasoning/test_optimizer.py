@@ -129,9 +129,12 @@ def test_a_schedule_rises_and_then_stays_or_falls() -> None:
                 for step in range(100)]  # fmt: skip
 
     constant, cosine, part = rates("constant"), rates("cosine"), rates("cosine", final=0.25)
-    for found in (constant, cosine, part):
+    late = rates("cosine", fall=0.3)
+    for found in (constant, cosine, part, late):
         assert found[:10] == [(step + 1) / 10 for step in range(10)]
         assert found[10] == 1.0
     assert set(constant[10:]) == {1.0}
     assert all(later < before for before, later in itertools.pairwise(cosine[10:]))
     assert cosine[-1] == pytest.approx(0.0, abs=1e-15) and part[-1] == pytest.approx(0.25)
+    assert set(late[10:73]) == {1.0} and late[-1] == pytest.approx(0.0, abs=1e-15)
+    assert all(later < before for before, later in itertools.pairwise(late[73:]))

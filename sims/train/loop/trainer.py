@@ -138,7 +138,7 @@ class Trainer:
         spec = self.spec
         return rate_at(
             self.step, peak=peak, steps=spec.steps, warm_up=spec.warm_up, shape=spec.schedule,
-            final=spec.final_rate,
+            final=spec.final_rate, fall=spec.fall,
         )  # fmt: skip
 
     def _refill(self) -> None:
