@@ -46,11 +46,13 @@ class Side:
 
     Attributes:
         answer: `(items, cells, symbols)` logits after so many supervision steps, from the start.
+        once: The same after one update of z and one of y; None where there is no telling.
     """
 
     model: nn.Module
     step: Step
     answer: Callable[[int], Tensor]
+    once: Callable[[], Tensor] | None = None
 
 
 class Absent(Exception):
@@ -93,6 +95,7 @@ def ember(
     sys.path.insert(0, str(ROOT))
     from bridges.reasoning.carry import Batch
     from bridges.reasoning.compiled import compiled as compile_reasoner
+    from bridges.reasoning.compiled import once as with_one_update
     from bridges.reasoning.evaluation import evaluate
     from bridges.reasoning.reasoner import build
     from bridges.reasoning.settings import TRM_MLP
@@ -120,7 +123,13 @@ def ember(
         model.settings = dataclasses.replace(settings, steps_max=steps)
         return evaluate(model, batch, forward=forward).logits
 
-    return Side(model, step, answer)
+    @torch.no_grad()
+    def once() -> Tensor:
+        short = with_one_update(model)
+        think = compile_reasoner(short, batch) if compiled else short
+        return think(batch, short.start(size["batch"]), None).logits
+
+    return Side(model, step, answer, once)
 
 
 def official(size: dict[str, int], precision: str, *, folder: str | None) -> Side:
@@ -182,7 +191,14 @@ def official(size: dict[str, int], precision: str, *, folder: str | None) -> Sid
         head.train()
         return found["logits"].float()
 
-    return Side(head, step, answer)
+    def once() -> Tensor:
+        inner.config.H_cycles = inner.config.L_cycles = 1
+        try:
+            return answer(1)
+        finally:
+            inner.config.H_cycles, inner.config.L_cycles = size["H"], size["L"]
+
+    return Side(head, step, answer, once)
 
 
 def package(size: dict[str, int], precision: str) -> Side:
@@ -255,9 +271,8 @@ def reasoner_step(
     except Absent as why:
         return {"absent": str(why)}
     made_s = time.perf_counter() - started
-    logits = made.answer(1)
-    shown = logits[:SHOWN].double().flatten().tolist()
-    found: dict[str, Any] = {"logits": shown if all(map(math.isfinite, shown)) else []}
+    found: dict[str, Any] = {"logits": _listed(made.answer(1))}
+    found["once"] = _listed(made.once()) if made.once else []
     if way != "compiled":  # the counter would see another graph, which is compiled anew
         with FlopCounterMode(display=False) as counter:
             found["loss"] = float(made.step())
@@ -290,6 +305,12 @@ def reasoner_step(
         made.answer(steps)
         answered[str(steps)] = time.perf_counter() - begun
     return {**found, "answer_s": answered}
+
+
+def _listed(logits: Tensor) -> list[float]:
+    """Those of the first items; none if one is not finite."""
+    shown = logits[:SHOWN].double().flatten().tolist()
+    return shown if all(map(math.isfinite, shown)) else []
 
 
 def _added_by(once: Callable[[], Any]) -> int | None:

@@ -145,10 +145,10 @@ def deviations(model: Reasoner, other: Forward, batch: Batch) -> Mapping[str, De
     """How far the model, and another version of it, are from the model in float64.
 
     Returns:
-        For `logits`, `halt`, `y` and `gradient`, and for the first three without gradient too,
-        where a compiler makes another graph. What the model itself is off is never told to be
-        below one rounding of the values in the precision of the recursion: few numbers, such as
-        those of the halt head, may lie right by chance.
+        For `logits`, `halt`, `y` and `gradient`, where there is anything to learn, and for the
+        first three without gradient too, where a compiler makes another graph. What the model
+        itself is off is never told to be below one rounding of the values in the precision of the
+        recursion: few numbers, such as those of the halt head, may lie right by chance.
     """
     exact = copy.deepcopy(model).double()
     exact.settings = dataclasses.replace(model.settings, precision="float32")
@@ -177,18 +177,18 @@ def _largest(values: Tensor) -> float:
 
 def _outcome(model: Reasoner, forward: Forward, batch: Batch) -> dict[str, Tensor]:
     step, start = thinking(model, forward), model.start(batch.labels.shape[0])
-    thought = step(batch, start)
-    loss = answer_loss(thought.logits, batch.labels).mean() + thought.halt.mean()
+    found = {}
     parameters = [part for part in model.parameters() if part.requires_grad]
-    parts = torch.autograd.grad(loss, parameters, allow_unused=True)
-    gradient = torch.cat([part.flatten() for part in parts if part is not None])
+    if parameters:
+        with torch.enable_grad():
+            thought = step(batch, start)
+            loss = answer_loss(thought.logits, batch.labels).mean() + thought.halt.mean()
+        parts = torch.autograd.grad(loss, parameters, allow_unused=True)
+        gradient = torch.cat([part.flatten() for part in parts if part is not None])
+        found = {**_said(thought), "gradient": gradient}
     with torch.no_grad():
-        unlearned = step(batch, start)
-    return {
-        **_said(thought),
-        "gradient": gradient,
-        **{f"{name} without gradient": part for name, part in _said(unlearned).items()},
-    }
+        unlearned = _said(step(batch, start))
+    return found | {f"{name} without gradient": part for name, part in unlearned.items()}
 
 
 def _said(thought: Thought) -> dict[str, Tensor]:

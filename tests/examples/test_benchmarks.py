@@ -91,7 +91,7 @@ def test_a_training_step_is_measured_and_an_absent_peer_is_said_to_be(benchmark)
     given = {"precision": "float32", "threads": 1, "passes": 1, "inference": [1],
              "size": {"batch": 2, "length": 9, "hidden": 64, "H": 2, "L": 1}}  # fmt: skip
     ours = common.run_side("reasoner_step", way="ember", **given)
-    assert len(ours["logits"]) == 2 * 9 * 11
+    assert len(ours["logits"]) == len(ours["once"]) == 2 * 9 * 11 and ours["logits"] != ours["once"]
     # Features and positions: three matrices of a SwiGLU each, for 25 positions of 64 features, in
     # 2 blocks and for 2 items; 2 passes without gradient, 2 with it, at three times the products.
     products = (3 * 64 * 256 * 25 + 3 * 25 * 256 * 64) * 2 * 2 * (2 + 2 * 3)
@@ -103,9 +103,9 @@ def test_a_training_step_is_measured_and_an_absent_peer_is_said_to_be(benchmark)
 
 def test_other_weights_are_not_taken_for_the_same_reasoner(benchmark) -> None:
     script = benchmark("reasoner_step")
-    one = {"logits": [1.0, -2.0, 0.5, 1.5], "loss": 2.0, "gradient": 3.0}
-    near = {**one, "logits": [1.00001, -2.00001, 0.5, 1.5]}
-    other = {**one, "logits": [-2.0, 1.0, 1.5, 0.5]}  # of the same size
+    values = [1.0, -2.0, 0.5, 1.5]
+    one = {"logits": values, "once": values, "loss": 2.0, "gradient": 3.0}
+    close, swapped = [1.00001, -2.00001, 0.5, 1.5], [-2.0, 1.0, 1.5, 0.5]  # of the same size
     none: list[dict[str, object]] = []
 
     def hold(ours: object, theirs: object, exact: object = None) -> list[bool]:
@@ -114,13 +114,16 @@ def test_other_weights_are_not_taken_for_the_same_reasoner(benchmark) -> None:
         full = {**found, "official": [theirs if exact is None else exact]}
         return [agreement.holds for agreement in script.agree(precision, found, full)]
 
-    assert hold(near, one) == [True, True, True]
-    assert hold(other, one) == [False, True, True]
-    assert hold({**one, "gradient": 3.01}, one) == [True, True, False]
-    # In bfloat16 as far as twice what the peer itself is off.
-    rounded, off = ({**one, "logits": [1 + d, -2.0, 0.5, 1.5]} for d in (0.1, 0.31))
-    assert hold(rounded, one, rounded) == [True, True, True]
-    assert hold(off, one, rounded) == [False, True, True]
+    assert hold({**one, "logits": close, "once": close}, one) == [True] * 4
+    assert hold({**one, "logits": swapped}, one) == [False, True, True, True]
+    assert hold({**one, "once": swapped}, one) == [True, False, True, True]
+    assert hold({**one, "gradient": 3.01}, one) == [True, True, True, False]
+    # In bfloat16 after one update alone, as far as twice what the peer itself is off.
+    far, off = [3.0, 2.0, -0.5, 1.0], [1.31, -2.0, 0.5, 1.5]
+    exact = {**one, "logits": far, "once": [1.1, -2.0, 0.5, 1.5]}
+    assert hold({**one, "logits": swapped}, one, exact) == [True] * 3
+    assert hold({**one, "once": off}, one, exact) == [False, True, True]
+    assert hold({**one, "once": swapped}, one, exact) == [False, True, True]
     with pytest.raises(SystemExit, match="finite logits"):
         hold({**one, "logits": []}, one)
 
