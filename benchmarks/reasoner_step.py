@@ -5,12 +5,12 @@ The mlp variant, 16 items, one supervision step forward and backward and one of 
 and with the recursion in bfloat16. Each way runs in a process of its own, all of them in turn; the
 first two steps of each are not timed. Ember and the official code have the same weights, boards
 and labels, and must give the same logits, loss and gradient. After the 21 applications of a step
-logits in bfloat16 cannot be compared: rounding takes the official code's own as far from those of
-its float32 as a third of their size. So logits are compared after one update of z and one of y, and in
-float32 after the whole step too. The package's mixer is of other
-widths and its loss marks every round, so it is compared per multiply-add, as PyTorch counts them.
-Memory is what one more step adds to the process at its peak. Then: answers after 1, 4 and 16
-supervision steps; loading a batch against the step it is for; saving and resuming 27 M parameters.
+logits in bfloat16 cannot be compared: rounding takes the official code's own a third of their size
+away from those of its float32. So logits are compared after one update of z and one of y, and in
+float32 after the whole step too. The package's mixer is of other widths and its loss marks every
+round, so it is compared per multiply-add, as PyTorch counts them. Memory is what one more step
+adds to the process at its peak. Then: answers after 1, 4 and 16 supervision steps; loading a batch
+against the step it is for; saving and resuming 27 M parameters.
 
 The official code is no package: give the folder of a checkout of it, or name that in the variable
 EMBER_OFFICIAL_TRM. Without one it is left out.
