@@ -12,12 +12,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from bridges.language._parts import linear
 from bridges.language.kv_cache import KVCache
 from bridges.language.modulation import Modulation
 from bridges.language.rope import Rotation, turn
 from bridges.language.sequence import PADDING
 from bridges.language.settings import LanguageSettings
+from bridges.reasoning.undrawn import linear
 from neuro.errors import ConfigError
 
 __all__ = ["Attention", "Sight", "sight"]

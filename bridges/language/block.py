@@ -11,11 +11,11 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional
 
-from bridges.language._parts import linear
 from bridges.language.attention import Attention, Sight
 from bridges.language.kv_cache import KVCache
 from bridges.language.rope import Rotation
 from bridges.language.settings import LanguageSettings
+from bridges.reasoning.undrawn import linear
 
 __all__ = ["Block"]
 

@@ -13,7 +13,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from bridges.language._parts import embedding, linear
 from bridges.language.attention import sight
 from bridges.language.block import Block
 from bridges.language.kv_cache import KVCache
@@ -21,6 +20,7 @@ from bridges.language.modulation import REST, Modulation
 from bridges.language.rope import rotation
 from bridges.language.sequence import PADDING, Mixed
 from bridges.language.settings import LanguageSettings, Sense
+from bridges.reasoning.undrawn import embedding, linear
 from neuro.errors import ConfigError
 
 __all__ = ["LanguageModel", "SenseInput"]

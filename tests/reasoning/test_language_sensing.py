@@ -15,13 +15,13 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from bridges.language._parts import linear
 from bridges.language.generate import generate
 from bridges.language.modulation import Modulation
 from bridges.language.requests import Limits, Request, Requests, ask, asking_loss
 from bridges.language.sampling import GREEDY
 from bridges.language.sensing import Looks, look
 from bridges.language.sequence import Piece, Sensed, Text, interleave
+from bridges.reasoning.undrawn import linear
 from neuro.errors import ConfigError, SignalError
 from tests.reasoning._language import TINY, answer, generator, model, random, sound, words
 
