@@ -11,6 +11,7 @@ import io
 import json
 import multiprocessing
 import os
+import signal
 import socket
 from collections.abc import Iterable
 from multiprocessing.context import ForkServerContext
@@ -37,6 +38,8 @@ from sims.train.loop.processes import ALONE, World, launched
 from sims.train.loop.trainer import Trainer
 from sims.train.puzzles.measure import measured
 from sims.train.puzzles.source import PuzzleSource
+from sims.train.session.interrupt import catch_interrupt
+from sims.train.session.task import together as meeting
 from tests.reasoning._small import small
 
 TINY = """
@@ -146,8 +149,8 @@ def _as_if_on_gpus(chosen: list[torch.device]) -> None:
     it then serves tensors on a GPU, and others only where another back end is there for them."""
     start = distributed.init_process_group
 
-    def standing_in(backend: str) -> None:
-        start({"nccl": "cuda:gloo"}.get(backend, backend.replace("nccl", "gloo")))
+    def standing_in(backend: str, **more: Any) -> None:
+        start({"nccl": "cuda:gloo"}.get(backend, backend.replace("nccl", "gloo")), **more)
 
     distributed.init_process_group = standing_in  # type: ignore[assignment]
     torch.cuda.is_available, torch.cuda.device_count = lambda: True, lambda: 2
@@ -204,6 +207,25 @@ def measured_together(context: ForkServerContext, *, asked: int) -> list[int | N
     """Measure in two processes, of which one is asked to stop; 3 for each that did."""
     return [process.exitcode for process in _joined(
         context.Process(target=_measured_in_process, args=(asked, env)) for env in environments(2)
+    )]  # fmt: skip
+
+
+def _met_in_process(env: dict[str, str]) -> None:
+    os.environ.update(env)
+    with launched("cpu") as world, catch_interrupt() as interrupt:
+        try:
+            with meeting(world, interrupt):
+                if not world.first:
+                    signal.raise_signal(signal.SIGTERM)
+                    raise Stopped("asked")
+        except Stopped:
+            raise SystemExit(interrupt.status) from None
+
+
+def met(context: ForkServerContext) -> list[int | None]:
+    """Two processes, of which the second is terminated before they meet; their exit codes."""
+    return [process.exitcode for process in _joined(
+        context.Process(target=_met_in_process, args=(env,)) for env in environments(2)
     )]  # fmt: skip
 
 

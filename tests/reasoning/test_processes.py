@@ -22,6 +22,7 @@ from tests.reasoning._trained import (
     TINY,
     VECTORS,
     measured_together,
+    met,
     outcome,
     run_config,
     server,
@@ -153,6 +154,10 @@ def test_one_process_that_is_asked_to_stop_stops_all(
     assert measured_together(context, asked=asked) == [3, 3]
     if asked:
         assert measured_together(context, asked=9) == [0, 0]
+
+
+def test_a_signal_to_one_process_ends_all_with_its_status(context: ForkServerContext) -> None:
+    assert met(context) == [143, 143]
 
 
 @pytest.mark.slow

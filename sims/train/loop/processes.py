@@ -12,6 +12,7 @@ import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 
 import torch
 from torch import Tensor, distributed
@@ -20,6 +21,11 @@ from neuro.errors import ConfigError, EmberError
 from sims.train.loop.device import chosen_device
 
 __all__ = ["ALONE", "ProcessError", "World", "launched"]
+
+
+_PATIENCE = timedelta(hours=12)
+"""For how long processes wait for one that lives, as the first one may be making puzzles; one that
+has ended is noticed at once. Engineering choice."""
 
 
 class ProcessError(EmberError, RuntimeError):
@@ -150,7 +156,8 @@ def launched(device: str) -> Iterator[World]:
         chosen = chosen_device(device, world.local_rank, world.local_size)
         if chosen.type == "cuda":
             torch.cuda.set_device(chosen)
-        distributed.init_process_group("cpu:gloo,cuda:nccl" if chosen.type == "cuda" else "gloo")
+        backend = "cpu:gloo,cuda:nccl" if chosen.type == "cuda" else "gloo"
+        distributed.init_process_group(backend, timeout=_PATIENCE)
     except ConfigError:
         raise
     except (KeyError, ValueError, RuntimeError) as error:

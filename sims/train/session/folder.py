@@ -87,8 +87,9 @@ class TrainingFolder:
         """
         try:
             before: dict[str, Any] = json.loads(self.claim_file.read_text(encoding="utf-8"))
-            if before["format"] != _FORMAT or not isinstance(before["config"], dict):
+            if before["format"] != _FORMAT or not isinstance(before["config"]["training"], dict):
                 raise ValueError
+            str(before["about"]["config_hash"])
         except (OSError, ValueError, KeyError, TypeError):
             raise StoreError(
                 f"`{self.claim_file}` is not the start of a training; give another folder"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias, TypeVar
@@ -168,11 +168,9 @@ def together(world: World, interrupt: Interrupt) -> Iterator[None]:
     """
     try:
         yield
-    except Stopped:
-        world.highest(interrupt.status)
-        raise
-    except Exception:
-        world.highest(_FAILED)
+    except Exception as error:
+        with suppress(ProcessError):  # it is this one's error that is to be said
+            world.highest(interrupt.status if isinstance(error, Stopped) else _FAILED)
         raise
     found = world.highest(0)
     if found == _FAILED:
