@@ -108,14 +108,13 @@ def compiled(
 
 def _limited(fast: Reasoner) -> Forward:
     """The same, saying in one line what to do when torch will not compile any more."""
-    from torch._dynamo import exc  # takes a second, which only compiling is worth
-
-    limit: type[Exception] = getattr(exc, "FailOnRecompileLimitHit", exc.Unsupported)
 
     def forward(batch: Batch, state: State, rows: Tensor | None = None) -> Thought:
         try:
             return fast(batch, state, rows)
-        except limit as error:
+        except Exception as error:
+            if "RecompileLimit" not in type(error).__name__:  # torch keeps its class to itself
+                raise
             first = str(error).partition("\n")[0]
             raise SimulationError(
                 "a compiled reasoner must be one of few in a process, found that torch keeps no "

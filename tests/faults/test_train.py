@@ -36,6 +36,12 @@ data:
   held_out: [en-gb+m1]
 reasoner: {}
 """
+BOARDS = """
+data: {source: sudoku, size: 4, train: 4, test: 4}
+reasoner: {hidden: 8, heads: 2, layers: 1, budget: 2}
+training: {steps: 2, batch: 2}
+evaluation: {validation: 2}
+"""
 
 
 @pytest.fixture(scope="session")
@@ -98,6 +104,39 @@ def test_wrong_settings_are_refused_with_their_key(config: Path, override: str, 
         return
     with pytest.raises(ConfigError) as caught:
         load(config, [override])
+    assert words in one_line(caught)
+
+
+SIZES = [
+    ("expansion=0.001", "`expansion` with which 2/3 of 8 times it rounds to 1 or more"),
+    ("expansion=1e30", "must fit into memory, found "),
+    ("hidden=40000000", "must fit into memory, found "),
+]
+
+
+@pytest.mark.parametrize(("override", "words"), SIZES)
+def test_a_reasoner_of_impossible_size_is_refused(
+    train, config: Path, tmp_path: Path, override: str, words: str  # type: ignore[no-untyped-def]
+) -> None:  # fmt: skip
+    with pytest.raises(ConfigError) as caught:
+        train(config, tmp_path / "out", f"reasoner.{override}")
+    assert words in one_line(caught)
+
+
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        *SIZES,
+        ("kind=transformer", "`H` (rounds) and `L` (latent steps) of 1 with kind `transformer`"),
+    ],
+)
+def test_a_puzzle_solver_that_cannot_be_is_refused(
+    train, tmp_path: Path, override: str, words: str  # type: ignore[no-untyped-def]
+) -> None:  # fmt: skip
+    path = tmp_path / "boards.yaml"
+    path.write_text(BOARDS)
+    with pytest.raises(ConfigError) as caught:
+        train(path, tmp_path / "out", f"reasoner.{override}")
     assert words in one_line(caught)
 
 
