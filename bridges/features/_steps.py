@@ -9,7 +9,7 @@ from torch import Tensor
 
 from neuro.errors import ConfigError
 
-__all__ = ["checked_tau", "decayed", "in_bins", "steps_of"]
+__all__ = ["checked_tau", "decayed", "floating", "in_bins", "steps_of"]
 
 _BLOCK = 128  # steps summed by one product; engineering choice
 
@@ -20,7 +20,7 @@ def steps_of(what: str, length_ms: float, dt_ms: float) -> int:
     Raises:
         ConfigError: if it is no whole number of them, or none.
     """
-    steps = round(length_ms / dt_ms) if dt_ms > 0 else 0
+    steps = round(length_ms / dt_ms) if dt_ms > 0 and math.isfinite(length_ms) else 0
     if steps < 1 or abs(steps * dt_ms - length_ms) > 1e-6 * dt_ms:
         raise ConfigError(
             f"{what} must be a whole number of time steps, found {length_ms:g} ms "
@@ -29,12 +29,27 @@ def steps_of(what: str, length_ms: float, dt_ms: float) -> int:
     return steps
 
 
+def floating(raster: Tensor) -> Tensor:
+    """The raster.
+
+    Raises:
+        ConfigError: if it is not floating point: weights between 0 and 1 would be cut to 0.
+    """
+    if not raster.is_floating_point():
+        raise ConfigError(
+            f"a raster must be of a floating point type, found {raster.dtype}; give raster.float()"
+        )
+    return raster
+
+
 def in_bins(raster: Tensor, *, bin_ms: float, dt_ms: float) -> Tensor:
     """`(n_steps, …)` as `(n_bins, steps of a bin, …)`.
 
     Raises:
-        ConfigError: if the bins are no whole number of steps, or the raster of bins.
+        ConfigError: if the bins are no whole number of steps, or the raster of bins, or not
+            floating point.
     """
+    floating(raster)
     steps = steps_of("a time bin", bin_ms, dt_ms)
     if raster.ndim < 2 or raster.shape[0] == 0 or raster.shape[0] % steps:
         raise ConfigError(
@@ -50,8 +65,12 @@ def decayed(raster: Tensor, *, tau_ms: float, dt_ms: float) -> Tensor:
     Args:
         raster: `(n_steps, …)`.
 
+    Raises:
+        ConfigError: if the raster is not floating point.
+
     A product with a triangle of decays for each block of steps: exact, with no loop over steps.
     """
+    floating(raster)
     ages = torch.arange(_BLOCK, dtype=raster.dtype, device=raster.device) * (dt_ms / tau_ms)
     apart = ages[:, None] - ages
     triangle = torch.where(apart >= 0, torch.exp(-apart), torch.zeros_like(apart))

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from bridges.features._steps import steps_of
+from bridges.features.bins import HAIR
 from neuro.errors import SignalError
 from neuro.spikes import Spikes
 
@@ -78,7 +79,7 @@ class SpikeBatch:
             ConfigError: if the window is no whole number of steps.
         """
         n_steps = steps_of("a window of spikes", self.duration_ms, dt_ms)
-        steps = torch.floor(self.times_ms / dt_ms + 1e-9).long()  # the hair of `bins.binned`
+        steps = torch.floor(self.times_ms / dt_ms + HAIR).long()
         out = torch.zeros(n_steps, self.n_items, self.n_units, dtype=dtype)
         out = out.to(self.times_ms.device)
         out[steps.clamp(max=n_steps - 1), self.items, self.units] = 1

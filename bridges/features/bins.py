@@ -10,7 +10,12 @@ from numpy.typing import ArrayLike, NDArray
 from neuro.errors import ConfigError
 from neuro.spikes import Spikes
 
-__all__ = ["Binned", "binned"]
+__all__ = ["HAIR", "Binned", "binned", "n_bins_of", "bin_of"]
+
+# A spike on an edge is in the bin that begins there, however its time was rounded: 0.3 ms is the
+# start of the fourth bin of 0.1 ms, and 0.3 / 0.1 is less than 3. 1e-9 of a bin is more than four
+# roundings of up to two million bins.
+HAIR = 1e-9
 
 
 class Binned(NamedTuple):
@@ -28,6 +33,29 @@ class Binned(NamedTuple):
         return total.reshape(self.n_bins, self.n_channels).astype(np.float64)
 
 
+def bin_of(since_ms: ArrayLike, bin_ms: float) -> NDArray[np.int64]:
+    """The bin of each time since the first bin's start; one on an edge begins the later bin."""
+    since = np.asarray(since_ms, dtype=np.float64)
+    return np.asarray(np.floor(since / bin_ms + HAIR), dtype=np.int64)
+
+
+def n_bins_of(spikes: Spikes, bin_ms: float) -> int:
+    """How many bins the window of the spikes is.
+
+    Raises:
+        ConfigError: if it is no whole number of them, or a bin has no length.
+    """
+    if not bin_ms > 0:
+        raise ConfigError(f"a time bin must be longer than 0 ms, found {bin_ms:g} ms")
+    n_bins = round(spikes.duration_ms / bin_ms)
+    if n_bins < 1 or abs(n_bins * bin_ms - spikes.duration_ms) > 1e-6 * bin_ms:
+        raise ConfigError(
+            f"a window must be a whole number of bins, found {spikes.duration_ms:g} ms "
+            f"in bins of {bin_ms:g} ms"
+        )
+    return n_bins
+
+
 def binned(spikes: Spikes, *, bin_ms: float, channels: ArrayLike | None = None) -> Binned:
     """Sort spikes into bins of time and channels of units.
 
@@ -39,28 +67,21 @@ def binned(spikes: Spikes, *, bin_ms: float, channels: ArrayLike | None = None) 
     Raises:
         ConfigError: if the window is no whole number of bins, or `channels` does not fit.
     """
-    if not bin_ms > 0:
-        raise ConfigError(f"a time bin must be longer than 0 ms, found {bin_ms:g} ms")
-    n_bins = round(spikes.duration_ms / bin_ms)
-    if n_bins < 1 or abs(n_bins * bin_ms - spikes.duration_ms) > 1e-6 * bin_ms:
-        raise ConfigError(
-            f"a window must be a whole number of bins, found {spikes.duration_ms:g} ms "
-            f"in bins of {bin_ms:g} ms"
-        )
+    n_bins = n_bins_of(spikes, bin_ms)
     if channels is None:
         channel_of, n_channels = np.arange(spikes.n_units), spikes.n_units
     else:
-        channel_of = np.asarray(channels, dtype=np.int64)
-        if channel_of.shape != (spikes.n_units,) or (channel_of.size and channel_of.min() < 0):
+        given = np.asarray(channels)
+        channel_of = given.astype(np.int64)
+        if channel_of.shape != (spikes.n_units,) or (
+            channel_of.size and (channel_of.min() < 0 or (channel_of != given).any())
+        ):
             raise ConfigError(
-                f"`channels` must give each of {spikes.n_units} units a channel of 0 or more, "
-                f"found shape {channel_of.shape}"
+                f"`channels` must give each of {spikes.n_units} units a channel, a whole number "
+                f"of 0 or more, found shape {given.shape}, {given.ravel()[:3].tolist()} …"
             )
         n_channels = int(channel_of.max(initial=-1)) + 1
-    # A spike on an edge is in the bin that begins there, however its time was rounded: 0.3 ms is
-    # the start of the fourth bin of 0.1 ms, and 0.3 / 0.1 is less than 3. 1e-9 of a bin is more
-    # than four roundings of up to two million bins. Rounding may also put the last instant of the
-    # window one bin too far.
-    bins = np.floor((spikes.times_ms - spikes.t_start_ms) / bin_ms + 1e-9).astype(np.int64)
+    bins = bin_of(spikes.times_ms - spikes.t_start_ms, bin_ms)
+    # Rounding may put the last instant of the window one bin too far.
     np.clip(bins, 0, n_bins - 1, out=bins)
     return Binned(bins, channel_of[spikes.units], n_bins, n_channels)

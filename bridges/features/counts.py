@@ -44,6 +44,6 @@ def counts_of(raster: Tensor, *, bin_ms: float, dt_ms: float) -> Tensor:
         `(n_bins, …, n)`.
 
     Raises:
-        ConfigError: if the raster is no whole number of bins.
+        ConfigError: if the raster is no whole number of bins, or not floating point.
     """
     return in_bins(raster, bin_ms=bin_ms, dt_ms=dt_ms).sum(1)

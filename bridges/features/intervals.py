@@ -14,8 +14,8 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from bridges.features._steps import in_bins, steps_of
-from bridges.features.bins import binned
+from bridges.features._steps import floating, in_bins, steps_of
+from bridges.features.bins import HAIR, binned
 from neuro.errors import ConfigError
 from neuro.spikes import Spikes
 
@@ -79,7 +79,7 @@ def interval_counts(
     Args:
         spikes: Their window must be a whole number of bins.
         edges_ms: Ascending lengths; class `k` holds `edges[k] <= interval < edges[k + 1]`, others
-            are left out.
+            are left out. The last may be infinite: its class has no upper end.
         bin_ms: Width of a time bin.
         channels: `(n_units,)` channel of each unit; None makes each unit its own channel.
 
@@ -96,7 +96,8 @@ def interval_counts(
     units, times = spikes.units[order], spikes.times_ms[order]
     lengths = np.where(units[1:] == units[:-1], np.diff(times), np.inf)
     # A hair's breadth, as in `binned`: 0.3 ms measured between two times is seldom 0.3.
-    classes = np.searchsorted(edges, lengths + 1e-9 * edges[-1], side="right") - 1
+    longest = min(edges[np.isfinite(edges)][-1], spikes.duration_ms)
+    classes = np.searchsorted(edges, lengths + HAIR * longest, side="right") - 1
     held = (classes >= 0) & (classes < edges.size - 1)
     ends = order[1:][held]
     found = np.zeros((place.n_bins, place.n_channels, edges.size - 1))
@@ -111,20 +112,27 @@ def interval_counts_of(
 
     Args:
         raster: `(n_steps, …, n)`, values of 0 to 1.
-        edges_ms: Each a whole number of steps, the first 0 or one step or more.
+        edges_ms: Each a whole number of steps, the first 0 or one step or more, the last perhaps
+            infinite.
 
     Returns:
         `(n_bins, …, n, len(edges_ms) - 1)`.
 
     Raises:
-        ConfigError: if the edges do not ascend, or a length is no whole number of steps.
+        ConfigError: if the edges do not ascend, a length is no whole number of steps, or the
+            raster is not floating point.
 
     Takes as many passes over the raster, and keeps as many for the gradient, as the longest
-    interval has steps.
+    interval has steps, or with an infinite edge the raster.
     """
     edges = _ascending(edges_ms)
-    lags = [0 if edge == 0 else steps_of("an edge of intervals", edge, dt_ms) for edge in edges]
-    silent = torch.ones_like(raster)
+    lags = [
+        0 if edge == 0 else steps_of("an edge of intervals", edge, dt_ms)
+        for edge in edges[np.isfinite(edges)]
+    ]
+    if len(lags) < edges.size:
+        lags.append(max(lags[-1] + 1, raster.shape[0]))
+    silent = torch.ones_like(floating(raster))
     found = [torch.zeros_like(raster) for _ in lags[1:]]
     for lag in range(1, min(lags[-1], raster.shape[0])):
         earlier = torch.cat([torch.zeros_like(raster[:lag]), raster[:-lag]])

@@ -54,7 +54,7 @@ def latency_of(raster: Tensor, *, bin_ms: float, dt_ms: float) -> Tensor:
         `(n_bins, …, n)`, ms.
 
     Raises:
-        ConfigError: if the raster is no whole number of bins.
+        ConfigError: if the raster is no whole number of bins, or not floating point.
     """
     survived = torch.cumprod(1 - in_bins(raster, bin_ms=bin_ms, dt_ms=dt_ms), dim=1)
     return dt_ms * survived.sum(1)

@@ -12,8 +12,8 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from bridges.features._steps import in_bins
-from bridges.features.bins import binned
+from bridges.features._steps import floating, in_bins
+from bridges.features.bins import HAIR, bin_of, binned
 from neuro.errors import ConfigError, SignalError
 from neuro.signal import Signal
 from neuro.spikes import Spikes
@@ -61,11 +61,12 @@ def band_phase(
         raise SignalError(
             f"a reference must have {shortest} frames or more, found {signal.values.size}"
         )
-    frames = np.floor(np.asarray(times_ms, dtype=np.float64) / signal.dt_ms).astype(np.int64)
-    if frames.size and (frames.min() < 0 or frames.max() >= signal.values.size):
+    times = np.asarray(times_ms, dtype=np.float64)
+    if times.size and not (times.min() >= 0 and times.max() < signal.duration_ms):
         raise SignalError(
             f"the reference covers 0..{signal.duration_ms:g} ms, found spikes outside it"
         )
+    frames = np.minimum(bin_of(times, signal.dt_ms), signal.values.size - 1)
     analytic = hilbert(sosfiltfilt(sections, signal.values))
     return np.mod(np.angle(analytic), 2 * np.pi)[frames]
 
@@ -98,8 +99,7 @@ def phase_counts(
     if parts < 1:
         raise ConfigError(f"a cycle must have 1 part or more, found {parts}")
     place = binned(spikes, bin_ms=bin_ms, channels=channels)
-    turns = np.mod(_fitting(phases_rad, spikes) / (2 * np.pi), 1.0)
-    part = np.minimum((turns * parts).astype(np.int64), parts - 1)
+    part = _part_of(_fitting(phases_rad, spikes), parts)
     fine = place._replace(channels=place.channels * parts + part,
                           n_channels=place.n_channels * parts)  # fmt: skip
     sums = fine.add_up().reshape(place.n_bins, place.n_channels, parts)
@@ -139,12 +139,11 @@ def phase_counts_of(
         `(n_bins, …, n, parts)`.
 
     Raises:
-        ConfigError: if bins or phases do not fit the raster.
+        ConfigError: if bins or phases do not fit the raster, or it is not floating point.
     """
     if parts < 1:
         raise ConfigError(f"a cycle must have 1 part or more, found {parts}")
-    turns = np.mod(_of_steps(phases_rad, raster) / (2 * np.pi), 1.0)
-    part = torch.from_numpy(np.minimum((turns * parts).astype(np.int64), parts - 1))
+    part = torch.from_numpy(_part_of(_of_steps(phases_rad, raster), parts))
     falls = torch.nn.functional.one_hot(part, parts).to(raster)
     return _weighted(raster, falls, bin_ms=bin_ms, dt_ms=dt_ms)
 
@@ -155,11 +154,17 @@ def phase_vectors_of(
     """`phase_vectors` of a raster `(n_steps, …, n)`: `(n_bins, …, n, 2)`, with gradients.
 
     Raises:
-        ConfigError: if bins or phases do not fit the raster.
+        ConfigError: if bins or phases do not fit the raster, or it is not floating point.
     """
     phases = torch.from_numpy(_of_steps(phases_rad, raster))
-    both = torch.stack([torch.cos(phases), torch.sin(phases)], -1).to(raster)
+    both = torch.stack([torch.cos(phases), torch.sin(phases)], -1).to(floating(raster))
     return _weighted(raster, both, bin_ms=bin_ms, dt_ms=dt_ms)
+
+
+def _part_of(phases: NDArray[np.float64], parts: int) -> NDArray[np.int64]:
+    """Which part of the cycle each phase is in; one on an edge, give or take a hair, begins it."""
+    found = np.floor(phases * (parts / (2 * np.pi)) + HAIR).astype(np.int64)
+    return np.asarray(np.mod(found, parts), dtype=np.int64)
 
 
 def _weighted(raster: Tensor, weights: Tensor, *, bin_ms: float, dt_ms: float) -> Tensor:

@@ -16,6 +16,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
+from bridges.features.bins import n_bins_of
 from bridges.features.intervals import excess_coincidence, fine_counts
 from neuro.errors import ConfigError
 from neuro.spikes import Spikes
@@ -100,8 +101,11 @@ def cycle_features(found: Rhythm, spikes: Spikes, *, bin_ms: float) -> Tensor:
     10 ms; mean change of duration from one cycle to the next, relative to the period (jitter);
     log of the strength; mean relative change of strength (shimmer). Then the three `repeats`
     of the whole window, the same in every bin.
+
+    Raises:
+        ConfigError: if the window is no whole number of bins.
     """
-    n_bins = round(spikes.duration_ms / bin_ms)
+    n_bins = n_bins_of(spikes, bin_ms)
     centres_ms = spikes.t_start_ms + (np.arange(n_bins) + 0.5) * bin_ms
     columns = np.zeros((n_bins, len(CYCLE_FEATURES)))
     columns[:, 4:] = found.repeats
@@ -140,17 +144,25 @@ def _period(
     frames: NDArray[np.float64], low_hz: float, high_hz: float
 ) -> tuple[float, tuple[float, float, float]]:
     """The best period in frames, and the excess coincidence at 1, 2 and 4 of it."""
-    shortest = int(1000.0 / high_hz / FRAME_MS)
-    longest = int(np.ceil(1000.0 / low_hz / FRAME_MS))
-    reach = min(4 * longest + 2, frames.shape[1] - 1)
+    shortest, longest = 1000.0 / high_hz / FRAME_MS, 1000.0 / low_hz / FRAME_MS
+    first, last = int(shortest), int(np.ceil(longest))
+    reach = min(4 * last + 2, frames.shape[1] - 1)
     excess = excess_coincidence(frames, longest=reach)
     kernel = np.hanning(5)  # over three frames: a period rarely is a whole number of them
     smooth = np.convolve(excess, kernel / kernel.sum(), mode="same")
-    sought = smooth[shortest : longest + 1]
-    inner = (sought[1:-1] >= sought[:-2]) & (sought[1:-1] >= sought[2:])
-    peaks = np.flatnonzero(inner) + 1
-    high = peaks[sought[peaks] >= OCTAVE_GUARD * sought.max()]
-    period = float(shortest + (high[0] if high.size else sought.argmax()))
+    lags = np.arange(first, last + 1)
+    before, here, after = (smooth[lags + step] for step in (-1, 0, 1))
+    # A period rarely is a whole number of frames: the top of a parabola through three of them.
+    bend = 2 * here - before - after
+    inner = (here >= before) & (here >= after) & (bend > 0)
+    aside = np.where(inner, 0.5 * (after - before) / np.where(inner, bend, 1.0), 0.0)
+    tops = lags + aside
+    # Half a frame is what a top may be off; it keeps rhythms beyond the band out.
+    within = (tops >= shortest - 0.5) & (tops <= longest + 0.5)
+    sought = np.where(within, here, -np.inf)
+    high = np.flatnonzero(inner & within & (sought >= OCTAVE_GUARD * sought.max()))
+    found = tops[high[0] if high.size else sought.argmax()]
+    period = float(np.clip(found, shortest, longest))
     repeats = tuple(
         float(np.interp(k * period, np.arange(reach + 1), smooth)) if k * period <= reach else 0.0
         for k in (1, 2, 4)

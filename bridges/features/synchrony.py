@@ -62,7 +62,8 @@ def synchrony_of(raster: Tensor, *, tau_ms: float, bin_ms: float, dt_ms: float) 
         `(n_bins, …, n, n)`.
 
     Raises:
-        ConfigError: if `tau_ms` is not positive, or the raster no whole number of bins.
+        ConfigError: if `tau_ms` is not positive, or the raster no whole number of bins,
+            or not floating point.
     """
     steps_first = in_bins(raster, bin_ms=bin_ms, dt_ms=dt_ms).transpose(0, 1)
     past = decayed(steps_first, tau_ms=checked_tau(tau_ms), dt_ms=dt_ms)
@@ -73,7 +74,7 @@ def synchrony_of(raster: Tensor, *, tau_ms: float, bin_ms: float, dt_ms: float) 
 
 def _pairs(times: NDArray[np.float64], channels: NDArray[np.int64], n: int) -> NDArray[np.float64]:
     """`(n, n)` sums over pairs of spikes, each spike with itself as well; times in units of tau."""
-    earlier, decayed_sum, last = np.zeros((n, n)), np.zeros(n), 0.0
+    earlier, decayed_sum, last = np.zeros((n, n)), np.zeros(n), -np.inf
     for time, channel in zip(times, channels, strict=True):
         decayed_sum *= np.exp(last - time)
         earlier[channel] += decayed_sum

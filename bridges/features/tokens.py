@@ -11,6 +11,7 @@ from torch import Tensor
 
 from bridges.features.phase import phase_counts
 from bridges.features.pitch import CYCLE_FEATURES, cycle_features, rhythm
+from neuro.errors import ConfigError
 from neuro.spikes import Spikes
 
 __all__ = ["TokenLayout", "tokens"]
@@ -81,7 +82,7 @@ def tokens(spikes: Spikes, channels: ArrayLike, layout: TokenLayout) -> Tensor:
     `surrogate.untimed`, not with zero.
 
     Raises:
-        ConfigError: if the spikes' window does not fit the layout.
+        ConfigError: if the spikes' window or channels do not fit the layout.
     """
     found = rhythm(
         spikes, low_hz=layout.pitch_low_hz, high_hz=layout.pitch_high_hz, channels=channels
@@ -90,7 +91,13 @@ def tokens(spikes: Spikes, channels: ArrayLike, layout: TokenLayout) -> Tensor:
     split = phase_counts(
         spikes, found.phases_rad, bin_ms=layout.bin_ms, parts=parts, channels=channels
     )
-    split = torch.nn.functional.pad(split, (0, 0, 0, layout.n_channels - split.shape[1]))
+    absent = layout.n_channels - split.shape[1]
+    if absent < 0:
+        raise ConfigError(
+            f"channels must be those of the layout, 0 to {layout.n_channels - 1}, found "
+            f"{split.shape[1] - 1}"
+        )
+    split = torch.nn.functional.pad(split, (0, 0, 0, absent))  # channels without a unit are silent
     total = split.sum(-1, keepdim=True)
     spread = torch.sqrt(torch.clamp(total * (1 / parts) * (1 - 1 / parts), min=1e-6))
     even = torch.where(total > 0, (split - total / parts) / spread, torch.zeros_like(split))

@@ -59,7 +59,8 @@ def traces_of(
         `(n_bins, …, n, n_taus)`.
 
     Raises:
-        ConfigError: if a time constant is not positive, or the raster no whole number of bins.
+        ConfigError: if a time constant is not positive, or the raster no whole number of bins,
+            or not floating point.
     """
     made = []
     for tau in map(checked_tau, tau_ms):

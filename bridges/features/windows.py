@@ -7,8 +7,9 @@ import math
 import torch
 from torch import Tensor
 
-from bridges.features._steps import steps_of
+from bridges.features._steps import floating, steps_of
 from bridges.features.batch import SpikeBatch
+from bridges.features.bins import HAIR
 from neuro.errors import ConfigError
 
 __all__ = ["LearnedWindows"]
@@ -67,7 +68,7 @@ class LearnedWindows(torch.nn.Module):
         ahead = math.ceil(self.span_ms / self.hop_ms) + 1
         dtype, device = self.centre.dtype, self.centre.device
         since = spikes.times_ms.to(device)  # float64: ages are differences
-        first = torch.floor(since / self.hop_ms + 1e-9).long()  # the hair of `bins.binned`
+        first = torch.floor(since / self.hop_ms + HAIR).long()
         tokens = first.unsqueeze(-1) + torch.arange(ahead, device=device)
         ages = (tokens + 1) * self.hop_ms - since.unsqueeze(-1)
         inside = tokens < n_tokens
@@ -87,8 +88,10 @@ class LearnedWindows(torch.nn.Module):
             `(n_tokens, …, n, n_windows)`; a spike is at the start of its step.
 
         Raises:
-            ConfigError: if the hop is no whole number of steps, or the raster of hops.
+            ConfigError: if the hop is no whole number of steps, or the raster of hops, or not
+                floating point.
         """
+        floating(raster)
         hop = steps_of("a hop", self.hop_ms, dt_ms)
         steps_of("a raster", raster.shape[0] * dt_ms, self.hop_ms)
         back = math.ceil(self.span_ms / dt_ms)

@@ -13,6 +13,7 @@ import json
 import shutil
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ from neuro.signal import Signal
 from neuro.spikes import Spikes
 from neuro.wiring import generator
 from sims.config.train import DigitsData, NerveSpec, VoicesData
+from sims.dataset._fits import checked_units
 from sims.dataset.labelled import LabelledSound, Material
 from sims.dataset.spike_dataset import (
     FORMAT,
@@ -77,8 +79,12 @@ def identity(data: VoicesData | DigitsData, sounds: Material, *, seed: int) -> d
 
 
 def dataset_file(folder: Path, about: dict[str, Any]) -> Path:
-    """Where the data set of that identity lies in a cache folder."""
-    text = json.dumps(about, sort_keys=True).encode()
+    """Where the data set of that identity lies in a cache folder.
+
+    Where recordings lie does not decide it, but what is in them, which `about` has too.
+    """
+    data = {key: value for key, value in about["data"].items() if key != "recordings"}
+    text = json.dumps({**about, "data": data}, sort_keys=True).encode()
     return folder / f"{about['data']['source']}-{hashlib.sha256(text).hexdigest()[:16]}.h5"
 
 
@@ -107,6 +113,7 @@ def spike_dataset(
     about = identity(data, sounds, seed=seed)
     file = dataset_file(folder, about)
     if not file.is_file():
+        checked_units(data.nerve.n_channels * data.nerve.fibres_per_channel)
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -117,8 +124,9 @@ def spike_dataset(
             if not file.is_file():  # else another process was first, and cleared our parts away
                 raise
     progress(len(sounds.sounds), len(sounds.sounds))
-    # Read back in any case: seconds in the file are not bit for bit the milliseconds heard.
-    return read_spike_dataset(file), file
+    # Read back in any case: seconds in the file are not bit for bit the milliseconds heard. It may
+    # have been built from the same recordings elsewhere: `about` says where they lie now.
+    return replace(read_spike_dataset(file), about=about), file
 
 
 def hear(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,10 +14,11 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from bridges.features.bins import HAIR
 from neuro.errors import ConfigError, SignalError, StoreError
 from neuro.spikes import Spikes
 from sims.dataset.labelled import SPLITS, Split
-from sims.dataset.spike_dataset import checked_format, item_spikes
+from sims.dataset.spike_dataset import checked_format, checked_labels, item_spikes
 from sims.store.hdf5 import reading_hdf5
 from sims.store.run_file import read_provenance
 
@@ -63,7 +65,8 @@ class DatasetItems:
         split: `train`, `test` or `extra`; None takes every item.
 
     Raises:
-        StoreError: if the file is missing, truncated, or no data set of this format.
+        StoreError: if the file is missing, truncated, or no data set of this format, or an item
+            is of no class.
 
     Attributes:
         labels: `(n_items,)` class of each.
@@ -78,8 +81,9 @@ class DatasetItems:
             splits = file["extra/split"][:]
             chosen = np.ones(splits.size, bool) if split is None else splits == SPLITS.index(split)
             self._rows = np.flatnonzero(chosen)
-            self.labels: NDArray[np.int64] = file["labels"][:].astype(np.int64)[self._rows]
             self.classes = tuple(name.decode() for name in file["extra/keys"][:])
+            labels = checked_labels(file, len(self.classes), path)
+            self.labels: NDArray[np.int64] = labels[self._rows]
             self.channels: NDArray[np.int64] = about["channels"][:].astype(np.int64)
         self._files = _Files()
 
@@ -87,14 +91,18 @@ class DatasetItems:
         return int(self._rows.size)
 
     def __getitem__(self, index: int) -> Item:
+        index = range(len(self))[index]
         row = int(self._rows[index])
         with _whole(self.path):
             spikes = item_spikes(self._files[self.path], row)
-        return Item(spikes, int(self.labels[index]), int(index))
+        return Item(spikes, int(self.labels[index]), index)
 
 
 class RunItems:
     """Windows of runs as items: the class of an item is that of its run.
+
+    A spike at the start of a window is in it, and in none that ends there, give or take a hair of
+    1e-9 of a window for the rounding of times, as in the features' bins.
 
     Args:
         paths: Run files.
@@ -111,7 +119,8 @@ class RunItems:
 
     Attributes:
         labels: `(n_items,)` class of each.
-        classes: Names of the classes: the values of `by`, or names of files.
+        classes: Names of the classes: the values of `by`, or names of files, with as many of
+            their folders as tell them apart.
     """
 
     def __init__(
@@ -125,20 +134,19 @@ class RunItems:
         by: str | None = None,
     ) -> None:
         hop = window_ms if hop_ms is None else hop_ms
-        if not (window_ms > 0 and hop > 0 and skip_ms >= 0):
+        if not (0 < window_ms < np.inf and 0 < hop < np.inf and 0 <= skip_ms < np.inf):
             raise ConfigError(
-                "windows of runs need a length and a hop above 0 ms, "
-                f"found {window_ms:g} and {hop:g} ms"
+                "windows of runs need a length and a hop above 0 ms, and 0 ms or more to skip, "
+                f"found {window_ms:g}, {hop:g} and {skip_ms:g} ms"
             )
         self.population, self.window_ms = population, window_ms
-        names: dict[str, int] = {}
+        classes: dict[str | Path, int] = {}  # values of `by`, or runs
         self._starts: list[tuple[Path, float]] = []
         labels: list[int] = []
         for path in (Path(one).absolute() for one in paths):
-            name = path.name if by is None else _value(path, by)
-            label = names.setdefault(name, len(names))
+            label = classes.setdefault(path if by is None else _value(path, by), len(classes))
             first, last = _watched(path, population)
-            n = int(np.floor((last - first - skip_ms - window_ms) / hop + 1e-9)) + 1
+            n = int(np.floor((last - first - skip_ms - window_ms) / hop + HAIR)) + 1
             if n < 1:
                 raise ConfigError(
                     f"`{path}` must be longer than a window of {window_ms:g} ms after the first "
@@ -147,25 +155,28 @@ class RunItems:
             self._starts += [(path, first + skip_ms + k * hop) for k in range(n)]
             labels += [label] * n
         self.labels: NDArray[np.int64] = np.array(labels, dtype=np.int64)
-        self.classes = tuple(names)
+        named = _told_apart([one for one in classes if isinstance(one, Path)])
+        self.classes = tuple(named[one] if isinstance(one, Path) else one for one in classes)
         self._files = _Files()
 
     def __len__(self) -> int:
         return len(self._starts)
 
     def __getitem__(self, index: int) -> Item:
+        index = range(len(self))[index]
         path, start = self._starts[index]
-        stop = start + self.window_ms
+        stop, hair = start + self.window_ms, HAIR * self.window_ms
         with _whole(path):
             group = self._files[path]["spikes"][self.population]
             times = group["timestamps"]
             # Stored by time: what is read is the window and, to find it, a few single times.
-            first, last = _place(times, start), _place(times, stop)
+            first, last = _place(times, start - hair), _place(times, stop - hair)
+            within = np.maximum(times[first:last], start)
             spikes = Spikes(
-                times[first:last], group["node_ids"][first:last].astype(np.int64),
+                within, group["node_ids"][first:last].astype(np.int64),
                 n_units=int(group.attrs["n_units"]), t_start_ms=start, t_stop_ms=stop,
             )  # fmt: skip
-        return Item(spikes, int(self.labels[index]), int(index))
+        return Item(spikes, int(self.labels[index]), index)
 
 
 @contextmanager
@@ -190,6 +201,16 @@ def _place(times: h5py.Dataset, wanted: float) -> int:
         else:
             high = middle
     return low
+
+
+def _told_apart(paths: Sequence[Path]) -> dict[Path, str]:
+    """Each path by its last parts, as few as no other of them ends in."""
+    ends = {path: [path.parts[k:] for k in reversed(range(len(path.parts)))] for path in paths}
+    shared = Counter(end for each in ends.values() for end in each)
+    return {
+        path: str(Path(*next(end for end in each if shared[end] == 1)))
+        for path, each in ends.items()
+    }
 
 
 def _watched(path: Path, population: str) -> tuple[float, float]:

@@ -26,12 +26,13 @@ from numpy.typing import NDArray
 
 from neuro.errors import StoreError
 from neuro.spikes import Spikes
+from sims.dataset._fits import fitting
 from sims.dataset.labelled import SPLITS, Split
 from sims.store.hdf5 import atomic_hdf5, put, put_text, reading_hdf5, text
 
 __all__ = [
-    "FORMAT", "SpikeDataset", "checked_format", "item_spikes", "read_spike_dataset",
-    "write_spike_dataset",
+    "FORMAT", "SpikeDataset", "checked_format", "checked_labels", "item_spikes",
+    "read_spike_dataset", "write_spike_dataset",
 ]  # fmt: skip
 
 FORMAT = 1
@@ -76,13 +77,16 @@ def write_spike_dataset(path: str | os.PathLike[str], data: SpikeDataset) -> Pat
 
     Raises:
         StoreError: if it cannot be written.
+        ConfigError: if the data set is not as `SpikeDataset` says, or too large for the layout's
+            16-bit numbers.
     """
+    window = fitting(data)
     with atomic_hdf5(path, force=True) as file:
         times = _ragged(file, "spikes/times", len(data), np.dtype(np.float64))
         units = _ragged(file, "spikes/units", len(data), np.dtype(np.uint16))
         times.attrs["units"] = "s"
         for index, spikes in enumerate(data.spikes):
-            times[index] = spikes.times_ms / 1000.0
+            times[index] = _seconds(spikes)
             units[index] = spikes.units.astype(np.uint16)
         file["labels"] = data.labels.astype(np.uint16)
         voices = sorted(set(data.speakers))
@@ -94,9 +98,7 @@ def write_spike_dataset(path: str | os.PathLike[str], data: SpikeDataset) -> Pat
         extra["split"] = np.array([SPLITS.index(split) for split in data.splits], np.uint8)
         about = extra.create_group("meta_info")
         about["format"] = FORMAT
-        about["n_units"] = data.spikes[0].n_units
-        about["t_start_ms"] = data.spikes[0].t_start_ms
-        about["t_stop_ms"] = data.spikes[0].t_stop_ms
+        about["n_units"], about["t_start_ms"], about["t_stop_ms"] = window
         put(about, "channels", data.channels)
         put(about, "cf_hz", data.cf_hz)
         put_text(about, "about", json.dumps(data.about, sort_keys=True))
@@ -107,13 +109,15 @@ def read_spike_dataset(path: str | os.PathLike[str]) -> SpikeDataset:
     """The data set of a file.
 
     Raises:
-        StoreError: if the file is missing, truncated, or no data set of this format.
+        StoreError: if the file is missing, truncated, or no data set of this format, or an item
+            is of no class.
     """
     with reading_hdf5(path) as file:
         about, extra = checked_format(file, path), file["extra"]
         window = {key: float(about[key][()]) for key in ("t_start_ms", "t_stop_ms")}
         n_units = int(about["n_units"][()])
         voices = text(extra["speakers"])
+        classes = tuple(name.decode() for name in extra["keys"][:])
         return SpikeDataset(
             spikes=[
                 Spikes(times_s * 1000.0, units, n_units=n_units, **window)
@@ -121,8 +125,8 @@ def read_spike_dataset(path: str | os.PathLike[str]) -> SpikeDataset:
                     file["spikes/times"][:], file["spikes/units"][:], strict=True
                 )
             ],
-            labels=file["labels"][:].astype(np.int64),
-            classes=tuple(name.decode() for name in extra["keys"][:]),
+            labels=checked_labels(file, len(classes), path),
+            classes=classes,
             speakers=tuple(str(voices[index]) for index in extra["speaker"][:]),
             splits=tuple(SPLITS[index] for index in extra["split"][:]),
             keys=tuple(str(key) for key in text(extra["items"])),
@@ -149,6 +153,28 @@ def checked_format(file: h5py.File, path: str | os.PathLike[str]) -> h5py.Group:
     return about
 
 
+def checked_labels(
+    file: h5py.File, n_classes: int, path: str | os.PathLike[str]
+) -> NDArray[np.int64]:
+    """`(n_items,)` labels of an open data set.
+
+    Raises:
+        StoreError: if one is of no class, or they are not as many as the items.
+    """
+    labels: NDArray[np.int64] = file["labels"][:].astype(np.int64)
+    n_items = file["spikes/times"].shape[0]
+    if labels.shape != (n_items,):
+        raise StoreError(
+            f"cannot read `{path}`: each of {n_items} items must have a label, found {labels.size}"
+        )
+    if n_items and not 0 <= labels.min() <= labels.max() < n_classes:
+        raise StoreError(
+            f"cannot read `{path}`: labels must be 0 to {n_classes - 1} for {n_classes} classes, "
+            f"found {labels.min()} to {labels.max()}; build it anew"
+        )
+    return labels
+
+
 def item_spikes(file: h5py.File, row: int) -> Spikes:
     """The spikes of one item of an open data set; no other item's are read."""
     about = file["extra/meta_info"]
@@ -159,6 +185,14 @@ def item_spikes(file: h5py.File, row: int) -> Spikes:
         t_start_ms=float(about["t_start_ms"][()]),
         t_stop_ms=float(about["t_stop_ms"][()]),
     )
+
+
+def _seconds(spikes: Spikes) -> NDArray[np.float64]:
+    """Times such that, read back, rounding leaves them in the window."""
+    seconds = spikes.times_ms / 1000.0
+    seconds = np.where(seconds * 1000.0 >= spikes.t_stop_ms, np.nextafter(seconds, -1), seconds)
+    early = seconds * 1000.0 < spikes.t_start_ms
+    return np.where(early, np.nextafter(seconds, np.inf), seconds)
 
 
 def _ragged(file: h5py.File, name: str, n: int, dtype: np.dtype[Any]) -> h5py.Dataset:

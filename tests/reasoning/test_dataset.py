@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from sims.config.train import DigitsData, NerveSpec, VoicesData
 from sims.dataset.build import dataset_file, hear, identity, material, spike_dataset
 from sims.dataset.digits import trimmed
 from sims.dataset.labelled import LabelledSound, Material
+from sims.dataset.spike_dataset import read_spike_dataset
 from sims.train.spikes.sampler import Sampler
 from sims.train.statistics import accuracy, confusion, majority, wilson_interval
 from tests.conftest import IN_CI
@@ -65,6 +67,49 @@ def test_the_name_of_a_file_follows_all_that_decides_it() -> None:
     others = [name(DATA, 1), name(DATA.model_copy(update={"takes": 2}))]
     others.append(name(DATA.model_copy(update={"nerve": NerveSpec(n_channels=4)})))
     assert len({name(DATA), *others}) == 4
+
+
+def test_where_recordings_lie_does_not_decide_the_data_set(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same recordings in another folder are the same data set; others are another."""
+    monkeypatch.setattr("sims.dataset.espeak.version", lambda: "espeak-ng 1")
+    monkeypatch.setattr("sims.dataset.espeak.check_voice", lambda name: None)
+
+    def name(folder: str | None, content: bytes = b"one") -> str:
+        if folder is not None:
+            (tmp_path / folder).mkdir(exist_ok=True)
+            for digit in range(10):
+                (tmp_path / folder / f"{digit}.wav").write_bytes(content)
+        digits = DigitsData(
+            source="digits", voices=["a"], held_out=["b"], nerve=NERVE,
+            recordings=None if folder is None else str(tmp_path / folder),
+        )  # fmt: skip
+        about = identity(digits, material(digits, seed=0), seed=0)
+        assert about["data"]["recordings"] == digits.recordings  # where to hear them again
+        return dataset_file(Path(), about).name
+
+    assert name("here") == name("there")
+    assert len({name("here"), name("there", b"two"), name(None)}) == 3
+
+
+def test_a_data_set_says_where_its_recordings_lie_now(tmp_path: Path) -> None:
+    """It was built from the same ones elsewhere: what is asked for now is what `about` has."""
+    built, file = spike_dataset(DATA, seed=5, folder=tmp_path)
+    with h5py.File(file, "a") as inside:
+        written = json.loads(inside["extra/meta_info/about"].asstr()[()])
+        written["data"]["recordings"] = "/gone"
+        inside["extra/meta_info/about"][()] = json.dumps(written)
+    assert read_spike_dataset(file).about["data"]["recordings"] == "/gone"
+    again, _ = spike_dataset(DATA, seed=5, folder=tmp_path)
+    assert again.about == built.about and "recordings" not in again.about["data"]
+
+
+def test_more_units_than_a_file_numbers_are_refused_before_any_is_heard(tmp_path: Path) -> None:
+    vast = DATA.model_copy(update={"nerve": NerveSpec(n_channels=257, fibres_per_channel=256)})
+    with pytest.raises(ConfigError, match="65536 units at most, found 65792"):
+        spike_dataset(vast, seed=5, folder=tmp_path)
+    assert not list(tmp_path.iterdir())
 
 
 def test_calm_and_distressed_of_a_speaker_are_equally_loud() -> None:

@@ -120,6 +120,16 @@ def test_intervals_by_hand() -> None:
     assert pooled.tolist() == [[[4]]]  # of units each by itself: none between 1.0 and 1.5
 
 
+def test_the_last_class_of_intervals_may_be_open() -> None:
+    spikes = spikes_at([1.0, 2.0, 4.5, 9.0], [1.5, 2.5])
+    found = interval_counts(spikes, edges_ms=[0, 1, 2.5, np.inf], bin_ms=10.0)
+    assert found.tolist() == [[[0, 1, 2], [0, 1, 0]]]
+    assert torch.equal(found, interval_counts(spikes, edges_ms=[0, 1, 2.5, 1e12], bin_ms=10.0))
+    raster = SpikeBatch.of([spikes]).raster(dt_ms=0.5)
+    open_ended = interval_counts_of(raster, edges_ms=[0, 1, 2.5, np.inf], bin_ms=10.0, dt_ms=0.5)
+    assert torch.equal(open_ended[:, 0], found)
+
+
 def test_traces_by_hand() -> None:
     spikes = spikes_at([1.0, 4.0])
     found = traces(spikes, tau_ms=[2.0, 50.0], bin_ms=2.5)
@@ -142,6 +152,20 @@ def test_synchrony_by_hand_and_against_all_pairs() -> None:
     pairs = member.T @ apart @ member
     by_hand = pairs / np.sqrt(np.outer(pairs.diagonal(), pairs.diagonal()))
     np.testing.assert_allclose(synchrony(spikes, tau_ms=0.8, bin_ms=10.0)[0], by_hand, rtol=1e-5)
+
+
+@pytest.mark.parametrize("start_ms", [-1000.0, -10.0, 5000.0])
+def test_synchrony_does_not_depend_on_where_the_window_lies(start_ms: float) -> None:
+    drawn, units = generator(2, "trains").uniform(0, 10, size=40), np.arange(40) % 3
+    there, here = (
+        synchrony(
+            Spikes(at + drawn, units, n_units=3, t_start_ms=at, t_stop_ms=at + 10.0),
+            tau_ms=0.5, bin_ms=5.0,
+        )
+        for at in (start_ms, 0.0)
+    )  # fmt: skip
+    assert 0.1 < float(here[0, 0, 1]) < 1
+    torch.testing.assert_close(there, here, rtol=0, atol=1e-6)  # a few float32 roundings of 1
 
 
 def test_synchrony_sees_what_counts_do_not() -> None:
@@ -199,6 +223,20 @@ def test_a_window_finds_the_age_that_tells_two_classes_apart() -> None:
     assert trained(0.0) < 0.75  # the window as it starts does not tell them apart
 
 
+@pytest.mark.parametrize("kind", [torch.bool, torch.int64, torch.uint8])
+@pytest.mark.parametrize("feature", [*RASTERS, "windows"])
+def test_a_raster_that_is_not_floating_point_is_refused(feature: str, kind: torch.dtype) -> None:
+    """Weights between 0 and 1 would become 0 in it, and what comes out too."""
+    raster = torch.zeros(40, 2, 2)
+    raster[1::5] = 1
+    look = LearnedWindows(1, span_ms=3.0, hop_ms=2.0)
+    made = {**RASTERS, "windows": lambda r: look.of_raster(r, dt_ms=DT)}[feature]
+    assert made(raster).abs().sum() > 0
+    with pytest.raises(ConfigError, match=f"floating point type, found {kind}") as caught:
+        made(raster.to(kind))
+    assert "\n" not in str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("attempt", "words"),
     [
@@ -209,6 +247,13 @@ def test_a_window_finds_the_age_that_tells_two_classes_apart() -> None:
         (lambda s: latency_of(torch.zeros(30, 1), bin_ms=2.0, dt_ms=0.1), "a whole number of bins"),
         (lambda s: counts_of(torch.zeros(40, 1), bin_ms=2.0, dt_ms=0.3), "whole number of time"),
         (lambda s: phase_vectors_of(torch.zeros(20, 1), [0.0], bin_ms=2.0, dt_ms=0.1), "20 steps"),
+        (
+            lambda s: interval_counts_of(
+                torch.zeros(20, 1), edges_ms=[0, 0.25, np.inf], bin_ms=2.0, dt_ms=0.1
+            ),
+            "an edge of intervals must be a whole number",
+        ),
+        (lambda s: counts_of(torch.zeros(40, 1), bin_ms=np.inf, dt_ms=0.1), "found inf ms"),
         (lambda s: LearnedWindows(0, span_ms=1, hop_ms=1), "found 0 of"),
         (lambda s: LearnedWindows(1, span_ms=1, hop_ms=3)(SpikeBatch.of([s])), "whole number"),
         (lambda s: SpikeBatch.of([s, spikes_at([1.0], stop=5.0)]), "same units and duration"),

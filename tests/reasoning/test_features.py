@@ -128,13 +128,51 @@ def found_jitter(spikes: Spikes) -> float:
 def test_rhythm_is_found(frequency_hz: float) -> None:
     spikes = locked(frequency_hz)
     found = rhythm(spikes, low_hz=70, high_hz=500, channels=CHANNELS)
-    # A period is found to a frame of 0.25 ms.
-    assert abs(1000 / found.frequency_hz - 1000 / frequency_hz) <= 0.25
+    # A period is found to half a frame of 0.25 ms.
+    assert abs(1000 / found.frequency_hz - 1000 / frequency_hz) <= 0.125
     steps = np.diff(found.marks_ms)[2:-2]
     assert abs(steps.mean() - 1000 / frequency_hz) < 0.02 * 1000 / frequency_hz
     # Gaussian scatter of the spikes within the cycle leaves this vector strength.
     scattered = np.exp(-0.5 * (2 * np.pi * frequency_hz / 1000 * SCATTER_MS) ** 2)
     assert abs(np.exp(1j * found.phases_rad).mean()) == pytest.approx(scattered, abs=0.05)
+
+
+@pytest.mark.parametrize(
+    ("low_hz", "high_hz", "frequency_hz"),
+    [(70, 500, f) for f in (70.5, 445.0, 460.0, 470.0, 485.0, 499.0, 500.0)]
+    + [(70, 250, f) for f in (225.0, 244.0, 250.0)]
+    + [(150, 152, 151.0), (149, 150, 149.5)],
+)
+def test_rhythm_is_found_up_to_the_ends_of_the_band(
+    low_hz: float, high_hz: float, frequency_hz: float
+) -> None:
+    """Neither missed at the ends, nor taken for an octave below between two frames."""
+    found = rhythm(locked(frequency_hz), low_hz=low_hz, high_hz=high_hz, channels=CHANNELS)
+    assert abs(1000 / found.frequency_hz - 1000 / frequency_hz) <= 0.125
+    assert low_hz <= found.frequency_hz <= high_hz
+
+
+def test_a_rhythm_beyond_the_band_is_not_taken_for_its_end() -> None:
+    """500 Hz, sought up to 450: every other cycle is in the band, and 450 Hz is no rhythm."""
+    found = rhythm(locked(500.0), low_hz=70, high_hz=450, channels=CHANNELS)
+    assert found.frequency_hz == pytest.approx(250.0, rel=0.01)
+
+
+@pytest.mark.parametrize(("weak", "cycles"), [(3, 1), (8, 2)])
+def test_a_weaker_cycle_between_two_is_no_cycle_of_its_own(weak: int, cycles: int) -> None:
+    """Every 10 ms all 10 fibres of each channel fire, and 5 ms later some of them.
+
+    With the mean taken away, a lag of 5 ms repeats 2ab/(a²+b²) as well as one of 10 ms; a, b are
+    each's spikes less the mean of the 40 frames. For 3 of 10 that is 0.54, for 8 of 10 it is 0.98.
+    """
+    beats = np.arange(2.0, 400.0, 5.0)
+    times = [t for k, t in enumerate(beats) for _ in range(10 if k % 2 == 0 else weak)]
+    units = [u for k, _ in enumerate(beats) for u in range(10 if k % 2 == 0 else weak)]
+    one = Spikes(times, units, n_units=10, t_stop_ms=400.0)
+    excess = excess_coincidence(fine_counts(one, dt_ms=0.25, channels=[0] * 10), longest=40)
+    assert excess[20] / excess[40] == pytest.approx(2 * 10 * weak / (100 + weak**2), abs=0.03)
+    found = rhythm(one, low_hz=70, high_hz=500, channels=[0] * 10)
+    assert found.frequency_hz == pytest.approx(100.0 * cycles, rel=0.01)
 
 
 def test_rhythm_of_untimed_spikes_is_hardly_there() -> None:
@@ -202,10 +240,32 @@ def test_phase_of_a_band_is_read_from_the_signal() -> None:
     assert np.abs(np.angle(np.exp(1j * (found - expected)))).max() < 0.05
 
 
+@pytest.mark.parametrize("dt_ms", [0.1, 0.05, 0.025])
+def test_phase_of_a_spike_on_the_grid_is_that_of_its_own_frame(dt_ms: float) -> None:
+    steps = np.arange(2000)
+    signal = Signal(np.cos(2 * np.pi * 0.1 * dt_ms * steps), dt_ms)
+    own = band_phase(signal, (steps + 0.5) * dt_ms, low_hz=50, high_hz=200)  # amid each frame
+    times_ms = np.round(steps * dt_ms, 6)  # as a file or a person writes them
+    assert (np.floor(times_ms / dt_ms) != steps).any()  # dividing alone does not do it
+    np.testing.assert_array_equal(band_phase(signal, times_ms, low_hz=50, high_hz=200), own)
+    last = np.nextafter(signal.duration_ms, 0)
+    assert band_phase(signal, [last], low_hz=50, high_hz=200) == own[-1]
+
+
+def test_a_spike_on_an_edge_of_the_cycle_begins_its_part() -> None:
+    """100 Hz and spikes every 2.5 ms: one in each quarter, however their phases were rounded."""
+    times_ms = np.arange(400) * 2.5
+    spikes = Spikes(times_ms, np.zeros(400, int), n_units=1, t_stop_ms=1000.0)
+    phases = oscillation_phase(times_ms, frequency_hz=100.0)
+    assert len(np.unique(phases)) > 4  # rounded to either side
+    assert phase_counts(spikes, phases, bin_ms=1000.0).tolist() == [[[100.0] * 4]]
+
+
 def test_phase_needs_its_reference_everywhere() -> None:
     signal = Signal(np.sin(np.arange(400) * 0.1), 1.0)
-    with pytest.raises(SignalError, match="outside"):
-        band_phase(signal, [500.0], low_hz=10, high_hz=20)
+    for wrong in (500.0, 400.0, -0.1, np.nan):
+        with pytest.raises(SignalError, match="outside"):
+            band_phase(signal, [wrong], low_hz=10, high_hz=20)
     with pytest.raises(ConfigError, match="band"):
         band_phase(signal, [5.0], low_hz=10, high_hz=800)
 
@@ -235,10 +295,33 @@ def test_counts_are_as_loud_as_timing() -> None:
     assert torch.equal(LAYOUT.timed, torch.arange(LAYOUT.size) >= 4)
 
 
+def test_channels_that_the_layout_lacks_are_refused() -> None:
+    """None is dropped in silence; a channel of the layout without a unit is silent."""
+    spikes = locked(150.0)
+    with pytest.raises(ConfigError, match="those of the layout, 0 to 2, found 3"):
+        tokens(spikes, CHANNELS, TokenLayout(n_channels=3, bin_ms=50.0))
+    wide = TokenLayout(n_channels=6, bin_ms=50.0)
+    made = tokens(spikes, CHANNELS, wide)
+    assert made.shape == (8, wide.size)
+    assert torch.equal(made[:, :4], tokens(spikes, CHANNELS, LAYOUT)[:, :4])
+    assert not made[:, 4:6].any()
+
+
+@pytest.mark.parametrize(
+    ("bin_ms", "words"), [(30.0, "whole number of bins"), (0.0, "longer than 0 ms")]
+)
+def test_the_course_of_a_rhythm_needs_bins_that_fit(bin_ms: float, words: str) -> None:
+    spikes = locked(150.0, seconds=0.1)
+    found = rhythm(spikes, low_hz=70, high_hz=500, channels=CHANNELS)
+    with pytest.raises(ConfigError, match=words):
+        cycle_features(found, spikes, bin_ms=bin_ms)
+
+
 @pytest.mark.parametrize(
     ("bin_ms", "channels", "words"),
     [
         (30.0, None, "whole number of bins"),
+        (50.0, [0.5] * 40, "a whole number of 0 or more"),
         (0.0, None, "longer than 0"),
         (50.0, [0, 1], "each of 40 units"),
         (50.0, [-1] * 40, "0 or more"),

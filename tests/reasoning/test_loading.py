@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from functools import partial
 from itertools import islice
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 import torch
@@ -21,7 +24,7 @@ from neuro.spikes import Spikes
 from neuro.wiring import generator
 from sims.dataset.items import DatasetItems, Item, RunItems
 from sims.dataset.loading import LabelledBatch, each, loader
-from sims.dataset.spike_dataset import SpikeDataset, write_spike_dataset
+from sims.dataset.spike_dataset import SpikeDataset, read_spike_dataset, write_spike_dataset
 from sims.result import Provenance, Run
 from sims.store.run_file import write_run
 
@@ -99,6 +102,133 @@ def test_windows_of_runs(tmp_path: Path) -> None:
     assert RunItems(paths, "cells", window_ms=100.0).classes == ("one.h5", "two.h5", "three.h5")
 
 
+def test_runs_of_one_file_name_are_classes_apart(tmp_path: Path) -> None:
+    """Two runs in folders of their own are two classes, by as much of the path as tells them."""
+    paths = []
+    for seed, name in enumerate(("a/run.h5", "b/run.h5", "x/b/calm.h5", "y/b/calm.h5", "one.h5")):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        paths.append(run_file(tmp_path / name, drawn_spikes(seed), {}))
+    items = RunItems([*paths, paths[0]], "cells", window_ms=50.0)
+    assert items.classes == ("a/run.h5", "b/run.h5", "x/b/calm.h5", "y/b/calm.h5", "one.h5")
+    assert items.labels.tolist() == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 0, 0]  # one run given twice
+
+
+@pytest.mark.parametrize("window_ms", [0.7, 5.1, 6.4, 12.8])
+@pytest.mark.parametrize("skip_ms", [0.0, 0.3])
+def test_windows_share_the_spikes_on_their_edges_as_bins_do(
+    tmp_path: Path, window_ms: float, skip_ms: float
+) -> None:
+    """A spike every 0.1 ms: as many in each window as it is long, whatever was rounded."""
+    steps = np.arange(1000)
+    train = Spikes(np.round(steps * 0.1, 6), steps * 0, n_units=1, t_stop_ms=100.0)
+    path = run_file(tmp_path / "grid.h5", train, {})
+    items = RunItems([path], "cells", window_ms=window_ms, skip_ms=skip_ms)
+    of_window, skipped = round(window_ms * 10), round(skip_ms * 10)
+    assert len(items) == (1000 - skipped) // of_window
+    for index in range(len(items)):
+        found = items[index].spikes
+        own = train.times_ms[skipped + index * of_window :][:of_window]
+        # A few roundings of times below 100 ms.
+        np.testing.assert_allclose(found.times_ms, own, rtol=0, atol=1e-12)
+        assert (counts(found, bin_ms=0.1) == 1).all()
+
+
+def test_a_spike_on_an_edge_is_in_the_window_that_begins_there(tmp_path: Path) -> None:
+    hair = 1e-9 * 50.0  # the edge itself, where the earlier window ends, is a hair before
+    times = [0.0, 49.0, 50.0 - 2 * hair, 50.0 - hair, 50.0, 50.0, 99.0]
+    train = Spikes(times, [0] * 5 + [1, 0], n_units=2, t_stop_ms=100.0)
+    items = RunItems([run_file(tmp_path / "edge.h5", train, {})], "cells", window_ms=50.0)
+    assert [len(item.spikes) for item in items] == [3, 4]  # type: ignore[attr-defined]
+    assert items[1].spikes.times_ms.tolist() == [50.0, 50.0, 50.0, 99.0]
+    assert items[-1].place == 1
+
+
+def changed(**parts: Any) -> SpikeDataset:
+    return replace(data_set(3), **parts)
+
+
+def silent(n_units: int = UNITS, *, start: float = 0.0, stop: float = 100.0) -> Spikes:
+    return Spikes([], [], n_units=n_units, t_start_ms=start, t_stop_ms=stop)
+
+
+MANY = (1 << 16) + 1
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (changed(spikes=[]), "of the same units and window, found none"),
+        (changed(spikes=[silent(stop=t) for t in (100.0, 50.0, 200.0)]), "0..50 ms, 5 units 0..1"),
+        (changed(spikes=[silent(start=t) for t in (0.0, 1.0, 0.0)]), "5 units 1..100 ms"),
+        (changed(spikes=[silent(n) for n in (5, 6, 5)]), "5 units 0..100 ms, 6 units"),
+        (
+            changed(spikes=[silent(MANY)] * 3, channels=np.zeros(MANY, int), cf_hz=np.zeros(MANY)),
+            "65536 units at most, found 65537",
+        ),
+        (changed(labels=np.array([0, 1, 3])), "from 0 to 2, one of its 3 classes, found 0 to 3"),
+        (changed(labels=np.array([0, 1, 65536])), "found 0 to 65536"),
+        (changed(labels=np.array([0, -1, 2])), "found -1 to 2"),
+        (changed(labels=np.array([0, 0.5, 2])), "whole numbers .* of float64"),
+        (changed(labels=np.array([0, 1])), "`labels` of .* must be 3, one for each item"),
+        (changed(speakers=("x",)), "`speakers`"),
+        (changed(keys=("x",) * 4), "`keys`"),
+        (changed(splits=("train",)), "`splits`"),
+        (changed(splits=("train", "test", "tset")), "found `tset`"),
+        (changed(channels=np.arange(4)), r"`channels` .* 5, one for each unit, found shape \(4,\)"),
+        (changed(cf_hz=np.zeros(6)), "`cf_hz`"),
+        (changed(classes=tuple(map(str, range(MANY)))), "65536 classes and speakers at most"),
+    ],
+)
+def test_what_does_not_fit_the_format_is_not_written(
+    tmp_path: Path, data: SpikeDataset, words: str
+) -> None:
+    with pytest.raises(ConfigError, match=words) as caught:
+        write_spike_dataset(tmp_path / "set.h5", data)
+    assert "\n" not in str(caught.value)
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_last_unit_of_the_format_is_read_back(tmp_path: Path) -> None:
+    n, unit = 1 << 16, (1 << 16) - 1
+    one = Spikes([1.0], [unit], n_units=n, t_stop_ms=100.0)
+    data = changed(spikes=[one] * 3, channels=np.zeros(n, int), cf_hz=np.zeros(n))
+    path = write_spike_dataset(tmp_path / "set.h5", data)
+    assert DatasetItems(path)[0].spikes.units.tolist() == [unit]
+    assert read_spike_dataset(path).spikes[2].units.tolist() == [unit]
+
+
+def test_spikes_at_both_ends_of_a_window_are_read_back(tmp_path: Path) -> None:
+    """Stored in seconds: of 10,000 windows, rounding moved out 60 at either end."""
+    ends = generator(0, "windows").uniform(1, 2000, size=(2000, 2))
+    starts, stops = np.sort(ends).T
+    moved = [np.nextafter(stops, 0) / 1000 * 1000 >= stops, starts / 1000 * 1000 < starts]
+    rows = np.flatnonzero(moved[0] | moved[1])
+    assert min(map(np.count_nonzero, moved)) > 0
+    for row in rows[:10]:
+        start, stop = float(starts[row]), float(stops[row])
+        times = [start, np.nextafter(stop, start)]
+        one = Spikes(times, [0, 1], n_units=UNITS, t_start_ms=start, t_stop_ms=stop)
+        path = write_spike_dataset(tmp_path / "set.h5", changed(spikes=[one] * 3))
+        found = DatasetItems(path)[0].spikes.times_ms
+        # Two roundings, and a step to the next number.
+        np.testing.assert_allclose(found, times, rtol=4 * 2**-53)
+
+
+def test_labels_of_no_class_are_refused_when_read(tmp_path: Path) -> None:
+    path = write_spike_dataset(tmp_path / "set.h5", data_set(3))
+    with h5py.File(path, "a") as inside:
+        inside["labels"][1] = 7
+    for read in (DatasetItems, read_spike_dataset):
+        with pytest.raises(StoreError, match="0 to 2 for 3 classes, found 0 to 7") as caught:
+            read(path)
+        assert "\n" not in str(caught.value)
+    with h5py.File(path, "a") as inside:
+        del inside["labels"]
+        inside["labels"] = np.zeros(2, np.uint16)
+    with pytest.raises(StoreError, match="each of 3 items must have a label, found 2"):
+        DatasetItems(path)
+
+
 def test_order_is_a_function_of_the_seed_alone(file: Path) -> None:
     items = DatasetItems(file)
 
@@ -156,6 +286,37 @@ def test_nothing_is_read_before_it_is_asked_for(
     assert asked == [0, 1]
 
 
+class Watched:
+    """Items that say how many of them were read, in whichever process."""
+
+    def __init__(self) -> None:
+        self.read = get_context().Semaphore(0)
+
+    def __len__(self) -> int:
+        return 100
+
+    def __getitem__(self, index: int) -> Item:
+        self.read.release()
+        return Item(drawn_spikes(index), 0, index)
+
+
+def test_batches_are_read_before_they_are_asked_for() -> None:
+    """While one batch is worked on, workers read the next ones to their end, and then rest."""
+    items, ahead = Watched(), 2 * 3
+    batches = iter(loader(items, batch=4, workers=2, prefetch=3))
+    for asked in range(1, 4):
+        batch = next(batches)
+        assert batch.items.tolist() == list(range(4 * asked - 4, 4 * asked))
+        # Nothing is asked for here, and yet so many are read; the timeout is for a hang.
+        for _ in range(4 * (asked + ahead) if asked == 1 else 4):
+            assert items.read.acquire(timeout=60)
+    assert not items.read.acquire(timeout=0.2)  # `workers * prefetch + 1` batches are in memory
+
+    alone = Watched()
+    next(iter(loader(alone, batch=4)))
+    assert [alone.read.acquire(block=False) for _ in range(5)] == [True] * 4 + [False]
+
+
 MEASURE = """
 import sys
 from sims.dataset.items import DatasetItems
@@ -202,6 +363,9 @@ def test_what_cannot_be_loaded_is_said(file: Path, tmp_path: Path) -> None:
         RunItems([path], "others", window_ms=10.0)
     with pytest.raises(ConfigError, match="must be longer than a window of 200 ms"):
         RunItems([path], "cells", window_ms=200.0)
+    for wrong in ({"hop_ms": np.inf}, {"window_ms": np.inf}, {"skip_ms": np.inf}, {"hop_ms": 0.0}):
+        with pytest.raises(ConfigError, match="windows of runs need"):
+            RunItems([path], "cells", **{"window_ms": 10.0, **wrong})
     with pytest.raises(ConfigError, match="must have the key `dose`"):
         RunItems([path], "cells", window_ms=10.0, by="dose")
     gone = DatasetItems(write_spike_dataset(tmp_path / "gone.h5", data_set()))
