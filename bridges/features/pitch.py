@@ -54,7 +54,7 @@ def rhythm(
 ) -> Rhythm:
     """Find the rhythm between `low_hz` and `high_hz` that the channels share.
 
-    The period is the delay at which the spikes of a channel repeat best. Around that frequency
+    The period is the delay at which the spikes of a channel repeat best, to half a frame. Around that frequency
     each channel's activity is filtered; the channels answer with different delays (the
     cochlea's travelling wave), so they are joined by their first complex principal component,
     whose phase is the rhythm's. It is found in noise too: its `repeats` then are near 0.
