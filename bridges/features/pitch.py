@@ -57,7 +57,8 @@ def rhythm(
     The period is the delay at which the spikes of a channel repeat best, to half a frame of
     0.25 ms. Around that frequency each channel's activity is filtered; the channels answer with
     different delays (the cochlea's travelling wave), so they are joined by their first complex
-    principal component, whose phase is the rhythm's. It is found in noise too: its `repeats` then are near 0.
+    principal component, whose phase is the rhythm's. It is found in noise too: its `repeats`
+    then are near 0.
 
     Args:
         spikes: Their window must be a whole number of 0.25 ms frames, and hold two cycles of
