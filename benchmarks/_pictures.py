@@ -109,19 +109,24 @@ def ratios(saved: list[dict[str, Any]]) -> Any:
         for k, (_, ratio, peer) in enumerate(bars):
             colour = PALETTE[0] if ratio >= 1 else PALETTE[1]
             axis.barh(k, ratio - 1, left=1, height=0.62, color=colour)
-            axis.annotate(f"{ratio:.3g} × {peer}", (max(ratio, 1), k), xytext=(4, 0),
+            axis.annotate(f"{_three(ratio)} × {peer}", (max(ratio, 1), k), xytext=(4, 0),
                           textcoords="offset points", va="center", size=7, color=INK)  # fmt: skip
         axis.axvline(1, color=MUTED, lw=0.8)
         axis.set_yticks(range(len(bars)), [case for case, _, _ in bars])
-        axis.set(xscale="log", xlim=(low, 4 * max(2, *(ratio for _, ratio, _ in bars))))
-        axis.set_xlabel("times less than the peer needs, same machine, same run")
+        axis.set(xscale="log", xlim=(low, 12 * max(2, *(ratio for _, ratio, _ in bars))))
+        axis.set_xlabel("ratio; same machine, same run")
         axis.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
         axis.tick_params(axis="y", length=0)
         axis.invert_yaxis()
-        heading(axis, "Ember against its peers")
+        heading(axis, "times less", "than the named one needs")
         return figure
 
     return drawn()
+
+
+def _three(ratio: float) -> str:
+    """Three figures, and a whole number above a thousand."""
+    return f"{ratio:,.0f}" if ratio >= 1000 else f"{ratio:.3g}"
 
 
 def _save(figure: Any, path: Path) -> None:

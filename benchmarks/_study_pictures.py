@@ -9,9 +9,14 @@ import numpy as np
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from sims.report.figures import Picture, png, refined_board
-from sims.report.figures.style import INK, MUTED, PALETTE, colour_of, heading, picture, styled
+from sims.report.figures.style import MUTED, PALETTE, heading, picture, styled
 
 __all__ = ["draw"]
+
+FEW = 3
+"""Variants whose single seeds are drawn too."""
+HUES = (*PALETTE[:4], PALETTE[6])  # the other two are too like the first two for thin lines
+DASHES = ("-", (0, (3, 1.2)))
 
 
 def draw(found: dict[str, Any], folder: Path) -> None:
@@ -29,21 +34,22 @@ def draw(found: dict[str, Any], folder: Path) -> None:
 
 @styled
 def curves(found: dict[str, Any]) -> Picture:
-    """Items right over the training: each seed faint, their mean strong.
+    """Items right over the training: the mean over seeds, and where few lines are, each seed.
 
     Of puzzles these are the ones that choose the weights; of sounds the held-out ones.
     """
     figure = picture(2.6)
     axis = figure.subplots()
     variants = list(dict.fromkeys(curve["variant"] for curve in found["curves"]))
-    colours = colour_of(variants)
-    for variant in variants:
+    few = len(variants) <= FEW
+    for number, variant in enumerate(variants):
+        colour, dash = HUES[number % len(HUES)], DASHES[number // len(HUES) % len(DASHES)]
         mine = [curve for curve in found["curves"] if curve["variant"] == variant]
-        for curve in mine:
-            axis.plot(curve["step"], curve["solved"], color=colours[variant], alpha=0.3, lw=0.7)
+        for curve in mine if few else ():
+            axis.plot(curve["step"], curve["solved"], color=colour, alpha=0.3, lw=0.7)
         mean = np.mean([curve["solved"] for curve in mine], axis=0)
-        axis.plot(mine[0]["step"], mean, color=colours[variant], label=variant, lw=1.4)
-    seeds = f"mean of {len(mine)} seeds; faint: each" if len(mine) > 1 else "one seed"
+        axis.plot(mine[0]["step"], mean, color=colour, ls=dash, label=variant, lw=1.4)
+    seeds = f"mean of {len(mine)} seeds{'; faint: each' * few}" if len(mine) > 1 else "one seed"
     heading(axis, "items right", seeds)
     axis.set_ylim(-0.02, 1.02)
     axis.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
@@ -79,13 +85,12 @@ def latent(look: dict[str, Any]) -> Picture:
     figure = picture(3.4, width=4.6)
     axis = figure.subplots()
     found = look["latent"]
+    # All end at one place: only a line's colour can tell how it ended.
     labels = {True: "solved", False: "not solved"}
     for path, solved in zip(np.array(found["paths"]), found["solved"], strict=True):
         colour = PALETTE[0] if solved else PALETTE[1]
-        axis.plot(*path.T, color=colour, lw=0.6, alpha=0.5)
+        axis.plot(*path.T, color=colour, lw=0.7, alpha=0.6, label=labels.pop(solved, None))
         axis.plot(*path[0], "o", color=MUTED, ms=2.5, mec="none")
-        axis.plot(*path[-1], "o", color=colour, ms=4.0, mec=INK, mew=0.4,
-                  label=labels.pop(solved, None))  # fmt: skip
     heading(axis, "z while it thinks", "from where it ends (0, 0); grey: after step 1")
     one, two = found["share"]
     axis.set_xlabel(f"first component ({one:.0%} of the variance)")

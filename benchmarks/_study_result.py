@@ -14,9 +14,10 @@ from sims.config import load
 from sims.train.speech.summary import mean_interval
 from sims.train.spikes.arms import ARMS
 
-__all__ = ["collected", "over_seeds", "read_result", "scores"]
+__all__ = ["asked", "collected", "over_seeds", "read_result", "scores"]
 
 FORMAT, VERSION = "ember-study", 1
+LONGEST = 30  # characters of a value that is told; a list of voices is not
 ONLY_IN_TESTS = "counts and timing, which tests destroy"
 
 
@@ -45,6 +46,16 @@ def read_result(training: Training) -> dict[str, Any]:
             f"{' '.join(str(error).split())}; give another --out"
         ) from None
     return found
+
+
+def asked(training: Training) -> dict[str, Any]:
+    """What a training learns from and for how long, JSON-ready: the plain keys of its config."""
+    config = load(training.config, training.overrides).config
+    data = config.data.model_dump(mode="json", exclude_none=True)
+    plain = {key: value for key, value in data.items() if not isinstance(value, dict)}
+    short = {key: value for key, value in plain.items() if len(json.dumps(value)) <= LONGEST}
+    spec = config.training
+    return {"data": short, "steps": spec.steps, "batch": spec.batch}
 
 
 def scores(result: Mapping[str, Any]) -> dict[str, dict[str, int]]:
@@ -101,8 +112,9 @@ def collected(wanted: Sequence[Training], times: Mapping[str, Mapping[str, Any]]
         "rows": rows,
         "compared_with": rows[0]["score" if "models" in results[wanted[0]] else "variant"],
         "curves": [
-            {"variant": training.variant, "seed": training.seed, **_curve(result)}
+            {"variant": name or training.variant, "seed": training.seed, **curve}
             for training, result in results.items()
+            for name, curve in _curves(result).items()
         ],
         "trainings": [
             {
@@ -116,8 +128,16 @@ def collected(wanted: Sequence[Training], times: Mapping[str, Mapping[str, Any]]
     }  # fmt: skip
 
 
-def _curve(result: Mapping[str, Any]) -> dict[str, list[float]]:
-    curve = result["curve"] if "curve" in result else result["models"]["phase"]["curve"]
-    if not all(map(math.isfinite, curve["test_accuracy"])):
-        raise Failed("a learning curve must be of finite numbers; train again in another --out")
-    return {"step": curve["step"], "solved": curve["test_accuracy"]}
+def _curves(result: Mapping[str, Any]) -> dict[str, dict[str, list[float]]]:
+    """By arm; an unnamed one where there are no arms."""
+    if "curve" in result:
+        found = {"": result["curve"]}
+    else:
+        found = {ARMS[arm]: model["curve"] for arm, model in result["models"].items()}
+    for curve in found.values():
+        if not all(map(math.isfinite, curve["test_accuracy"])):
+            raise Failed("a learning curve must be of finite numbers; train again in another --out")
+    return {
+        name: {"step": curve["step"], "solved": curve["test_accuracy"]}
+        for name, curve in found.items()
+    }

@@ -22,7 +22,7 @@ from _machine import ROOT, load, provenance
 from _studies import STUDIES
 from _study_inside import inside
 from _study_pictures import draw
-from _study_result import FORMAT, VERSION, collected
+from _study_result import FORMAT, VERSION, asked, collected
 from _study_run import spent, train_all, trainings
 
 
@@ -59,6 +59,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "version": VERSION,
         "study": chosen.study,
         "title": study.title,
+        "note": study.note,
+        "asked": asked(wanted[0]),
         "command": _command(chosen),
         "processes": chosen.processes,
         **provenance(before),

@@ -11,19 +11,19 @@ from neuro.errors import StoreError
 
 ORDER = ("sudoku4", "sudoku6", "sudoku6_ablations", "maze", "sudoku9", "digits_spikes")
 CAPTIONS = {
-    "curves": (
-        "Items right over the training: of puzzles those that choose the weights, which the table "
-        "leaves out; of sounds the held-out ones."
-    ),
+    "curves": "Items right over the training.",
     "refined": (
-        "The held-out puzzle that took longest of 64, and the answer after some steps of thinking."
+        "Of 64 held-out puzzles that which was the last to be solved, and the answer after some "
+        "steps of thinking; puzzles that are never solved are not looked at."
     ),
-    "halting": "After how many steps the reasoner stops by itself.",
+    "halting": "After how many steps the reasoner stops; after the last its budget is spent.",
     "latent": (
         "The latent state z after each step of thinking, all positions together, less what it ends "
         "as, along its first two principal components: a line a puzzle."
     ),
 }
+CHOSEN = "They are puzzles that choose the weights, which the table leaves out."
+HEARD = "They are the sounds of the table."
 COLOURS = {
     "sudoku": "Dark: given; blue: right; red: wrong.",
     "maze": "Dark: walls; green: start; blue: goal; orange: the way.",
@@ -35,9 +35,14 @@ items that did not choose the weights that are kept, and the page is made from w
 under each table saved (`docs/results/*.json`); no figure is typed by hand.
 
 Each seed makes its own puzzles, weights and order of items, so that an interval (95 %, Student's t
-over seeds) says what another seed would reach. None is given for one seed, or where all seeds
-agree, as their spread is then unknown. Differences are paired by seed.
+over seeds, kept within 0 and 100 %) says what another seed would reach. None is given for one seed,
+or where all seeds agree, as their spread is then unknown.
 """
+DIFFERENCES = (
+    "Differences are in points of per cent, paired by seed; their intervals are not corrected for "
+    "the number of comparisons."
+)
+EQUAL_STEPS = "Equal steps are not equal work: the last column is the mean over seeds."
 
 
 def write_results(folder: Path) -> None:
@@ -74,6 +79,8 @@ def read(path: Path) -> dict[str, Any]:
         found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         if (found["format"], found["version"], found["study"]) != ("ember-study", 1, path.stem):
             raise ValueError("another format, version or study")
+        if not (found["asked"]["steps"] > 0 and isinstance(found["note"], str)):
+            raise ValueError("nothing of what it was trained on")
         for row in found["rows"]:
             seeds = [one for one in found["trainings"] if one["variant"] == row["variant"]]
             values, (low, high) = row["values"], row["interval"] or (0.0, 1.0)
@@ -98,9 +105,10 @@ def _section(found: dict[str, Any], folder: Path) -> str:
     scored = len({row["score"] for row in rows}) > 1
     heads = ["", *(["answers"] if scored else []), "right", "95 % over seeds", "each seed"]
     heads += [f"less {found['compared_with']}"] if compared else []
-    heads += ["items", "parameters"]
+    several = len({one["variant"] for one in found["trainings"]}) > 1
+    heads += ["items", "parameters", *(["CPU time of a training"] if several else [])]
     left = 2 if scored else 1
-    lines = [f"## {found['title']}", "", _columns(heads)]
+    lines = [f"## {found['title']}", "", _learned(found), "", _columns(heads)]
     lines.append(_columns(["---"] * left + ["---:"] * (len(heads) - left)))
     for row in rows:
         cells = [row["variant"], *([row["score"]] if scored else []), f"{row['mean']:.1%}"]
@@ -113,8 +121,11 @@ def _section(found: dict[str, Any], folder: Path) -> str:
             )  # fmt: skip
         counts = sorted(set(row["items"]))
         cells += [" to ".join(f"{n:,}" for n in dict.fromkeys((counts[0], counts[-1])))]
-        lines.append(_columns([*cells, f"{row['parameters']:,}"]))
-    lines += ["", *(["Differences are in points of per cent.", ""] if compared else [])]
+        cells += [f"{row['parameters']:,}"]
+        cells += [_cpu_of_one(found, row["variant"])] if several else []
+        lines.append(_columns(cells))
+    said = [DIFFERENCES] * compared + [EQUAL_STEPS] * several
+    lines += ["", *([" ".join(said), ""] if said else [])]
     lines += ["```console", found["command"], "```", "", _provenance(found), ""]
     if found["study"] == "sudoku9":
         lines += [_published(folder), ""]
@@ -123,10 +134,26 @@ def _section(found: dict[str, Any], folder: Path) -> str:
         if (folder / "images" / f"results_{found['study']}_{name}.png").exists():
             if name == "refined":
                 caption = f"{caption} {COLOURS.get(look['data']['kind'], '')}".strip()
+            if name == "curves":
+                caption = f"{caption} {CHOSEN if look else HEARD}"
             of = "" if name == "curves" else f" {look['variant']}, seed {look['seed']}."
             lines += [f"![{caption}](images/results_{found['study']}_{name}.png)", ""]
             lines += [f"*{caption}{of}*", ""]
     return "\n".join(lines)
+
+
+def _learned(found: dict[str, Any]) -> str:
+    """What was trained on and for how long, in the keys of the config, and what to know of it."""
+    asked = found["asked"]
+    plain = {key: json.dumps(value).replace('"', "") for key, value in asked["data"].items()}
+    keys = ", ".join(f"{key}: {value}" for key, value in plain.items())
+    said = f"Trained on `{keys}` for {asked['steps']:,} steps of {asked['batch']} items."
+    return f"{said} {found['note']}".strip()
+
+
+def _cpu_of_one(found: dict[str, Any], variant: str) -> str:
+    spent = [one["cpu_s"] for one in found["trainings"] if one["variant"] == variant]
+    return _hours(sum(spent) / len(spent))
 
 
 def _provenance(found: dict[str, Any]) -> str:
@@ -147,8 +174,9 @@ def _provenance(found: dict[str, Any]) -> str:
     )
     return (
         f"{len(trained)} training{'s' * (len(trained) > 1)}, {found['processes']} at a time, "
-        f"{_hours(sum(one['wall_s'] for one in trained))} of wall time and "
-        f"{_hours(sum(one['cpu_s'] for one in trained))} of CPU time{lost}; collected "
+        f"{_hours(sum(one['cpu_s'] for one in trained))} of CPU time{lost}, "
+        f"{_hours(sum(one['wall_s'] for one in trained))} of wall time (beside which other programs "
+        f"may have run); collected "
         f"{found['date'][:10]}, trained at commit {', '.join(f'`{c}`' for c in commits)}, on "
         f"{', '.join(parts)}; {machine['system']}; {versions}.\n\n"
         f"Config hashes, a seed each: {listed}."
@@ -163,7 +191,7 @@ def _published(folder: Path) -> str:
     if not path.exists():
         return "What the published training would cost is told by `benchmarks/reasoner_step.py`."
     measured = json.loads(path.read_text(encoding="utf-8"))
-    training = load("sudoku9_published").config.training
+    training, machine = load("sudoku9_published").config.training, measured["machine"]
     items, ways = measured["data"]["size"]["batch"], measured["data"]["bfloat16"]
     one = {way: median(run["median_s"] for run in runs) for way, runs in ways.items() if runs}
     fastest = min(("ember", "compiled"), key=lambda way: one[way])
@@ -173,8 +201,8 @@ def _published(folder: Path) -> str:
         f"The published training is {training.steps:,} steps of {training.batch} boards on 5 M "
         f"parameters (`ember train sudoku9_published`): {operations:.2g} floating-point "
         f"operations. At the {one[fastest]:.2f} s that a step of {items} boards takes on "
-        f"{measured['machine']['cpu']} in bfloat16 (see [speed](speed.md)) that is projected to "
-        f"take {steps * one[fastest] / 86400:.0f} days. It has not been run here."
+        f"{machine['cores']} cores of {machine['cpu']} in bfloat16 (see [speed](speed.md)) that is "
+        f"projected to take {steps * one[fastest] / 86400:.0f} days. It has not been run here."
     )
 
 

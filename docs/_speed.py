@@ -66,7 +66,7 @@ def _section(found: dict[str, Any], folder: Path) -> str:
         lines.append(_columns(cells))
     lines.append("")
     if found["agreements"]:
-        lines += ["Both sides simulated the same thing:", ""]
+        lines += ["Both sides did the same:", ""]
         lines += [_columns(["", "Ember", "peer", "tolerance"]), _columns(["---", *["---:"] * 3])]
         lines += [
             _columns([a["what"], *(_number(a[key]) for key in ("ember", "peer", "tolerance"))])

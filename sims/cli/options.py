@@ -16,7 +16,7 @@ Overrides = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="KEY=VALUE",
-        help="Changes to the config, such as stimulus.sound.level='90 dB'.",
+        help="Changes to the config, such as stimulus.sound.level='90 dB' or training.steps=500.",
     ),
 ]
 Force = Annotated[bool, typer.Option("--force", help="Replace what is there already.")]

@@ -19,7 +19,8 @@ def train(
 ) -> None:
     """Train a reasoning model on spikes or on puzzles.
 
-    The same command continues a training from its last checkpoint.
+    The same command continues a training from its last checkpoint. To see one in minutes: `ember
+    train sudoku4`.
     """
     from sims.config import load
     from sims.terminal.display import stderr

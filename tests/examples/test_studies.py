@@ -81,6 +81,8 @@ def test_the_page_shows_them_and_how_to_do_it_again(trained: Path) -> None:
     assert found["command"] in text and "--save" in found["command"]
     assert str(trained) not in text + json.dumps(found)
     assert "Not measured yet: `python benchmarks/trainings.py maze --save`" in text
+    assert "Trained on `source: sudoku, size: 4, train: 40," in text and " for 3 steps of 8 " in text
+    assert found["note"] in text and "| CPU time of a training |" in text
     for name in ("curves", "refined", "halting", "latent"):
         assert f"(images/results_sudoku6_ablations_{name}.png)" in text
         picture = trained / f"docs/images/results_sudoku6_ablations_{name}.png"
@@ -123,7 +125,7 @@ def test_a_saved_file_whose_figures_cannot_be_is_refused(
         {"version": 2}, {"study": "maze"}, {"rows": [{**row, "mean": row["mean"] + 0.01}]},
         {"rows": [{**row, "values": [0.0]}]},
         {"rows": [{**row, "values": [2.0, 2.0], "mean": 2.0}]},
-        {"trainings": []},
+        {"trainings": []}, {"asked": None},
     ):  # fmt: skip
         file.write_text(json.dumps(found | wrong))
         with pytest.raises(StoreError, match=r"must be saved by benchmarks/trainings\.py"):
@@ -185,8 +187,14 @@ def test_variants_have_as_many_parameters_and_the_page_knows_every_study(script)
         counts[name] = parameter_count(
             build(settings_of(config, PuzzleFormat("sudoku", 6, 6, 8, box=(2, 3))))
         )
-    assert max(counts.values()) - min(counts.values()) <= 97  # q_continue: one row and its bias
-    assert len(counts) == 6
+    assert max(counts.values()) <= 1.02 * min(counts.values())  # as the page's note says
+    mixed = {
+        name: counts[name]
+        for name in counts
+        if name not in ("TRM by attention", "HRM", "transformer")
+    }
+    assert max(mixed.values()) - min(mixed.values()) <= 97  # q_continue: one row and its bias
+    assert len(counts) == 9
     assert all(load(study.config).kind == "train" for study in studies.values())
 
 

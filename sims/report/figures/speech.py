@@ -16,7 +16,7 @@ __all__ = ["speech_study"]
 ARMS = {
     "trained": "all trained",
     "frozen": "readout trained",
-    "untimed": "counts alone",
+    "untimed": "timing destroyed",
     "shuffled": "shuffled labels",
 }
 COLOURS = dict(zip(ARMS, PALETTE, strict=False))
@@ -69,6 +69,7 @@ def _arms(axis: Axes, result: Mapping[str, Any]) -> None:
         axis.annotate(
             f"{test['seeds']['mean']:.0%}", (test["seeds"]["mean"], row), (0, 7),
             textcoords="offset points", ha="center", color=colour, size=7,
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.6},
         )  # fmt: skip
     axis.axvline(result["chance"], color=MUTED, linewidth=0.7, linestyle=(0, (4, 3)), zorder=0)
     axis.set_yticks([])
