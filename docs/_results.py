@@ -175,8 +175,8 @@ def _provenance(found: dict[str, Any]) -> str:
     return (
         f"{len(trained)} training{'s' * (len(trained) > 1)}, {found['processes']} at a time, "
         f"{_hours(sum(one['cpu_s'] for one in trained))} of CPU time{lost}, "
-        f"{_hours(sum(one['wall_s'] for one in trained))} of wall time (beside which other programs "
-        f"may have run); collected "
+        f"{_hours(sum(one['wall_s'] for one in trained))} of wall time (other programs may have "
+        f"run beside them); collected "
         f"{found['date'][:10]}, trained at commit {', '.join(f'`{c}`' for c in commits)}, on "
         f"{', '.join(parts)}; {machine['system']}; {versions}.\n\n"
         f"Config hashes, a seed each: {listed}."
