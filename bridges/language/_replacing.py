@@ -20,6 +20,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from bridges.language._tensor_files import files_of_a_model
+from neuro.disk import sync
 from neuro.errors import StoreError
 
 __all__ = ["CONFIG", "staged", "whole"]
@@ -51,12 +52,12 @@ def staged(folder: Path) -> Iterator[Path]:
         try:
             yield stage
             for path in (*stage.iterdir(), stage):
-                _synced(path)
+                sync(path)
             stage.rename(folder / _NEW)
             decided = True
         finally:
             _clear(stage)
-        _synced(folder)
+        sync(folder)
         _lay_out(folder)
     except (SafetensorError, OSError) as error:
         then = "what was there before is left as it was"
@@ -113,7 +114,7 @@ def _lay_out(folder: Path) -> None:
         if old.name not in names:
             old.unlink()
     _place(new / CONFIG, folder / CONFIG)
-    _synced(folder)
+    sync(folder)
     gone = folder / f"{_GONE}{os.getpid()}"
     new.rename(gone)
     _clear(gone)
@@ -127,20 +128,9 @@ def _place(source: Path, target: Path) -> None:
         os.link(source, spare)
     except OSError:
         shutil.copyfile(source, spare)
-        _synced(spare)
+        sync(spare)
     spare.replace(target)
     spare.unlink(missing_ok=True)  # stays where both were one file already
-
-
-def _synced(path: Path) -> None:
-    """On the disk, so that a power failure keeps the order of what follows."""
-    if os.name == "nt" and path.is_dir():  # Windows cannot open a folder
-        return
-    handle = os.open(path, os.O_RDONLY if os.name != "nt" else os.O_RDWR)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _clear(path: Path) -> None:

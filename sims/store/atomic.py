@@ -20,11 +20,12 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from neuro.disk import sync
 from neuro.errors import EmberError, StoreError
 
 __all__ = [
     "atomic_folder", "atomic_path", "check_writable", "hidden_folder", "move_file", "naming",
-    "resolved", "sync", "write_bytes", "write_json", "write_text",
+    "resolved", "write_bytes", "write_json", "write_text",
 ]  # fmt: skip
 
 _PREFIX = ".ember-"
@@ -206,17 +207,6 @@ def move_file(temporary: Path, target: Path, path: str | os.PathLike[str], *, fo
         if os.path.lexists(target):
             raise _exists(path) from None
         os.replace(temporary, target)
-
-
-def sync(path: Path) -> None:
-    """Force a file, or a folder's list of names, to the disk."""
-    if os.name == "nt" and path.is_dir():  # Windows cannot open a folder
-        return
-    handle = os.open(path, os.O_RDONLY if os.name != "nt" else os.O_RDWR)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _remove_leftovers(parent: Path) -> None:

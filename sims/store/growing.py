@@ -22,8 +22,9 @@ from typing import Any
 
 import h5py
 
+from neuro.disk import sync
 from neuro.errors import StoreError
-from sims.store.atomic import hidden_folder, move_file, naming, resolved, sync
+from sims.store.atomic import hidden_folder, move_file, naming, resolved
 from sims.store.checkpoint import (
     Checkpoint,
     read_checkpoint,
