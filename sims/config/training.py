@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, TypeAlias
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from sims.config.base import Positive, StrictModel
+from sims.config.errors import KeyProblem
 
 __all__ = ["AboveZero", "NotNegative", "TrainOutput", "TrainingSpec"]
 
@@ -57,6 +58,17 @@ class TrainingSpec(StrictModel):
     """Steps between points of the learning curve."""
     checkpoint_every: Positive = 20
     """Steps between checkpoints."""
+
+    @model_validator(mode="after")
+    def _what_falls_is_a_cosine(self) -> TrainingSpec:
+        for key, still in (("final_rate", 0.0), ("fall", 1.0)):
+            if self.schedule == "constant" and (found := getattr(self, key)) != still:
+                raise KeyProblem(
+                    f"expected {still:g} with the schedule `constant`, which does not fall, found "
+                    f"`{found:g}`; leave it out, or set `schedule: cosine`",
+                    (key,),
+                )
+        return self
 
 
 class TrainOutput(StrictModel):

@@ -296,6 +296,8 @@ def test_boards_that_the_model_does_not_know_are_refused(finished: Path) -> None
         ("reasoner.rounds=0", "reasoner.rounds: expected a number of at least 1"),
         ("training.optimizer=adam", "training.optimizer"),
         ("training.final_rate=2", "training.final_rate"),
+        ("training.fall=0.3", "training.fall: expected 1 with the schedule `constant`"),
+        ("training.final_rate=0.1", "training.final_rate: expected 0 with the schedule"),
         ("training.noise=0.1", "training.noise: unknown key"),
         ("evaluation.votes=3", "evaluation.votes: expected the data `arc`"),
         ("data={source: maze, size: 4}", "data.size: expected a number of at least 5"),
