@@ -121,7 +121,10 @@ def _definitions(name: str, model: type[BaseModel]) -> dict[str, Any]:
 
 
 def _renamed(schema: Any, name: str, suffix: str) -> Any:
-    """A copy whose references point to this kind's definitions; with `suffix`, none required."""
+    """A copy whose references point to this kind's definitions.
+
+    With `suffix` it is that of a config with a base: no key is required, and null takes any away.
+    """
     if isinstance(schema, list):
         return [_renamed(item, name, suffix) for item in schema]
     if not isinstance(schema, dict):
@@ -136,6 +139,18 @@ def _renamed(schema: Any, name: str, suffix: str) -> Any:
             continue
         elif suffix and key == "oneOf":
             found["anyOf"] = _renamed(value, name, suffix)
+        elif suffix and key in ("properties", "patternProperties"):
+            found[key] = {of: _or_null(_renamed(item, name, suffix)) for of, item in value.items()}
+        elif suffix and key == "additionalProperties" and isinstance(value, dict):
+            found[key] = _or_null(_renamed(value, name, suffix))
         else:
             found[key] = _renamed(value, name, suffix)
     return found
+
+
+def _or_null(schema: dict[str, Any]) -> dict[str, Any]:
+    """Either this or null, described as this is."""
+    about: dict[str, Any] = {
+        key: schema.pop(key) for key in ("title", "description") if key in schema
+    }
+    return {**about, "anyOf": [schema, {"type": "null"}]}

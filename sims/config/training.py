@@ -65,7 +65,8 @@ class TrainingSpec(StrictModel):
             if self.schedule == "constant" and (found := getattr(self, key)) != still:
                 raise KeyProblem(
                     f"expected {still:g} with the schedule `constant`, which does not fall, found "
-                    f"`{found:g}`; leave it out, or set `schedule: cosine`",
+                    f"`{found:g}`; leave it out (`null`, where a base sets it), or set "
+                    "`schedule: cosine`",
                     (key,),
                 )
         return self

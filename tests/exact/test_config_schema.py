@@ -87,6 +87,22 @@ def test_a_config_with_a_base_needs_to_give_only_what_it_changes(
     assert not validator.is_valid({"base": "startle", "circuitz": {}})
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"stimulus": {"heat": None}},
+        {"circuits": {"bushy": None}},
+        {"circuits": {"bushy": {"n_cells": None}}},
+        {"training": {"fall": None}},
+    ],
+)
+def test_null_takes_a_key_of_the_base_away(
+    changes: dict[str, Any], validator: jsonschema.Draft202012Validator
+) -> None:
+    assert validator.is_valid({"base": "maze" if "training" in changes else "startle", **changes})
+    assert not validator.is_valid({"base": "startle", **changes, "circuitz": None})
+
+
 def test_every_setting_of_every_registered_function_is_there(schema: dict[str, Any]) -> None:
     checked = 0
     for key, registry in (("circuit", CIRCUITS), ("encoder", ENCODERS)):

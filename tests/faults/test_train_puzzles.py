@@ -122,13 +122,13 @@ def test_a_disk_that_is_full_leaves_the_last_checkpoint(
 def test_votes_on_puzzles_that_are_not_arcs_are_refused_before_training(
     config: Path, cache: Path, finished: Path, tmp_path: Path
 ) -> None:
-    """And the folder is not spoilt by it: without them, the same training goes on in it."""
+    """And the folder is not spoilt by it: without them, the training has it."""
     folder = next(cache.iterdir())
     own = (*SHORT, f"data={{source: folder, path: {folder}}}")
     with pytest.raises(ConfigError) as caught:
         run_config(config, tmp_path / "out", *own, "evaluation={validation: 8, votes: 4}")
     assert "evaluation.votes: expected puzzles of ARC" in one_line(caught)
-    assert [file.name for file in (tmp_path / "out").iterdir()] == ["training.json"]
+    assert not (tmp_path / "out").exists()
     assert run_config(config, tmp_path / "out", *own)[0] == 0
 
 
@@ -323,6 +323,19 @@ def test_settings_that_contradict_are_refused_before_training(
         run_config(config, tmp_path / "c", own, "data.clues=[8, 4]")
     with pytest.raises(StoreError, match="nowhere"):
         run_config(config, tmp_path / "d", own, "data={source: arc, path: nowhere}")
+
+
+def test_a_training_that_fails_before_it_keeps_anything_leaves_the_folder_free(
+    config: Path, cache: Path, tmp_path: Path
+) -> None:
+    out, own = tmp_path / "out", f"output.cache={cache}"
+    with pytest.raises(PuzzleError, match="clues must be a range"):
+        run_config(config, out, own, "data.clues=[8, 4]")
+    assert not out.exists()
+    run_config(config, out, own)
+    with pytest.raises(StoreError, match="training of another config"):
+        run_config(config, out, own, "data.clues=[8, 4]")
+    assert (out / "result.json").is_file()  # what was kept is not let go
 
 
 def test_tensorboard_that_is_not_installed_is_named(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +79,14 @@ class TrainingFolder:
             raise StoreError(f"cannot write `{self.path}`: {error.strerror or error}") from None
         write_json(self.claim_file, {"format": _FORMAT, **identity})
         return False
+
+    def release(self) -> None:
+        """Let go of the folder if nothing was kept in it: a corrected config may have it then."""
+        kept = {entry.name for entry in self.path.iterdir() if not entry.name.startswith(".ember-")}
+        if kept <= {self.claim_file.name}:
+            self.claim_file.unlink(missing_ok=True)
+            with suppress(OSError):  # something is in it, or it was put there by somebody else
+                self.path.rmdir()
 
     def started(self) -> dict[str, Any]:
         """The identity that the folder was claimed with, when the training began.

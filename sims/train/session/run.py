@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from neuro.errors import EmberError
 from sims.dataset.build import Stopped
 from sims.store.atomic import write_json
 from sims.store.provenance import git_commit, versions
@@ -58,6 +59,10 @@ def run_session(task: Task, about: Mapping[str, Any], out: Path, console: Consol
         except Stopped as stopped:
             stage.say(f"stopped: {stopped}; the same command goes on with {out}")
             return interrupt.status
+        except EmberError:
+            if world.first and not known:
+                folder.release()
+            raise
         if world.first:
             outcome = _outcome(session, found)
             write_json(folder.result_file, outcome, force=True)
