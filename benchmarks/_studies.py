@@ -73,7 +73,7 @@ STUDIES: Mapping[str, Study] = MappingProxyType({
     ),
     "maze": Study("Mazes of 10×10", "maze"),
     "sudoku9": Study(
-        "9×9 Sudoku, as far as a laptop gets", "sudoku9", seeds=1,
+        "9×9 Sudoku, as far as a laptop gets", "sudoku9",
         note="These boards are made and graded here: not those of Sudoku-Extreme, on which "
         "published figures are reached.",
     ),
