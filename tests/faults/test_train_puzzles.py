@@ -156,6 +156,22 @@ def test_what_does_not_decide_the_weights_may_change(
         run_config(config, stopped, *own, "training.clip=2.0")
 
 
+def test_other_code_than_it_was_begun_with_is_told(
+    config: Path, cache: Path, stopped: Path
+) -> None:
+    claim = stopped / "training.json"
+    started = json.loads(claim.read_text())
+    started["about"]["versions"] |= {"torch": "1.0", "gone": "3.1"}
+    started["about"]["git_commit"] = "abc"
+    claim.write_text(json.dumps(started))
+    status, text = run_config(config, stopped, *SHORT, f"output.cache={cache}")
+    assert status == 0
+    assert "torch is 2." in text and ", where it was 1.0: " in text
+    assert "gone is not there, where it was 3.1: " in text
+    assert "commit of Ember is " in text and ", where it was abc: " in text
+    assert text.count("where it was") == 3
+
+
 START_OVER = "start over"
 
 

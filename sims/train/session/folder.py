@@ -98,7 +98,8 @@ class TrainingFolder:
             before: dict[str, Any] = json.loads(self.claim_file.read_text(encoding="utf-8"))
             if before["format"] != _FORMAT or not isinstance(before["config"]["training"], dict):
                 raise ValueError
-            str(before["about"]["config_hash"])
+            about = before["about"]
+            str(about["config_hash"]), str(about["git_commit"]), dict(about["versions"])
         except (OSError, ValueError, KeyError, TypeError):
             raise StoreError(
                 f"`{self.claim_file}` is not the start of a training; give another folder"

@@ -38,10 +38,10 @@ def run_session(task: Task, about: Mapping[str, Any], out: Path, console: Consol
     ):
         stage = Stage(console, quiet=not world.first)
         known = False
+        begun = {**about, "versions": versions(), "git_commit": git_commit()}
+        del begun["config"]
         with together(world, interrupt):
             if world.first:
-                begun = {**about, "versions": versions(), "git_commit": git_commit()}
-                del begun["config"]
                 known = folder.claim({**task.identity(asked), "about": begun})
         if folder.result_file.is_file():
             stage.say(f"already trained: {folder.result_file}")
@@ -49,7 +49,7 @@ def run_session(task: Task, about: Mapping[str, Any], out: Path, console: Consol
         started = folder.started()
         if known:
             stage.say(f"going on with the training in {out}")
-            _tell_changes(stage, started["config"], asked)
+            _tell_changes(stage, started, begun, asked)
         session = Session(
             config, started["config"], started["about"]["config_hash"], folder, world, stage,
             interrupt,
@@ -71,13 +71,28 @@ def run_session(task: Task, about: Mapping[str, Any], out: Path, console: Consol
     return 0
 
 
-def _tell_changes(stage: Stage, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+def _tell_changes(
+    stage: Stage, started: Mapping[str, Any], now: Mapping[str, Any], asked: Mapping[str, Any]
+) -> None:
+    """Say what may make it go on otherwise than it would have: the machine's part, and the code."""
     for key in ("device", "threads"):
-        old, new = (config["training"].get(key) for config in (before, now))
+        old, new = (config["training"].get(key) for config in (started["config"], asked))
         if old != new:
             stage.say(
                 f"training.{key} is {new}, where it was {old}: sums may now be rounded otherwise"
             )
+    code = [_code(about) for about in (started["about"], now)]
+    for name in sorted({*code[0], *code[1]}):
+        old, new = (found.get(name, "not there") for found in code)
+        if old != new:
+            stage.say(f"{name} is {new}, where it was {old}: what it does may have changed")
+
+
+def _code(about: Mapping[str, Any]) -> dict[str, str]:
+    """Versions by package, and the commit of Ember where it is a checkout's."""
+    versions = {str(name): str(version) for name, version in dict(about["versions"]).items()}
+    commit = str(about["git_commit"])
+    return {**versions, "commit of Ember": commit} if commit else versions
 
 
 def _outcome(session: Session, found: Mapping[str, Any]) -> dict[str, Any]:
