@@ -5,8 +5,11 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 # pip tells what it does on a terminal, and only its errors to a log.
 INSTALL = $(PIP) install $(if $(MAKE_TERMOUT),,--quiet) -c constraints.txt
-# Which tests, and how: make test TESTS="tests/order -n 0"
+# Which tests, and how: make test TESTS="tests/order -n 0", or in another order: TESTS="--shuffle 1"
 TESTS ?=
+# How far `make fuzz` searches, and from which seed; a search repeats with the seed it printed.
+TIMES ?= 10
+SEED := $(or $(SEED),$(shell date +%s))
 
 # The first Python on PATH that is 3.11 to 3.13 and can make a virtual environment; it is run,
 # not only looked for, because version managers leave shims for Pythons that are not active.
@@ -15,7 +18,7 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3 python; do \
 	if $$p -c '$(SUITABLE)' >/dev/null 2>&1; then command -v $$p; break; fi; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check docs clean
+.PHONY: help demo test fuzz check docs clean
 
 help: ## Say what can be made
 	@grep -hE '^[a-z]+:.*## ' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 10
@@ -25,6 +28,17 @@ demo: $(VENV)/.with-all ## Run the story: a sound and a pain to spikes, a sweep,
 
 test: $(VENV)/.with-test ## Run every test
 	$(BIN)/python -m pytest -n 2 --dist loadfile --max-worker-restart=0 $(TESTS)
+
+# Damaged files and generated programs first, then every property with new random inputs.
+fuzz: $(VENV)/.with-test ## Search for faults with new inputs: make fuzz TIMES=10 SEED=1
+	@echo "Searching with SEED=$(SEED) TIMES=$(TIMES)"
+	@failed=0; \
+	if [ -f tests/fuzz/__main__.py ]; then \
+		$(BIN)/python -m tests.fuzz --seed $(SEED) --times $(TIMES) || failed=1; \
+	fi; \
+	EMBER_FUZZ_TIMES=$(TIMES) $(BIN)/python -m pytest -n 2 --dist loadfile -m hypothesis --timeout 0 \
+		--hypothesis-profile search --hypothesis-seed $(SEED) $(TESTS) || failed=1; \
+	exit $$failed
 
 check: $(VENV)/.with-check ## Lint, format, types and the arrows between the rooms
 	$(BIN)/ruff check .

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 # Before numpy and torch are imported: a test's result and time must not depend on the machine.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -12,9 +13,10 @@ os.environ.setdefault("NUMBA_NUM_THREADS", "2")
 os.environ.setdefault("MPLBACKEND", "agg")
 
 import pytest
-from hypothesis import HealthCheck, settings
 
 from neuro.backends import BACKENDS
+from tests._draws import examples_to_keep, register_profiles, widen_search
+from tests._shuffle import shuffle
 
 PROMISED = ("numba", "brian")  # promised; a missing one is a failure, never a skip
 NEEDED_BY_TRAINING = ("torch", "norse", "safetensors", "tokenizers")
@@ -28,11 +30,26 @@ RECORDINGS = {
     },
 }
 
-# Compiling a kernel in the first example would break any deadline.
-_common = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
-settings.register_profile("user", **_common)
-settings.register_profile("ci", derandomize=True, **_common)
-settings.load_profile("ci" if IN_CI else "user")
+register_profiles()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--shuffle", metavar="SEED", help="run modules and their tests in this order")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if (seed := config.getoption("--shuffle")) is not None:
+        shuffle(items, seed)
+    widen_search(items)
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Print what failed in a way that can be kept in the test."""
+    for report in terminalreporter.stats.get("failed", ()):
+        if kept := examples_to_keep(report.longreprtext):
+            terminalreporter.section(f"to keep above {report.nodeid}", sep="-")
+            terminalreporter.write_line("\n".join(kept))
 
 
 def pytest_report_header() -> str:

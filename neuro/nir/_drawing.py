@@ -128,12 +128,28 @@ class Drawing:
             self.join(door, constant, name)
 
     def doors(self, sizes: Mapping[str, int]) -> None:
-        """Add an Input for each population that hears nothing, since NIR begins with Inputs."""
-        heard = {target for _, target in self.edges}
+        """Add an Input for each population that no Input reaches, since NIR begins with Inputs.
+
+        A population that only hears itself, or a loop that nothing else enters, needs one too.
+        """
+        reached: set[str] = set()
+        for name, (kind, _, _) in self.nodes.items():
+            if kind == "Input":
+                self._reach(name, reached)
         for name, n in sizes.items():
-            if name not in heard:
+            if name not in reached:
                 door = self.add(f"input_{name}", "Input", shape=np.array([n]))
                 self.join(door, name)
+                self._reach(name, reached)
+
+    def _reach(self, start: str, reached: set[str]) -> None:
+        """Put `start` and every node behind it into `reached`."""
+        waiting = [start]
+        while waiting:
+            name = waiting.pop()
+            if name not in reached:
+                reached.add(name)
+                waiting += [target for source, target in self.edges if source == name]
 
     def graph(self, metadata: Mapping[str, Any]) -> Graph:
         """What was drawn, as a graph that is read."""

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from neuro import Network, Population, Projection, Source, Spikes, simulate
 from neuro.build import build
+from neuro.model import SynapseModel
 from neuro.models import LEAKY_INTEGRATOR, LIF
 from neuro.nir import lags_of, read, to_nir, write_graph
 from neuro.synapses import DELTA, EXPONENTIAL_CURRENT
@@ -89,6 +90,31 @@ def test_a_network_comes_back_bit_for_bit(network: Network) -> None:
         assert before.projection.synapse is after.projection.synapse
         for name in ("source", "target", "weight", "delay_steps"):
             assert np.array_equal(getattr(before, name), getattr(after, name)), name
+
+
+@pytest.mark.parametrize("synapse", [DELTA, EXPONENTIAL_CURRENT], ids=lambda s: s.name)
+@pytest.mark.parametrize("n_others", [0, 1])
+@pytest.mark.parametrize("n_sources", [0, 1])
+@pytest.mark.parametrize(
+    "pairs", [["aa"], ["ab", "ba"], ["ab", "ba", "bc"], ["ab", "bb"], ["aa", "bb"]]
+)
+def test_a_loop_that_nothing_enters_has_an_input(
+    pairs: list[str], n_sources: int, n_others: int, synapse: SynapseModel
+) -> None:
+    """NIR infers shapes from Inputs onwards, so each part of the graph must have one."""
+    names = sorted(set("".join(pairs))) + ["z"] * n_others
+    network = Network(
+        "loop",
+        tuple(Population(name, LIF, 2, {"t_ref": 0.0}) for name in names),
+        (Source("s", SILENT),) * n_sources,
+        tuple(Projection(p, p[0], p[1], synapse, Listed([0], [1]), 1.0, DT_MS) for p in pairs),
+    )
+    graph, reading = through(network, without=["coincidences"])
+    assert reading.own and {p.name for p in reading.populations} == set(names)
+    edges, reached = set(graph.edges), set(graph.inputs)
+    for _ in graph.nodes:
+        reached |= {target for source, target in edges if source in reached}
+    assert reached == set(graph.nodes)
 
 
 def test_what_comes_back_spikes_the_same_bit_for_bit() -> None:
