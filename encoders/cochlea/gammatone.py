@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from encoders.sound import REFERENCE_PA
+from neuro.denormals import flush_denormals
 from neuro.errors import SignalError
 
 __all__ = ["KNEE_DB", "compress", "erb_hz", "erb_spaced_hz", "gammatone"]
@@ -76,7 +77,8 @@ def gammatone(signal: NDArray[np.float64], rate_hz: float, cf_hz: float) -> NDAr
     pole = complex(np.exp(-decay + 2j * np.pi * cf_hz / rate_hz))
     # 2: half of a real tone lies at the negative frequency, which the filter removes.
     gain = 2.0 * (1.0 - abs(pole)) ** 4
-    filtered: NDArray[np.complex128] = cascade(np.ascontiguousarray(signal), pole, gain)
+    with flush_denormals():
+        filtered: NDArray[np.complex128] = cascade(np.ascontiguousarray(signal), pole, gain)
     return filtered
 
 

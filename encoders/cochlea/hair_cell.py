@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from neuro.denormals import flush_denormals
+
 __all__ = ["BUNDLE_NM_PER_PA", "HAIR_CELL", "HairCell"]
 
 # Engineering choice: a tone of 5 dB SPL at its own place then just raises the rate of a fibre
@@ -43,13 +45,14 @@ class HairCell:
         """`(n,)` membrane potential that follows from `(n,)` bundle displacement, from rest."""
         from encoders.cochlea._kernels import receptor_potential
 
-        potential: NDArray[np.float64] = receptor_potential(
-            np.ascontiguousarray(bundle_nm, dtype=np.float64),
-            dt_ms,
-            self.u0_nm, self.s0_nm, self.u1_nm, self.s1_nm,
-            self.g_max_ns, self.g_a_ns, self.g_k_ns,
-            self.e_t_mv, self.e_k_mv + self.r_pc * self.e_t_mv, self.c_pf,
-        )  # fmt: skip
+        with flush_denormals():
+            potential: NDArray[np.float64] = receptor_potential(
+                np.ascontiguousarray(bundle_nm, dtype=np.float64),
+                dt_ms,
+                self.u0_nm, self.s0_nm, self.u1_nm, self.s1_nm,
+                self.g_max_ns, self.g_a_ns, self.g_k_ns,
+                self.e_t_mv, self.e_k_mv + self.r_pc * self.e_t_mv, self.c_pf,
+            )  # fmt: skip
         return potential
 
     @property

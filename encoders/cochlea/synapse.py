@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from encoders.cochlea.hair_cell import HAIR_CELL, HairCell
+from neuro.denormals import flush_denormals
 
 __all__ = [
     "HIGH", "LOW", "MAP_POOLS", "MEDIUM", "SUMNER_POOLS", "SYNAPSES", "Calcium", "Pools", "Synapse",
@@ -33,7 +34,8 @@ class Calcium:
         """`(n,)` inward current that follows from `(n,)` membrane potential."""
         from encoders.cochlea._kernels import calcium_current
 
-        current: NDArray[np.float64] = calcium_current(potential_mv, dt_ms, *astuple(self))
+        with flush_denormals():
+            current: NDArray[np.float64] = calcium_current(potential_mv, dt_ms, *astuple(self))
         return current
 
 
@@ -90,10 +92,11 @@ class Synapse:
             rate / 1000.0
             for rate in (pools.replenish_hz, pools.reprocess_hz, pools.loss_hz, pools.recovery_hz)
         ]
-        released: NDArray[np.float64] = release(
-            current_pa, dt_ms, self.tau_ca_ms, self.threshold_pa_ms, self.z, pools.size,
-            *rates_per_ms,
-        )  # fmt: skip
+        with flush_denormals():
+            released: NDArray[np.float64] = release(
+                current_pa, dt_ms, self.tau_ca_ms, self.threshold_pa_ms, self.z, pools.size,
+                *rates_per_ms,
+            )  # fmt: skip
         return 1000.0 * released
 
     def resting_hz(self, cell: HairCell = HAIR_CELL, calcium: Calcium | None = None) -> float:

@@ -19,6 +19,7 @@ from neuro.backends.norse.post import Post
 from neuro.backends.norse.records import Watch
 from neuro.backends.norse.schedule import Group
 from neuro.backends.norse.state import NetworkState, Trail
+from neuro.denormals import flush_denormals
 
 if TYPE_CHECKING:
     from neuro.backends.norse.network import TorchNetwork
@@ -94,14 +95,15 @@ def run_chunk(
     over: Pass, state: NetworkState, given: Given, n_steps: int
 ) -> tuple[NetworkState, Piece]:
     """Go on from a state by some steps: where that leads, and what it gave."""
-    chunk = _Chunk(over, state, given, n_steps)
-    for number, group in enumerate(over.network.plan.groups):
-        now, most = chunk.first, min(filter(None, (group.most, over.most)), default=n_steps)
-        while now < chunk.stop:
-            taken = min(most, chunk.stop - now)
-            chunk.advance(number, group, now, taken)
-            now += taken
-    return chunk.state(), chunk.piece()
+    with flush_denormals():
+        chunk = _Chunk(over, state, given, n_steps)
+        for number, group in enumerate(over.network.plan.groups):
+            now, most = chunk.first, min(filter(None, (group.most, over.most)), default=n_steps)
+            while now < chunk.stop:
+                taken = min(most, chunk.stop - now)
+                chunk.advance(number, group, now, taken)
+                now += taken
+        return chunk.state(), chunk.piece()
 
 
 class _Chunk:

@@ -23,6 +23,7 @@ from neuro.backends.norse._straight import NotStraight
 from neuro.backends.norse.cells import Bound, CellState, CellStep
 from neuro.backends.norse.fused_printer import Kernel, print_kernel
 from neuro.backends.norse.printed import Printed
+from neuro.denormals import flush_denormals
 
 __all__ = ["Fused"]
 
@@ -149,11 +150,17 @@ def _constants(tensors: Sequence[Tensor], shape: Sequence[int]) -> list[Any]:
 
 def _share(run: Any, n_steps: int, size: int, *rest: Any) -> None:
     """Run it on as many threads as PyTorch has, each with cells of its own."""
+    run(0, 0, *rest)  # compiles it; a compiler must not flush denormals
     threads = max(1, min(torch.get_num_threads(), n_steps * size // _SHARE, size))
     edges = [size * k // threads for k in range(threads + 1)]
+
+    def part_of(lo: int, hi: int) -> None:
+        with flush_denormals():
+            run(lo, hi, *rest)
+
     if threads == 1:
-        run(0, size, *rest)
+        part_of(0, size)
         return
     with ThreadPoolExecutor(threads) as pool:
-        for part in [pool.submit(run, lo, hi, *rest) for lo, hi in pairwise(edges)]:
+        for part in [pool.submit(part_of, lo, hi) for lo, hi in pairwise(edges)]:
             part.result()

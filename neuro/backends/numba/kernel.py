@@ -23,6 +23,7 @@ from neuro.backends.numba.random import TILE, seed_key
 from neuro.backends.numba.state import Route, RunState
 from neuro.backends.numba.tables import empty_queue
 from neuro.build import Built, steps_of
+from neuro.denormals import flush_denormals
 from neuro.edge_binding import scaled_by
 from neuro.memory import require_memory
 from neuro.network import Record
@@ -230,13 +231,13 @@ class Kernel:
         """Compile the kernel, or load its machine code, by a call that takes no step."""
         self._prepare(0)
         try:
-            self._run_block(0)
+            self._call(0)
         except (EOFError, OSError, RuntimeError, pickle.UnpicklingError, ValueError, LookupError):
             # What a cut or overwritten file raises depends on where; the kernel itself is sound.
             source = Path(self._module.__file__ or "").read_text()
             forget_kernel(self._module)
             self._module = load_kernel(source)
-            self._run_block(0)
+            self._call(0)
         seal_kernel(self._module)
 
     def advance(self, stop: int, pool: ThreadPoolExecutor, sink: Sink) -> str:
@@ -285,6 +286,10 @@ class Kernel:
 
     def _run_block(self, block: int) -> int:
         move_to_own_core(block, self._n_blocks)
+        with flush_denormals():
+            return self._call(block)
+
+    def _call(self, block: int) -> int:
         values = self._common | self._own[block]
         stop, *queues = self._module.run(*(values[name] for name in self._names))
         self._own[block] |= zip(queue_names(self._plan), queues, strict=True)
