@@ -11,7 +11,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-from neuro.equations.compose import WEIGHT, Composed
+from neuro.equations.compose import Composed
+from neuro.equations.names import WEIGHT
 from neuro.equations.program import Assignment, StepProgram
 from neuro.equations.syntax import is_condition, names_in
 from neuro.errors import EquationError

@@ -11,16 +11,16 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
+from neuro.equations.names import WEIGHT
 from neuro.equations.syntax import Line, Statement, names_in, parse_lines, parse_statements
 from neuro.errors import EquationError, NetworkError
 from neuro.model import NeuronModel, SynapseModel
 from neuro.network import Background, Projection
 from neuro.units import CURRENT, Dimension, Quantity, pA
 
-__all__ = ["EDGE_FLAGS", "WEIGHT", "Composed", "Port", "compose", "has_edges", "ports_of"]
+__all__ = ["EDGE_FLAGS", "Composed", "Port", "compose", "has_edges", "ports_of"]
 
 DRIVE = "I_ext"
-WEIGHT = "w__arriving"  # `w` in on_pre; a neuron may have a variable `w` of its own
 EDGE_FLAGS = ("event-driven", "clock-driven", "summed")
 RESERVED = frozenset({"t", "dt", "i", "N", "I", "xi", "lastspike", "not_refractory"})
 

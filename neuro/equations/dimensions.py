@@ -8,7 +8,8 @@ from collections.abc import Mapping
 
 from neuro.equations import brian_compiler
 from neuro.equations._checked import once
-from neuro.equations.compose import WEIGHT, Composed, Port, compose, has_edges
+from neuro.equations.compose import Composed, Port, compose, has_edges
+from neuro.equations.names import WEIGHT
 from neuro.equations.syntax import CONSTANTS, is_condition, names_in, parse_expression
 from neuro.errors import EquationError, nearest
 from neuro.model import NeuronModel, SynapseModel

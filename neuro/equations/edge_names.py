@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from neuro.equations.compiler import numbers
-from neuro.equations.compose import WEIGHT, Composed, Port
+from neuro.equations.compose import Composed, Port
+from neuro.equations.names import WEIGHT
 from neuro.equations.syntax import Line, names_in, parse_lines
 from neuro.errors import EquationError, nearest
 from neuro.units import TIME, Dimension

@@ -7,10 +7,11 @@ like it knows nothing of sizes, values or the network.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from neuro.equations.program import Assignment
+from neuro.equations.names import printed
+from neuro.equations.program import Assignment, printed_assignments
 
 __all__ = ["EdgeProgram"]
 
@@ -43,7 +44,7 @@ class EdgeProgram:
             this leaves a state alone while the target's program holds it.
         units: Unit of each variable, subexpression and parameter, and of `w`.
         subexpressions: In order of dependence; only for reading, as they are written out below.
-        advance: Event-driven variables after `elapsed` ms: helpers, then `<variable>__new`; all
+        advance: Event-driven variables after `elapsed__` ms: helpers, then `<variable>__new`; all
             of them read old values.
         step: The same for clock-driven variables over one step.
         on_pre, on_post: In order, each seeing the results of those before; the left side is a
@@ -83,13 +84,31 @@ class EdgeProgram:
 
         return cls(**{key: frozen(value) for key, value in json.loads(text).items()})
 
+    def printed(self) -> EdgeProgram:
+        """The same program in the names that printed code uses (`neuro.equations.names`)."""
+        return replace(
+            self,
+            variables=tuple(map(printed, self.variables)),
+            parameters=tuple(map(printed, self.parameters)),
+            reads_post=tuple(map(printed, self.reads_post)),
+            writes_post=tuple(map(printed, self.writes_post)),
+            reads_pre=tuple(map(printed, self.reads_pre)),
+            units={printed(name): unit for name, unit in self.units.items()},
+            subexpressions=printed_assignments(self.subexpressions),
+            advance=printed_assignments(self.advance),
+            step=printed_assignments(self.step),
+            on_pre=printed_assignments(self.on_pre),
+            on_post=printed_assignments(self.on_post),
+            summed=printed_assignments(self.summed),
+        )
+
     def __str__(self) -> str:
         """The synapse as a person would write it down."""
         parts = [f"synapse {self.name}{f' ({self.method})' if self.method else ''}"]
         parts.append(f"  variables   {', '.join(self.variables) or '-'}")
         parts.append(f"  parameters  {', '.join(self.parameters) or '-'}")
         for title, assignments in (
-            ("after `elapsed` ms", self.advance), ("step", self.step),
+            ("after `elapsed__` ms", self.advance), ("step", self.step),
             ("a spike arrives", self.on_pre), ("the target spikes", self.on_post),
         ):  # fmt: skip
             if assignments:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from neuro.equations.compiler import FORMAT, cached, ordered
 from neuro.equations.compose import EDGE_FLAGS, Composed, Port
 from neuro.equations.edge_program import EdgeProgram
+from neuro.equations.names import ELAPSED
 from neuro.equations.program import Assignment
 from neuro.equations.syntax import CONSTANTS, Line, names_in, parse_lines, parse_statements
 from neuro.errors import EquationError, nearest
@@ -24,8 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["compile_edge", "edge_lines"]
 
-_FORMAT = "2"  # raise when what this file derives from the same text changes
-_ELAPSED = "elapsed"
+_FORMAT = "3"  # raise when what this file derives from the same text changes
 _END = "__end"
 _memory: dict[str, EdgeProgram] = {}
 
@@ -172,7 +172,7 @@ def _derive(port: Port, target: Composed, source: Composed | None) -> EdgeProgra
         event, names, inner, plain, "exact",
         "an event-driven equation may read variables of its edge and parameters alone",
     )  # fmt: skip
-    advance = [(n, re.sub(r"\bdt\b", _ELAPSED, text)) for n, text in advance]
+    advance = [(n, re.sub(r"\bdt\b", ELAPSED, text)) for n, text in advance]
     readable = {*names.ends, *plain, "t", "dt"} - {line.name for line in event}
     step, method = _integrated(
         clock, names, inner, readable, "auto",

@@ -8,15 +8,22 @@ and every sweep point of the same text, and is kept on disk as JSON.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from neuro.equations.names import printed, printed_text
 from neuro.equations.syntax import is_condition, names_in
 
-__all__ = ["Assignment", "StepProgram"]
+__all__ = ["Assignment", "StepProgram", "printed_assignments"]
 
 Assignment = tuple[str, str]
 """`name = expression`, each name assigned once."""
+
+
+def printed_assignments(items: Sequence[Assignment]) -> tuple[Assignment, ...]:
+    """Assignments in the names that printed code uses."""
+    return tuple((printed(name), printed_text(text)) for name, text in items)
 
 
 @dataclass(frozen=True)
@@ -73,6 +80,25 @@ class StepProgram:
             return tuple(map(frozen, value)) if isinstance(value, list) else value
 
         return cls(**{key: frozen(value) for key, value in json.loads(text).items()})
+
+    def printed(self) -> StepProgram:
+        """The same program in the names that printed code uses (`neuro.equations.names`)."""
+        return replace(
+            self,
+            states=tuple(map(printed, self.states)),
+            parameters=tuple(map(printed, self.parameters)),
+            inputs=tuple(map(printed, self.inputs)),
+            units={printed(name): unit for name, unit in self.units.items()},
+            subexpressions=printed_assignments(self.subexpressions),
+            active=printed_assignments(self.active),
+            resting=printed_assignments(self.resting),
+            held=tuple(map(printed, self.held)),
+            threshold=printed_text(self.threshold),
+            reset=printed_assignments(self.reset),
+            refractory=printed_text(self.refractory),
+            deliveries=tuple(map(printed_assignments, self.deliveries)),
+            summed=tuple(map(printed, self.summed)),
+        )
 
     def _after_step(self) -> list[Assignment]:
         """The subexpressions that are read after the step, each after those it reads."""

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuro.build import Built, BuiltPopulation
-from neuro.equations.compose import WEIGHT
+from neuro.equations.names import WEIGHT
 from neuro.equations.syntax import names_in, parse_lines
 from neuro.nir._affine import Number, Sum, assigned, sum_of
 

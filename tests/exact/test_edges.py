@@ -20,6 +20,7 @@ from neuro.equations import (
     has_edges,
 )
 from neuro.equations.hoist import evaluate
+from neuro.equations.names import ELAPSED
 from neuro.errors import EquationError, NetworkError
 from neuro.model import SynapseModel
 from neuro.models import ADEX, LIF
@@ -90,7 +91,7 @@ def test_a_cell_s_variables_and_subexpressions_are_read_at_either_end() -> None:
 
 
 def test_the_event_driven_step_is_the_solution_over_any_time() -> None:
-    """exp decay over `elapsed`, for a decaying variable and one that a parameter pulls up."""
+    """exp decay over `elapsed__`, for a decaying variable and one that a parameter pulls up."""
     found = program(
         replace(
             FREE,
@@ -99,7 +100,7 @@ def test_the_event_driven_step_is_the_solution_over_any_time() -> None:
             parameters={"tau": ms(5), "k": Quantity(3)},
         )
     )
-    values: dict[str, float] = {"x": 2.0, "y": 1.0, "tau": 5.0, "k": 3.0, "elapsed": 7.0}
+    values: dict[str, float] = {"x": 2.0, "y": 1.0, "tau": 5.0, "k": 3.0, ELAPSED: 7.0}
     for name, text in found.advance:
         values[name] = float(evaluate(text, values))
     assert values["x__new"] == pytest.approx(2 * np.exp(-7 / 5), rel=1e-14)

@@ -12,7 +12,7 @@ from neuro.backends.brian.integrator import integrator
 from neuro.build import Built, BuiltBackground, BuiltPopulation, BuiltProjection
 from neuro.edge_binding import scaled_by
 from neuro.equations.brian_compiler import brian_dimension, brian_unit, unit_dimension
-from neuro.equations.compose import WEIGHT
+from neuro.equations.names import WEIGHT
 from neuro.network import Drive
 from neuro.units import Dimension, coherent_factor
 

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from neuro.backends.lava.affine import Affine, NotAffine, affine_step, affine_value
 from neuro.build import BuiltPopulation
-from neuro.equations.compose import WEIGHT
 from neuro.equations.hoist import evaluate
+from neuro.equations.names import WEIGHT
 from neuro.equations.syntax import is_condition, names_in, parse_lines
 from neuro.errors import NetworkError
 from neuro.models.poisson import POISSON

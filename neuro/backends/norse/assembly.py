@@ -18,7 +18,7 @@ from neuro.backends.norse.names import places
 from neuro.backends.norse.surrogate import Surrogate
 from neuro.build import Built, BuiltPopulation, BuiltProjection
 from neuro.edge_binding import scaled_by
-from neuro.equations.compose import WEIGHT
+from neuro.equations.names import WEIGHT
 from neuro.errors import ConfigError
 
 __all__ = ["Assembly", "Trainable", "spread_over"]

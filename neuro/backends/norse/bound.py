@@ -11,7 +11,7 @@ from torch import Tensor
 from neuro.backends.norse.cells import Bound
 from neuro.backends.norse.connectivity import Product
 from neuro.backends.norse.names import Place, places
-from neuro.equations.compose import WEIGHT
+from neuro.equations.names import WEIGHT
 from neuro.errors import NetworkError
 
 if TYPE_CHECKING:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from neuro.backends.norse.lanes import Ends
+from neuro.equations.names import ELAPSED
 
 __all__ = ["Cells", "Lanes", "Scope"]
 
@@ -93,7 +94,7 @@ class Lanes(dict[str, Any]):
     def _find(self, name: str) -> Any:
         if name in self._variables:
             return self._of_edges(self._variables[name])
-        if name == "elapsed" and self._updated is not None:
+        if name == ELAPSED and self._updated is not None:
             steps = self._scope.step - self._of_edges(self._updated)
             real: Tensor = self._scope.shared["dt"]
             return (steps.to(torch.float64) * self._scope.dt_ms).to(real.dtype)

@@ -12,9 +12,9 @@ import re
 from collections.abc import Collection, Sequence
 
 from neuro.backends.norse.wording import IMPORTS, in_torch
-from neuro.equations.compose import WEIGHT
 from neuro.equations.edge_program import EdgeProgram
 from neuro.equations.hoist import CELL, CONSTANT, TIME, Hoister
+from neuro.equations.names import ELAPSED, WEIGHT
 from neuro.equations.program import Assignment
 from neuro.equations.syntax import names_in
 
@@ -82,7 +82,7 @@ class EdgePrinter:
         self.program = program
         self.draws: list[str] = []
         self.numbers: dict[str, float] = {}
-        varies = {"t": TIME, "dt": CONSTANT, "elapsed": TIME | CELL, "w": TIME | CELL}
+        varies = {"t": TIME, "dt": CONSTANT, ELAPSED: TIME | CELL, "w": TIME | CELL}
         varies |= {name: TIME if name in modulated else CONSTANT for name in program.parameters}
         ends = [f"{n}_post" for n in program.reads_post] + [f"{n}_pre" for n in program.reads_pre]
         self._hoister = Hoister(

@@ -120,7 +120,9 @@ class EdgeStep(torch.nn.Module):
         if self._tells_time:
             time = torch.tensor(step * self.dt_ms, dtype=torch.float64)
             scope["t"] = time.to(bound["w"])
-        scope |= {n: bound[n] * f for n, f in factors.items() if n in self.program.parameters}
+        # An effect on `weight` is on the projection's weight, whatever the parameters are called.
+        parameters = set(self.program.parameters) - {"weight"}
+        scope |= {n: bound[n] * f for n, f in factors.items() if n in parameters}
         return {**scope, **self.code.early(scope)}
 
     def sums(self, state: EdgeState, scope: Scope) -> dict[str, Tensor]:

@@ -21,8 +21,8 @@ import numpy as np
 from neuro.backends.norse._shared import shared
 from neuro.backends.norse.wording import IMPORTS, in_torch, is_truth
 from neuro.build import BuiltPopulation
-from neuro.equations.compose import WEIGHT
 from neuro.equations.hoist import CELL, CONSTANT, TIME, Hoister, evaluate
+from neuro.equations.names import WEIGHT
 from neuro.equations.program import Assignment
 from neuro.equations.syntax import is_condition, names_in
 

@@ -6,8 +6,8 @@ import numpy as np
 
 from neuro.build import Built, BuiltPopulation
 from neuro.edge_binding import scaled_by
-from neuro.equations.compose import WEIGHT
 from neuro.equations.hoist import evaluate
+from neuro.equations.names import WEIGHT
 from neuro.equations.syntax import names_in
 from neuro.errors import BackendUnsupported
 

@@ -1,7 +1,8 @@
 """Print one population's update, reset and observation as Python that Numba compiles.
 
 The loop over cells holds no branch and one precision, so that LLVM turns it into vector
-instructions. Names that end in `__` are the kernel's own; model text cannot hold them.
+instructions. The model's names are those of `neuro.equations.names.printed`; all others are the
+kernel's own.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from neuro.backends.numba.wording import in_double, in_kernel
 from neuro.build import BuiltPopulation
 from neuro.equations.hoist import CELL, CONSTANT, TIME, Hoister, evaluate
+from neuro.equations.names import plain_text, printed
 from neuro.equations.program import Assignment
 from neuro.equations.syntax import is_condition, names_in
 from neuro.errors import SimulationError
@@ -31,8 +33,9 @@ class CellPrinter:
         shared: `(n_shared,)` values equal for all cells: parameters, then hoisted constants.
         cells: `(n_varied, n)` values that differ between cells.
         inputs: Names of the driven inputs, in the order of the functions' last arguments.
-        shared_names, varied_names: What their entries and rows are.
-        rows: Names of the population's rows of `S`.
+        code: The program in printed names.
+        shared_names, varied_names: What their entries and rows are, in printed names.
+        rows: Names of the population's rows of `S`, in printed names.
 
     `acted_on` are the states that spikes change from outside.
     """
@@ -41,24 +44,24 @@ class CellPrinter:
         self, built: BuiltPopulation, dt_ms: float, factors: Mapping[str, int],
         acted_on: Sequence[str],
     ) -> None:  # fmt: skip
-        self.built = built
-        self._guarded = [name for name in built.program.held if name in acted_on]
-        self.program = built.program
-        self.factors = factors
+        self.built, self.program = built, built.program
+        self.code = program = built.program.printed()
+        self._guarded = [printed(name) for name in built.program.held if name in acted_on]
+        self.factors = {printed(name): number for name, number in factors.items()}
         self.inputs = tuple(built.program.inputs)
-        self.rows = (*built.program.states, *built.program.summed)
+        self.rows = (*program.states, *program.summed)
+        self._parameters = {printed(name): value for name, value in built.parameters.items()}
         varies = {"t": TIME, "dt": CONSTANT, "N": CONSTANT, "i": CELL}
-        for name, value in built.parameters.items():
-            varies[name] = (CELL if np.ndim(value) else 0) | (TIME if name in factors else 0)
+        for name, value in self._parameters.items():
+            varies[name] = (CELL if np.ndim(value) else 0) | (TIME if name in self.factors else 0)
         for name in self.inputs:
             wide = np.ndim(built.drives[name].values) == 2
-            varies[name] = TIME | (CELL if wide else 0)
+            varies[printed(name)] = TIME | (CELL if wide else 0)
         varies |= dict.fromkeys(self.rows, TIME | CELL)
         self._given = dict(varies)
         self._hoister = Hoister(varies)
         self._draws = 0
 
-        program = self.program
         self._active = self._hoister.assignments(program.active)
         self._resting = self._hoister.assignments(program.resting)
         self._threshold_uses = self._needed(names_in(program.threshold or "0"))
@@ -78,7 +81,7 @@ class CellPrinter:
     def _needed(self, names: set[str]) -> list[Assignment]:
         """Subexpressions that must be computed before these names can be read, in order."""
         needed: list[Assignment] = []
-        for name, expression in reversed(self.program.subexpressions):
+        for name, expression in reversed(self.code.subexpressions):
             if name in names:
                 needed.append((name, expression))
                 names = names | names_in(expression)
@@ -90,18 +93,18 @@ class CellPrinter:
         """Compute what is constant, and lay it out in the two arrays."""
         n = self.built.n
         values: dict[str, float | NDArray[np.float64]] = {
-            **self.built.parameters,
+            **self._parameters,
             "dt": dt_ms, "N": float(n), "i": np.arange(n, dtype=np.float64),
         }  # fmt: skip
         for name, expression in self._hoister.bound:
             values[name] = evaluate(expression, values)
             if not np.isfinite(values[name]).all():
                 raise SimulationError(
-                    f"population `{self.built.name}`: the constant {expression} is not finite for "
-                    f"these parameters; where two time constants coincide, change one a little "
-                    f"or give the model `method: exponential_euler`"
+                    f"population `{self.built.name}`: the constant {plain_text(expression)} is "
+                    f"not finite for these parameters; where two time constants coincide, change "
+                    f"one a little or give the model `method: exponential_euler`"
                 )
-        kept = [*self.built.parameters, *(name for name, _ in self._hoister.bound), "dt", "N"]
+        kept = [*self._parameters, *(name for name, _ in self._hoister.bound), "dt", "N"]
         self.shared_names = [name for name in kept if np.ndim(values[name]) == 0]
         self.varied_names = [name for name in kept if np.ndim(values[name]) == 1]
         self.shared = np.array([float(values[name]) for name in self.shared_names])
@@ -110,7 +113,7 @@ class CellPrinter:
     @property
     def arguments(self) -> str:
         """Parameters that the three functions share, after their first ones."""
-        drives = "".join(f", {name}__in, {name}__at" for name in self.inputs)
+        drives = "".join(f", {name}__in, {name}__at" for name in self.code.inputs)
         return f"step, dt, key, where, S, shared, cells, factors, last, fired, free, hits{drives}"
 
     def update(self) -> str:
@@ -183,14 +186,14 @@ class CellPrinter:
 
     def reset(self) -> str:
         """`reset(found, …)`: apply the reset to the cells of a block that spiked."""
-        names = {name for _, text in self.program.reset for name in names_in(text)}
+        names = {name for _, text in self.code.reset for name in names_in(text)}
         uses = self._needed(names)
         names |= {n for _, text in uses for n in names_in(text)}
-        written = list(dict.fromkeys(name for name, _ in self.program.reset))
+        written = list(dict.fromkeys(name for name, _ in self.code.reset))
         body = self._prologue(names | set(written), per_step=False)
         body += ["    for j__ in range(found):", "        i__ = hits[at__ + j__]"]
         loop = self._loads(names | set(written))
-        loop += [f"{n} = {self._text(e)}" for n, e in [*uses, *self.program.reset]]
+        loop += [f"{n} = {self._text(e)}" for n, e in [*uses, *self.code.reset]]
         loop += [f"{name}__row[i__] = {name}" for name in written]
         body += [f"        {line}" for line in loop]
         body.append("    return found")
@@ -198,6 +201,7 @@ class CellPrinter:
 
     def observe(self, variable: str) -> str:
         """`observe(out, chosen, …)`: write a variable of a block's chosen cells to a row."""
+        variable = printed(variable)
         names = {variable}
         uses = self._needed(names)
         names |= {n for _, text in uses for n in names_in(text)}
@@ -236,7 +240,7 @@ class CellPrinter:
             if name in early | late:
                 factor = f" * factors[{self.factors[name]}]" if name in self.factors else ""
                 doubles.append((name, f"shared[where[4] + {k}]{factor}"))
-        for name in self.inputs:
+        for name in self.code.inputs:
             if not self._given[name] & CELL:
                 if name in early | late:
                     doubles.append((name, f"{name}__in[{name}__at, 0]"))
@@ -257,7 +261,7 @@ class CellPrinter:
             if name in names:
                 factor = f" * {name}__factor" if name in self.factors else ""
                 lines.append(f"{name} = {name}__row[i__]{factor}")
-        for name in self.inputs:
+        for name in self.code.inputs:
             if name in names and self._given[name] & CELL:
                 lines.append(f"{name} = {name}__row[i__]")
         if "i" in names:

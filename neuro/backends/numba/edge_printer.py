@@ -15,9 +15,9 @@ import numpy as np
 from neuro.backends.numba.cells import CellPrinter
 from neuro.backends.numba.wording import in_double, in_kernel
 from neuro.edges import BuiltProjection
-from neuro.equations.compose import WEIGHT
 from neuro.equations.edge_program import EdgeProgram
 from neuro.equations.hoist import CELL, CONSTANT, TIME, Hoister, evaluate
+from neuro.equations.names import ELAPSED, WEIGHT, plain_text, printed
 from neuro.equations.program import Assignment
 from neuro.equations.syntax import names_in
 from neuro.errors import SimulationError
@@ -30,6 +30,7 @@ PARTS = (
 )  # fmt: skip
 """The arrays of a projection, as arguments of its functions and of `run` (with its number)."""
 
+_W = printed("w")
 _ROWS = 7  # columns of `where` before the rows of S
 
 
@@ -44,9 +45,11 @@ class EdgePrinter:
             of the projection's weight.
 
     Attributes:
+        code: The program in printed names.
         constants: Values of the parameters, then of what was hoisted.
         published: Variables of the source cells that synapses read, in the order of the rows of
-            `start` (at the beginning of a step) and `middle` (after the cells' update).
+            `start` (at the beginning of a step) and `middle` (after the cells' update); in
+            printed names.
     """
 
     def __init__(
@@ -57,10 +60,12 @@ class EdgePrinter:
         self.number, self.built, self.program = number, built, program
         self.post, self.pre = post, pre
         self.post_number, self.pre_number = post_number, pre_number
-        self.factors = dict(factors)
+        self._on_weight = factors.get("weight")
+        self.factors = {printed(name): k for name, k in factors.items() if name != "weight"}
         self._draws = 0
         self._check_reads()
-        varies = {"t": TIME, "dt": CONSTANT, "elapsed": TIME | CELL, "w": TIME | CELL}
+        self.code = program = program.printed()
+        varies = {"t": TIME, "dt": CONSTANT, ELAPSED: TIME | CELL, _W: TIME | CELL}
         for name in program.parameters:
             varies[name] = TIME if name in self.factors else CONSTANT
         names = [f"{n}_post" for n in program.reads_post] + [f"{n}_pre" for n in program.reads_pre]
@@ -72,13 +77,14 @@ class EdgePrinter:
         self._on_post = self._hoisted(program.on_post)
         self._summed = self._hoisted(program.summed)
         self._subexpressions = self._hoisted(program.subexpressions)
-        values = {"dt": dt_ms, **built.edge_parameters}
+        values = {"dt": dt_ms}
+        values |= {printed(name): value for name, value in built.edge_parameters.items()}
         for name, expression in self._hoister.bound:
             values[name] = float(evaluate(expression, values))
             if not np.isfinite(values[name]):
                 raise SimulationError(
-                    f"projection `{built.projection.name}`: the constant {expression} is not "
-                    f"finite for these parameters"
+                    f"projection `{built.projection.name}`: the constant "
+                    f"{plain_text(expression)} is not finite for these parameters"
                 )
         self._constants = list(values)
         self.constants = np.array([float(v) for v in values.values()])
@@ -113,7 +119,7 @@ class EdgePrinter:
     @property
     def needs_middle(self) -> bool:
         """Whether events read source cells after their update in the same step."""
-        texts = [text for _, text in [*self.program.on_pre, *self.program.on_post]]
+        texts = [text for _, text in [*self.code.on_pre, *self.code.on_post]]
         names = {name for text in texts for name in names_in(text)}
         return any(f"{name}_pre" in names for name in self.published)
 
@@ -165,18 +171,18 @@ class EdgePrinter:
         loads = self._loads(reads, also=[*changed, *written])
         lines = list(loads)
         if self._advance:
-            lines.append("elapsed = F((step - updated[e__]) * dt)")
+            lines.append(f"{ELAPSED} = F((step - updated[e__]) * dt)")
             lines.append("updated[e__] = step")
             lines += [f"{name} = {self._text(text)}" for name, text in self._advance]
-            lines += [f"{name} = {name}__new" for name in self.program.variables if name in changed]
+            lines += [f"{name} = {name}__new" for name in self.code.variables if name in changed]
         lines += [f"{name} = {self._text(text)}" for name, text in statements]
-        for k, name in enumerate(self.program.variables):
+        for k, name in enumerate(self.code.variables):
             if name in changed or name in written:
                 lines.append(f"values[{k}, e__] = {name}")
-        for name in self.program.writes_post:
+        for name in self.code.writes_post:
             if f"{name}_post" in written:
                 store = f"{name}_post__row[i__] = {name}_post"
-                guarded = name in self.post.program.held
+                guarded = name in self.post.code.held
                 lines += (
                     [f"if {name}_post__free[i__] != 0:", f"    {store}"] if guarded else [store]
                 )
@@ -202,7 +208,7 @@ class EdgePrinter:
             loads = self._loads([text for _, text in self._step], also=changed)
             body += [f"        {line}" for line in loads]
             body += [f"        {name} = {self._text(text)}" for name, text in self._step]
-            for k, name in enumerate(self.program.variables):
+            for k, name in enumerate(self.code.variables):
                 if name in changed:
                     body.append(f"        values[{k}, e__] = {name}__new")
         body.append("    return 0")
@@ -210,6 +216,7 @@ class EdgePrinter:
 
     def observe(self, variable: str) -> str:
         """`observe(out, chosen, …)`: write a variable of a block's chosen edges to a row."""
+        variable = printed(variable)
         needed, names = list[Assignment](), {variable}
         for name, text in reversed(self._subexpressions):
             if name in names:
@@ -227,7 +234,7 @@ class EdgePrinter:
 
     def _prologue(self, groups: Sequence[Sequence[Assignment]], moment: str) -> list[str]:
         """Rows of cells, and the projection's parameters as they are in this step."""
-        program, post = self.program, f"where[{self.post_number}]"
+        program, post = self.code, f"where[{self.post_number}]"
         lines = [f"    n__, at__ = {post}[0], {post}[2]"]
         summed = [name for name, _ in program.summed]
         for name in dict.fromkeys([*program.reads_post, *program.writes_post, *summed]):
@@ -251,15 +258,15 @@ class EdgePrinter:
             lines.append(f"    {name}__64 = {text}")
             if name in late:
                 lines.append(f"    {name} = F({name}__64)")
-        on_weight = self.factors.get("weight")
-        lines.append(f"    arrive__ = F({'1.0' if on_weight is None else f'factors[{on_weight}]'})")
+        arriving = "1.0" if self._on_weight is None else f"factors[{self._on_weight}]"
+        lines.append(f"    arrive__ = F({arriving})")
         return lines
 
     def _post_row(self, name: str, post: str) -> list[str]:
         if name in self.post.rows:
             column = f"{post}[{_ROWS + self.post.rows.index(name)}]"
             lines = [f"    {name}_post__row = S[{column} : {column} + n__]"]
-            if name in self.post.program.held and name in self.program.writes_post:
+            if name in self.post.code.held and name in self.code.writes_post:
                 lines.append(f"    {name}_post__free = free[{column} : {column} + n__]")
             return lines
         factor = self.post.factors.get(name)
@@ -291,20 +298,20 @@ class EdgePrinter:
         """Everything of one edge and its two cells that these expressions read."""
         names = {name for text in texts for name in names_in(text)} | set(also)
         if WEIGHT in names:
-            names.add("w")
+            names.add(_W)
         lines = []
-        for k, name in enumerate(self.program.variables):
+        for k, name in enumerate(self.code.variables):
             if name in names:
                 lines.append(f"{name} = values[{k}, e__]")
-        if "w" in names and "w" not in self.program.variables:
-            lines.append("w = weight[e__]")
-        for name in dict.fromkeys([*self.program.reads_post, *self.program.writes_post]):
+        if _W in names and _W not in self.code.variables:
+            lines.append(f"{_W} = weight[e__]")
+        for name in dict.fromkeys([*self.code.reads_post, *self.code.writes_post]):
             if f"{name}_post" in names:
                 if name in self.post.varied_names:
                     lines.append(f"{name}_post = {name}_post__row[i__] * {name}_post__factor")
                 elif name in self.post.rows:
                     lines.append(f"{name}_post = {name}_post__row[i__]")
-        for name in self.program.reads_pre:
+        for name in self.code.reads_pre:
             if f"{name}_pre" in names and self.pre is not None:
                 if name in self.published:
                     lines.append(f"{name}_pre = {name}_pre__row[source[e__]]")
@@ -318,4 +325,4 @@ class EdgePrinter:
             function = "uniform" if name == "rand" else "normal"
             return f"{function}(key, stream + {self._draws - 1}, ids[e__], step)"
 
-        return re.sub(rf"\b{WEIGHT}\b", "(w * arrive__)", in_kernel(expression, draw))
+        return re.sub(rf"\b{WEIGHT}\b", f"({_W} * arrive__)", in_kernel(expression, draw))

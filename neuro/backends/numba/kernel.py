@@ -25,6 +25,7 @@ from neuro.backends.numba.tables import empty_queue
 from neuro.build import Built, steps_of
 from neuro.denormals import flush_denormals
 from neuro.edge_binding import scaled_by
+from neuro.equations.names import plain
 from neuro.memory import require_memory
 from neuro.network import Record
 from neuro.recorded import Recorded, recorded_at
@@ -275,9 +276,8 @@ class Kernel:
         for edge, printer in zip(self._edges, self._plan.edges, strict=True):
             if printer.published:
                 name = printer.built.pre.name
-                edge.publish(
-                    first, {row: self._state.values(name, row) for row in printer.published}
-                )
+                rows = printer.published
+                edge.publish(first, {row: self._state.values(name, plain(row)) for row in rows})
         for k, (record, every) in enumerate(zip(self._records, self._trace_every, strict=True)):
             n = len(record.cells) or self._places[k].size(self._built)
             frame, frames = _frames(first, stop, every)

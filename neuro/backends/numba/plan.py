@@ -14,8 +14,8 @@ from neuro.backends.numba.random import stream_of
 from neuro.backends.numba.tables import Entry, Table, build_table
 from neuro.build import Built, BuiltPopulation
 from neuro.edges import BuiltProjection, Row
-from neuro.equations.compose import WEIGHT
 from neuro.equations.hoist import evaluate
+from neuro.equations.names import WEIGHT
 from neuro.equations.syntax import names_in
 from neuro.errors import SimulationError
 from neuro.network import participants

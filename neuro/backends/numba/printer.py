@@ -17,6 +17,7 @@ from neuro.backends.numba.edge_printer import EdgePrinter
 from neuro.backends.numba.layout import Layout
 from neuro.backends.numba.plan import BackgroundPlan, TablePlan
 from neuro.build import Built
+from neuro.equations.names import printed
 
 __all__ = ["Plan", "print_kernel", "queue_names"]
 
@@ -247,7 +248,8 @@ class _Calls:
         for k, background in enumerate(self.plan.backgrounds):
             population, state, factor = background[:3]
             scale = f" * F(factors[{factor}])" if factor >= 0 else ""
-            column = f"where[{population}, {7 + self.printers[population].rows.index(state)}]"
+            number = 7 + self.printers[population].rows.index(printed(state))
+            column = f"where[{population}, {number}]"
             held = state in self.printers[population].program.held
             row = f"S[{column} : {column} + where[{population}, 6]]"
             lines.append(
