@@ -2,16 +2,41 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from neuro.recording import Recording
-from difflib import get_close_matches
+
+_LONGEST_QUOTE = 300
+_LONGEST_TEXT = 600
 
 
 class EmberError(Exception):
-    """Base of every error Ember raises on purpose; its text is one line for a person."""
+    """Base of every error Ember raises on purpose; its text is one line for a person.
+
+    A message may quote any input. `str` shortens what is long and escapes what a terminal would
+    obey or could not print; `args` hold the message as it was given.
+    """
+
+    def __str__(self) -> str:
+        text = re.sub("`[^`]*`", lambda quote: _cut(quote[0], _LONGEST_QUOTE), super().__str__())
+        text = _cut(" ".join(text.splitlines()), _LONGEST_TEXT)
+        return text if text.isprintable() else "".join(map(_printable, text))
+
+
+def _cut(text: str, longest: int) -> str:
+    """A text whose middle is left out if it is longer than `longest`."""
+    if len(text) <= longest:
+        return text
+    end = longest // 4
+    return f"{text[: longest - end - 5]} ... {text[-end:]}"
+
+
+def _printable(letter: str) -> str:
+    return letter if letter.isprintable() else ascii(letter)[1:-1]
 
 
 class UnitError(EmberError, ValueError):

@@ -1,0 +1,41 @@
+"""Damage inputs of every kind and count how they end; `make fuzz` runs this with its own seed."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+
+from tests.fuzz._harness import Report, fuzz, table
+from tests.fuzz._kinds import kinds
+
+
+def main() -> int:
+    """Fuzz every kind, print one row for each, and say where the inputs that failed lie."""
+    known = kinds()
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("kinds", nargs="*", metavar="KIND", help=f"of {', '.join(known)}")
+    parser.add_argument("--count", type=int, help="mutants, instead of each kind's own number")
+    parser.add_argument("--times", type=float, default=10, help="tenths of each kind's number")
+    parser.add_argument("--seed", type=int, default=0, help="another seed gives other mutants")
+    parser.add_argument("--out", type=Path, help="folder for what fails")
+    given = parser.parse_args()
+    if unknown := set(given.kinds) - known.keys():
+        parser.error(f"unknown {', '.join(sorted(unknown))}; known: {', '.join(known)}")
+    out = given.out or Path(tempfile.mkdtemp(prefix="ember-fuzz-"))
+    reports: list[Report] = []
+    for name in given.kinds or known:
+        kind = known[name]
+        count = given.count or max(1, round(kind.count * given.times / 10))
+        reports.append(fuzz(kind, out / name, count=count, seed=given.seed))
+        print(table(reports[-1:]), flush=True)
+    print("\nall:")
+    print(table(reports))
+    for path in (path for report in reports for path in report.failures):
+        print(f"failed: {path}", file=sys.stderr)
+    return int(not all(report.good for report in reports))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

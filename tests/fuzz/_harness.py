@@ -1,0 +1,171 @@
+"""Mutate a valid input many times, hand each mutant to a task, and count how the tasks end.
+
+A file `fuzz_X.py` beside this one defines `KINDS`, a tuple of `Kind`. `make fuzz` runs all of them
+in full, `test_fuzz.py` a small fixed sample. The same seed gives the same mutants.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+__all__ = ["ENDS", "Kind", "Report", "Server", "fuzz", "table"]
+
+ROOT = Path(__file__).parents[2]
+ENDS = ("right", "refused", "traceback", "crash", "hang", "wrong")
+LONGEST_LINE = 650  # of a refusal with its prefix: what a person reads at a glance
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of input.
+
+    Attributes:
+        name: Such as `config`; also the name of the folder of what failed.
+        make: Writes valid inputs into a folder and returns their paths; called once.
+        mutate: Damages the bytes of one of them.
+        task: `module:function`, called in a worker as `task(mutant, original)` in an empty folder
+            of its own. It returns "" where the result is right, or what is wrong with it; it
+            raises `SystemExit` (see `_server.ember`) or an `EmberError` where it refuses.
+        count: Mutants of `make fuzz`.
+        sample: Mutants of one test in CI.
+        preload: Modules that the worker imports before the first task.
+        seconds: CPU time that a task may take.
+        memory: Bytes that it may take beside what the imports take.
+    """
+
+    name: str
+    make: Callable[[Path], Sequence[Path]]
+    mutate: Callable[[bytes, random.Random], bytes]
+    task: str
+    count: int
+    sample: int = 20
+    preload: tuple[str, ...] = ("sims.cli", "neuro.errors")
+    seconds: int = 20
+    memory: int = 4 << 30
+
+
+@dataclass
+class Report:
+    """How the mutants of one kind ended; `failures` are the paths of those that ended badly."""
+
+    kind: str
+    ends: Counter[str] = field(default_factory=Counter)
+    failures: list[str] = field(default_factory=list)
+
+    @property
+    def good(self) -> bool:
+        """Whether every mutant gave the right result or was refused in one line."""
+        return not self.failures and sum(self.ends.values()) > 0
+
+
+class Server:
+    """A warm process that runs tasks in children; a context manager."""
+
+    def __init__(self, preload: Sequence[str]) -> None:
+        environment = os.environ | {
+            "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1",
+            "MPLBACKEND": "agg", "PYTHONPATH": str(ROOT),
+        }  # fmt: skip
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.fuzz._server", *preload], cwd=ROOT, env=environment,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="ascii",
+        )  # fmt: skip
+
+    def __enter__(self) -> Server:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        assert self._process.stdin
+        self._process.stdin.close()
+        self._process.wait(60)
+        assert self._process.stdout
+        self._process.stdout.close()
+
+    def run(self, **request: Any) -> dict[str, Any]:
+        """The end of one task: `status`, `signal` and whether it `hung`."""
+        assert self._process.stdin
+        assert self._process.stdout
+        print(json.dumps(request), file=self._process.stdin, flush=True)
+        answer: dict[str, Any] = json.loads(self._process.stdout.readline())
+        return answer
+
+
+def fuzz(kind: Kind, folder: Path, *, count: int, seed: int = 0) -> Report:
+    """Run `count` mutants; those that end badly are left in `folder`, with why.
+
+    Raises:
+        AssertionError: if an input that nobody damaged does not give the right result.
+    """
+    report = Report(kind.name)
+    folder.mkdir(parents=True, exist_ok=True)
+    originals = kind.make(folder)
+    with Server(kind.preload) as server:
+        for original in originals:
+            end, why = _one(server, kind, folder / "work", original, original.read_bytes())
+            assert end == "right", f"{kind.name}: undamaged {original.name} ended {end}: {why}"
+        for number in range(count):
+            rng = random.Random(f"{kind.name} {seed} {number}")  # noqa: S311 - repeats
+            original = rng.choice(originals)
+            mutant = kind.mutate(original.read_bytes(), rng)
+            end, why = _one(server, kind, folder / "work", original, mutant)
+            report.ends[end] += 1
+            if end not in ("right", "refused"):
+                kept = folder / f"{kind.name}-{seed}-{number}-{end}{original.suffix}"
+                kept.write_bytes(mutant)
+                kept.with_suffix(".why").write_text(why, encoding="utf-8")
+                report.failures.append(str(kept))
+    shutil.rmtree(folder / "work", ignore_errors=True)
+    return report
+
+
+def _one(server: Server, kind: Kind, work: Path, original: Path, content: bytes) -> tuple[str, str]:
+    shutil.rmtree(work, ignore_errors=True)
+    work.mkdir()
+    mutant = work / f"mutant{original.suffix}"
+    mutant.write_bytes(content)
+    ended = server.run(
+        task=kind.task, arguments=[str(mutant), str(original)], folder=str(work),
+        seconds=kind.seconds, memory=kind.memory,
+    )  # fmt: skip
+    return _judged(ended, work)
+
+
+def _judged(ended: dict[str, Any], work: Path) -> tuple[str, str]:
+    """How a task ended, and what it printed or why it is wrong."""
+    written = work / "stderr"
+    errors = written.read_text("utf-8", "replace") if written.exists() else ""
+    if ended["hung"]:
+        return "hang", errors
+    if ended["signal"]:
+        return "crash", f"signal {ended['signal']}\n{errors}"
+    if "Traceback (most recent call last)" in errors or ended["status"] == 99:
+        return "traceback", errors
+    if ended["status"]:
+        lines = [line for line in errors.splitlines() if line.startswith(("ember: ", "Error: "))]
+        one_line = len(lines) == 1 and len(lines[0]) <= LONGEST_LINE
+        return ("refused", lines[0]) if one_line else ("wrong", f"no single line:\n{errors}")
+    wrong = (work / "wrong").read_text("utf-8")
+    return ("wrong", wrong) if wrong else ("right", "")
+
+
+def table(reports: Sequence[Report]) -> str:
+    """One row for each kind."""
+    rows = [("kind", "mutants", *ENDS)]
+    for report in reports:
+        counts = [report.ends[end] for end in ENDS]
+        rows.append((report.kind, *map(str, (sum(counts), *counts))))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join(
+        "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True))
+        for row in rows
+    )
