@@ -6,7 +6,7 @@ import hashlib
 import os
 import re
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -18,9 +18,9 @@ from neuro.equations.syntax import is_condition, names_in
 from neuro.errors import EquationError
 from neuro.units import Dimension
 
-__all__ = ["FORMAT", "cache_folder", "cached", "compile_step", "numbers", "ordered"]
+__all__ = ["FORMAT", "cache_folder", "cached", "compile_step", "in_order", "numbers", "ordered"]
 
-FORMAT = "6"  # raise when what this file derives from the same text changes
+FORMAT = "7"  # raise when what this file derives from the same text changes
 _memory: dict[str, StepProgram] = {}
 
 
@@ -139,7 +139,9 @@ def _derive(composed: Composed, weights: list[Dimension]) -> StepProgram:
         [(ln.name, numbers(ln.expression, known)) for ln in composed.lines
          if ln.kind == "subexpression"], where,
     )  # fmt: skip
-    reset = tuple((s.name, numbers(s.expression, known)) for s in composed.reset)
+    reset = in_order(
+        [(s.name, numbers(s.expression, known)) for s in composed.reset], subexpressions
+    )
     deliveries = tuple(
         tuple((s.name, numbers(s.increment, known)) for s in statements)
         for statements in composed.on_pre
@@ -185,6 +187,33 @@ def numbers(expression: str, known: set[str]) -> str:
         if name not in known and (unit := brian_compiler.unit_number(name)):
             expression = re.sub(rf"\b{name}\b", repr(unit[0]), expression)
     return expression
+
+
+def in_order(
+    statements: Sequence[Assignment], subexpressions: Sequence[Assignment]
+) -> tuple[Assignment, ...]:
+    """Statements, each after the subexpressions it reads.
+
+    As in Brian2, a subexpression is computed again where a variable that it reads has changed
+    since.
+
+    Args:
+        subexpressions: In order of dependence.
+    """
+    known = dict(subexpressions)
+    reads: dict[str, set[str]] = {}  # of each subexpression, those of others included
+    for name, text in subexpressions:
+        reads[name] = {name, *names_in(text)}.union(*(reads.get(n, ()) for n in names_in(text)))
+    fresh, done = set[str](), list[Assignment]()
+    for name, text in statements:
+        needed = set[str]().union(*(reads.get(n, ()) for n in names_in(text)))
+        for inner in known:
+            if inner in needed and inner not in fresh:
+                done.append((inner, known[inner]))
+                fresh.add(inner)
+        done.append((name, text))
+        fresh = {inner for inner in fresh if name not in reads[inner]}
+    return tuple(done)
 
 
 def ordered(assignments: list[Assignment], where: str) -> tuple[Assignment, ...]:

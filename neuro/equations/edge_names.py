@@ -2,36 +2,21 @@
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
 from neuro.equations.compiler import numbers
 from neuro.equations.compose import Composed, Port
+from neuro.equations.fold import substituted
 from neuro.equations.names import WEIGHT
 from neuro.equations.syntax import Line, names_in, parse_lines
 from neuro.errors import EquationError, nearest
 from neuro.units import TIME, Dimension
 
-__all__ = ["EdgeNames", "substituted"]
+__all__ = ["EdgeNames"]
 
 _CLOCK = {"t": TIME, "dt": TIME}
-
-
-def substituted(expression: str, values: Mapping[str, str]) -> str:
-    """The expression with names replaced by the expressions given for them."""
-    trees = {name: ast.parse(text, mode="eval").body for name, text in values.items()}
-
-    class Replace(ast.NodeTransformer):
-        def visit_Name(self, node: ast.Name) -> ast.expr:
-            return trees.get(node.id, node)
-
-        def visit_Call(self, node: ast.Call) -> ast.expr:
-            node.args = [self.visit(argument) for argument in node.args]
-            return node
-
-    return ast.unparse(Replace().visit(ast.parse(expression, mode="eval")))
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from neuro.equations.compiler import FORMAT, cached, ordered
 from neuro.equations.compose import EDGE_FLAGS, Composed, Port
 from neuro.equations.edge_program import EdgeProgram
+from neuro.equations.fold import substituted
 from neuro.equations.names import ELAPSED
 from neuro.equations.program import Assignment
 from neuro.equations.syntax import CONSTANTS, Line, names_in, parse_lines, parse_statements
@@ -102,7 +103,7 @@ def _key(port: Port, target: Composed, source: Composed | None) -> str:
 def _derive(port: Port, target: Composed, source: Composed | None) -> EdgeProgram:
     from neuro.equations.brian_compiler import unit_dimension
     from neuro.equations.dimensions import check_dimensions, check_expression
-    from neuro.equations.edge_names import EdgeNames, substituted
+    from neuro.equations.edge_names import EdgeNames
 
     synapse = port.synapse
     where = f"synapse `{synapse.name}`"
@@ -222,7 +223,6 @@ def _summed(
 ) -> list[Assignment]:
     from neuro.equations.brian_compiler import unit_dimension
     from neuro.equations.dimensions import check_expression
-    from neuro.equations.edge_names import substituted
 
     found = []
     for line in lines:
@@ -250,7 +250,6 @@ def _integrated(
     method: str, rule: str,
 ) -> tuple[list[Assignment], str]:  # fmt: skip
     from neuro.equations.brian_compiler import step_code
-    from neuro.equations.edge_names import substituted
 
     where = f"{names.where}: edges"
     own = {line.name for line in lines}

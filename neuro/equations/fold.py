@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import ast
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
-__all__ = ["folded"]
+__all__ = ["folded", "substituted"]
 
 _ARITHMETIC: dict[type, Callable[[float, float], float]] = {
     ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv,
@@ -75,3 +75,18 @@ def _value(node: ast.expr) -> float | None:
         case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() | float() as value)):
             return -value
     return None
+
+
+def substituted(expression: str, values: Mapping[str, str]) -> str:
+    """The expression with names replaced by the expressions given for them."""
+    trees = {name: ast.parse(text, mode="eval").body for name, text in values.items()}
+
+    class Replace(ast.NodeTransformer):
+        def visit_Name(self, node: ast.Name) -> ast.expr:
+            return trees.get(node.id, node)
+
+        def visit_Call(self, node: ast.Call) -> ast.expr:
+            node.args = [self.visit(argument) for argument in node.args]
+            return node
+
+    return ast.unparse(Replace().visit(ast.parse(expression, mode="eval")))

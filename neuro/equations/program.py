@@ -41,7 +41,8 @@ class StepProgram:
         resting: Step within it, when some variable is held; empty if nothing is held.
         held: States that neither the step nor a synapse changes while refractory.
         threshold: Condition for a spike, after the step; empty if it never spikes.
-        reset: Assignments to states at a spike.
+        reset: At a spike, in order: assignments to states, and to each subexpression that they
+            read, before what reads it, and again where a state that it reads has changed.
         refractory: Duration after a spike, an expression in ms; or a condition (`is_condition`)
             that, read before each step, keeps a cell that has spiked refractory while it holds;
             empty if none.
@@ -102,8 +103,9 @@ class StepProgram:
 
     def _after_step(self) -> list[Assignment]:
         """The subexpressions that are read after the step, each after those it reads."""
-        texts = (self.threshold, self.refractory, *(text for _, text in self.reset))
-        read = set[str]().union(*(names_in(text) for text in texts if text))
+        read = set[str]().union(
+            *(names_in(text) for text in (self.threshold, self.refractory) if text)
+        )
         found: list[Assignment] = []
         for name, text in reversed(self.subexpressions):
             if name in read:

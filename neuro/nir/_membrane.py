@@ -187,7 +187,7 @@ def _spike(
         case _:
             reasons.append(f"the threshold `{program.threshold}` ({where})")
     reset: Number = 0.0
-    resets = dict(program.reset)
+    resets = {name: text for name, text in program.reset if name in program.states}
     back = sum_of(resets["v"], after) if set(resets) == {"v"} else None
     if back is None or back.reads():
         text = "; ".join(population.population.model.reset.split("\n")).strip()

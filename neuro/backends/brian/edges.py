@@ -15,8 +15,8 @@ from neuro.backends.brian.integrator import advance_exactly, integrator
 from neuro.build import BuiltPopulation, BuiltProjection
 from neuro.equations import Port
 from neuro.equations.brian_compiler import brian_unit, unit_dimension
-from neuro.equations.edge_names import substituted
 from neuro.equations.edges import edge_lines
+from neuro.equations.fold import substituted
 from neuro.equations.syntax import Line, Statement, names_in, parse_lines, parse_statements
 from neuro.units import Dimension, coherent_factor
 

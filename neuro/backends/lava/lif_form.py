@@ -188,10 +188,12 @@ class _Constants:
 
     def reset(self, membrane: str) -> Any:
         """What the membrane becomes."""
-        if len(self._program.reset) != 1 or self._program.reset[0][0] != membrane:
-            texts = "; ".join(f"{name} = {text}" for name, text in self._program.reset)
+        states = self._program.states
+        resets = [(name, text) for name, text in self._program.reset if name in states]
+        if len(resets) != 1 or resets[0][0] != membrane:
+            texts = "; ".join(f"{name} = {text}" for name, text in resets)
             raise Unfit(f"reset like `{texts}`" if texts else "spikes without a reset")
-        text = self._program.reset[0][1]
+        text = resets[0][1]
         return self._constant(text, f"reset like `{membrane} = {text}`")
 
     def _constant(self, text: str, otherwise: str) -> Any:

@@ -27,10 +27,12 @@ def distances(built: BuiltPopulation, printer: CellPrinter, dt_ms: float) -> tup
         "i": np.arange(built.n, dtype=np.float64),
     }  # fmt: skip
     after = dict(start)
+    moved = set[str]()
     for name, text in program.reset:
-        if name not in names_in(text) and "rand" not in text:
-            after[name] = evaluate(text, _with_subexpressions(built, after))
-    moved = {name for name, text in program.reset if name not in names_in(text)}
+        if name in program.states and name not in names_in(text):
+            moved.add(name)
+            if "rand" not in text:
+                after[name] = evaluate(text, _with_subexpressions(built, after))
     found = []
     for sides in printer.comparisons:
         values = after if moved & _read(built, sides) else start

@@ -224,13 +224,14 @@ class CellPrinter:
     def _reset(self) -> str:
         """Each assignment is taken by the share z of a spike: all of it, or nothing."""
         reset = self.program.reset
-        uses = self._needed({name for _, text in reset for name in names_in(text)})
-        names = {name for _, text in [*uses, *reset] for name in names_in(text)}
+        names = {name for _, text in reset for name in names_in(text)}
         names |= set(self.program.states)
-        lines = [f"{name} = {self._text(text)}" for name, text in uses]
+        lines = list[str]()
         for name, text in reset:
             added = _added_to(name, text)
-            if added:
+            if name not in self.program.states:
+                lines.append(f"{name} = {self._text(text)}")
+            elif added:
                 lines.append(f"{name} = addcmul__({name}, z__, {self._tensor(added)})")
             else:
                 lines.append(f"{name} = lerp__({name}, {self._tensor(text)}, z__)")

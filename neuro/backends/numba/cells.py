@@ -187,13 +187,12 @@ class CellPrinter:
     def reset(self) -> str:
         """`reset(found, …)`: apply the reset to the cells of a block that spiked."""
         names = {name for _, text in self.code.reset for name in names_in(text)}
-        uses = self._needed(names)
-        names |= {n for _, text in uses for n in names_in(text)}
-        written = list(dict.fromkeys(name for name, _ in self.code.reset))
+        assigned = {name for name, _ in self.code.reset}
+        written = [name for name in self.code.states if name in assigned]
         body = self._prologue(names | set(written), per_step=False)
         body += ["    for j__ in range(found):", "        i__ = hits[at__ + j__]"]
         loop = self._loads(names | set(written))
-        loop += [f"{n} = {self._text(e)}" for n, e in [*uses, *self.code.reset]]
+        loop += [f"{n} = {self._text(e)}" for n, e in self.code.reset]
         loop += [f"{name}__row[i__] = {name}" for name in written]
         body += [f"        {line}" for line in loop]
         body.append("    return found")

@@ -1,0 +1,58 @@
+"""What statements see: small cases with a value known by hand, on every back end."""
+
+from __future__ import annotations
+
+import pytest
+
+from neuro import Network, Population, Recording, simulate
+from neuro.model import NeuronModel
+from neuro.units import Dimension, Quantity, ms, mV, pA
+from tests.backends._plain import plain_kernels
+
+RESISTANCE = Dimension(voltage=1, current=-1)
+BACKENDS = ("numba", "norse", "brian")
+
+
+def _run(network: Network, backend: str, duration_ms: float) -> Recording:
+    options = {} if backend == "brian" else {"precision": "float64"}
+    with plain_kernels():
+        return simulate(network, duration_ms=duration_ms, backend=backend, options=options)
+
+
+def moving_threshold(reset: str) -> Network:
+    """One cell whose threshold moves; `gap` is its distance from the membrane."""
+    model = NeuronModel(
+        name="moving_threshold",
+        equations="""
+            dv/dt = (E_L - v + R*I)/tau  : volt
+            dth/dt = (th_0 - th)/tau_th  : volt
+            share = gap/(10*mV)          : 1
+            gap = th - v                 : volt
+        """,
+        threshold="v > th",
+        reset=reset,
+        parameters={
+            "E_L": mV(-70), "th_0": mV(-50), "tau": ms(10), "tau_th": ms(30), "I_ext": pA(300),
+            "R": Quantity(0.1, RESISTANCE),
+        },
+        initial={"v": mV(-70), "th": mV(-50)},
+    )  # fmt: skip
+    return Network(populations=(Population("cells", model, 1),))
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize(
+    ("reset", "same"),
+    [
+        # A subexpression is read as its variables are when a statement reads it.
+        ("v = E_L; th += 0.1*gap", "v = E_L; th += 0.1*(th - v)"),
+        ("v = E_L; th += 1*mV*share", "v = E_L; th += 0.1*(th - v)"),
+        ("v = E_L; th += 0.1*gap; th += 0.1*gap", "v = E_L; th += 0.21*(th - E_L)"),
+    ],
+)
+def test_a_reset_reads_a_subexpression_anew(backend: str, reset: str, same: str) -> None:
+    ours = _run(moving_threshold(reset), backend, 200).spikes["cells"]
+    written_out = _run(moving_threshold(same), backend, 200).spikes["cells"]
+    assert ours == written_out
+    if "0.21" not in same:
+        assert len(ours.times_ms) == 13
