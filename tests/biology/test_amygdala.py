@@ -102,6 +102,32 @@ def test_first_answer_comes_at_the_shortest_latencies_of_the_lateral_amygdala() 
     assert all(8 < latency < 15 for latency in earliest), earliest
 
 
+def test_each_local_pathway_acts_as_its_transmitter_says() -> None:
+    """Cut one of the four and the same sound, seed for seed, is answered more or less.
+
+    E->E adds spikes of excitatory cells; E->I takes some away, and I->I takes spikes from the
+    inhibitory cells. I->E is `test_feed_forward_inhibition...`.
+    """
+    e, i = "amygdala_excitatory", "amygdala_inhibitory"
+
+    def counts(seed: int, cut: tuple[str, str] | None) -> tuple[int, int]:
+        heard, felt = sound(1, 1, seed), silent("pain", N_PAIN, DURATION_MS)
+        circuit = amygdala(Port.of(heard), Port.of(felt))
+        circuit.projections = [
+            replace(p, weight=nS(0)) if (p.source, p.target) == cut else p
+            for p in circuit.projections
+        ]
+        spikes = run(circuit, sources=[heard, felt], duration_ms=DURATION_MS, seed=seed).spikes
+        return len(spikes[e]), len(spikes[i])
+
+    for seed in (1, 2, 3):
+        whole = counts(seed, None)
+        assert min(whole) > 100
+        assert counts(seed, (e, e))[0] < 0.97 * whole[0]
+        assert counts(seed, (e, i))[0] > 1.01 * whole[0]
+        assert counts(seed, (i, i))[1] > 1.05 * whole[1]
+
+
 def test_wiring_keeps_the_probabilities_of_the_source() -> None:
     """The counts that the weights are scaled by follow from these (Vlachos et al. 2011)."""
     circuit = amygdala(Port("sound", N_SOUND), Port("pain", N_PAIN))

@@ -145,6 +145,22 @@ def test_shuffled_weights_are_told_from_the_microcircuit() -> None:
     assert max(off) > np.log(3)
 
 
+def test_the_thalamus_reaches_layers_4_and_6_as_often_as_published() -> None:
+    """Probabilities .0983, .0619, .0512 and .0196 that a pair is joined (Potjans & Diesmann 2014).
+
+    Pairs are drawn with replacement, so n of them join a pair with 1 - (1 - 1/pairs)^n.
+    """
+    cells = dict(zip(POPULATIONS, CELLS, strict=True))
+    net = microcircuit(Port("thalamus", 902), scale=1.0)
+    found = {p.target: p.rule.n for p in net.projections if p.source == "thalamus"}
+    expected = {"L4E": 0.0983, "L4I": 0.0619, "L6E": 0.0512, "L6I": 0.0196}
+    assert found.keys() == expected.keys()
+    for name, probability in expected.items():
+        pairs = 902 * cells[name]
+        joined = -np.expm1(found[name] * np.log1p(-1 / pairs))
+        assert joined == pytest.approx(probability, abs=1e-6)
+
+
 def test_the_thalamus_reaches_layer_4_before_the_layers_that_it_excites() -> None:
     """902 relay cells fire at 120 Hz for 10 ms (Potjans & Diesmann 2014, figure 10).
 

@@ -126,6 +126,30 @@ def test_a_second_pulse_is_answered_less() -> None:
     assert len(twice.spikes["c"].spikes.between(5000, 17_000)) == 0  # silent in between
 
 
+def test_fatigue_lasts_for_minutes_and_adaptation_for_seconds() -> None:
+    """Two seconds of heat, and the same again after a rest: what recovers and how fast.
+
+    Fatigue f divides the rate by 1 + f and decays with 100 s; adaptation (2 s) is gone after 20 s.
+    The first frame of the second pulse therefore has 1 + f0 exp(-rest/100 s) less.
+    """
+    from encoders.heat import nociceptor_rate_hz
+    from neuro.signal import Signal
+
+    def course(rest_s: int) -> tuple[float, float, float]:
+        """First rate, fatigue that the first pulse leaves, rate after the rest."""
+        heat = np.concatenate([np.full(2000, 50.0), np.full(rest_s * 1000, 34.0), [50.0]])
+        rate = nociceptor_rate_hz(Signal(heat, 1.0, "degC"), C, np.array([43.0]))[:, 0]
+        fatigue = 0.01 * rate[:2000].sum() / 1000  # nearly: it forgets 2 % in 2 s
+        return float(rate[0]), fatigue, float(rate[-1])
+
+    for rest_s in (40, 100, 200):
+        fresh, fatigue, again = course(rest_s)
+        assert fresh > 10 and fatigue > 0.1
+        assert fresh / again - 1 == pytest.approx(fatigue * np.exp(-rest_s / 100), rel=0.03)
+    fresh, _, soon = course(1)
+    assert soon < 0.85 * fresh / (1 + fatigue)  # adaptation is still there after one second
+
+
 def test_inflamed_skin_hurts_at_temperatures_that_do_not_otherwise() -> None:
     """Thresholds 2–6 °C lower and gain 1.5–3 times."""
     healthy, sore = held(42), held(42, inflammation=1.0)

@@ -5,11 +5,20 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from neuro import Network, Population, Projection, Recording, Source, Spikes, simulate
+from neuro import (
+    Network,
+    Population,
+    Projection,
+    Record,
+    Recording,
+    Source,
+    Spikes,
+    simulate,
+)
 from neuro.models import LIF
 from neuro.synapses import EXPONENTIAL_CONDUCTANCE, INHIBITORY_PLASTICITY, SYNAPTIC_SCALING
 from neuro.units import Hz, Quantity, ms, mV, nS
-from neuro.wiring import Listed
+from neuro.wiring import AllToAll, Listed
 
 N_CELLS, N_INPUTS, FAN_IN, DT_MS = 8, 80, 40, 1.0
 SECONDS = 9.0
@@ -68,6 +77,23 @@ def test_scaling_finds_the_target_rate_from_both_sides(backend: str) -> None:
     for rates in (_rates(recording, "learn", 0, 0.5), _rates(recording, "control", 4, 9)):
         assert rates.min() < 10 < 40 < rates.max()  # cells start on both sides, and would stay
     assert np.abs(_rates(recording, "learn", 4, 9) - 20).max() < 2
+
+
+def test_scaling_keeps_the_ratios_of_a_cell_s_weights(backend: str) -> None:
+    """Every synapse of a cell moves by one factor (Turrigiano et al. 1998: multiplicative)."""
+    weights = np.geomspace(0.2, 2.0, N_INPUTS)
+    values = {"tau_activity": ms(500), "target_rate": Hz(20), "beta": Quantity(0.04)}
+    cell = Population("learn", LIF, 1, {}, {"v": mV(-60)})
+    projection = Projection(
+        "to_learn", "inputs", "learn", SYNAPTIC_SCALING, AllToAll(), weights, ms(1), values
+    )
+    recording = simulate(
+        Network("scaling", (cell,), (Source("inputs", _poisson(25.0, 1)),), (projection,)),
+        duration_ms=3000, dt_ms=DT_MS, backend=backend, record=[Record("to_learn", "w", 1000.0)],
+    )  # fmt: skip
+    factor = np.sort(recording.traces["to_learn.w"].data[-1]) / weights
+    assert abs(factor[0] - 1) > 0.02  # they have moved
+    assert np.ptp(factor) < 1e-9
 
 
 def test_inhibition_learns_to_balance_excitation(backend: str) -> None:

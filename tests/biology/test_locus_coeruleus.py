@@ -5,11 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from circuits import Port
+from circuits import Port, assemble
 from circuits.limbic import locus_coeruleus
+from neuro import simulate
 from neuro.measures import first_spikes
-from neuro.network import Source
+from neuro.network import Record, Source
 from neuro.spikes import Spikes
+from neuro.units import nS
 from neuro.wiring import generator
 from tests.biology._stimuli import run, source
 
@@ -73,3 +75,26 @@ def test_autoinhibition_lengthens_the_pause_and_lowers_the_tonic_rate(seed: int)
     window = (500.0, ALARM_MS)
     assert freed.between(*window).rate_hz > 1.2 * braked.between(*window).rate_hz
     assert np.nanmedian(pauses(braked)) > 1.05 * np.nanmedian(pauses(freed))
+
+
+def test_autoinhibition_comes_50_ms_after_the_spikes_that_cause_it() -> None:
+    """With and without alpha-2, the membranes part 50 ms after the first spike, and not before.
+
+    50 ms is the circuit's statement of a slow receptor. The first cell to fire has neighbours
+    (0.2 of 40), whose conductance steps in the step of arrival.
+    """
+    volley = alarm(1.0, seed=1)
+    courses = []
+    for weight in (0.05, 0.0):
+        circuit = locus_coeruleus(Port.of(volley), autoinhibition=nS(weight))
+        network = assemble("one", [circuit], sources=[volley])
+        run = simulate(
+            network, duration_ms=1500.0, seed=1, record=[Record("locus_coeruleus", "v", 0.1)],
+            options={"precision": "float64"},
+        )  # fmt: skip
+        first_ms = run.spikes["locus_coeruleus"].times_ms[0]
+        courses.append(run.traces["locus_coeruleus.v"])
+    parted = np.abs(courses[0].data - courses[1].data).max(axis=1) > 0
+    assert parted.any()
+    latency_ms = courses[0].times_ms[parted.argmax()] - first_ms
+    assert latency_ms == pytest.approx(50, abs=0.3)  # the steps of arrival and of the membrane

@@ -5,10 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from circuits import Port
+from circuits import Port, assemble
 from circuits.nociception import dorsal_horn
-from neuro.network import Source
+from neuro import simulate
+from neuro.network import Record, Source
 from neuro.spikes import Spikes
+from neuro.units import nS
 from neuro.wiring import generator
 from tests.biology._stimuli import run, silent, source
 
@@ -65,6 +67,56 @@ def test_substance_p_makes_second_pain_outlast_its_fibres(seed: int) -> None:
     lasting = rate(pain(a_delta, c, seed), after)
     assert lasting > 3
     assert rate(pain(a_delta, c, seed, nk1_weight=0.0), after) < 0.4 * lasting
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_local_inhibition_curbs_both_pains(seed: int) -> None:
+    """The same fibres, with the GABA cells cut off from the projection cells: more of each pain.
+
+    Disinhibition is what the model of Medlock et al. 2022 was validated by.
+    """
+    a_delta, c = fibres(seed)
+    circuit = dorsal_horn(Port.of(a_delta), Port.of(c))
+    uncut = list(circuit.projections)
+    cut = [p for p in uncut if p.source != "dorsal_horn_inhibitory"]
+    assert len(cut) == len(uncut) - 1
+    found = {}
+    for name, projections in (("whole", uncut), ("cut", cut)):
+        circuit.projections = projections
+        result = run(circuit, sources=[a_delta, c], duration_ms=DURATION_MS, seed=seed)
+        assert result.spikes["dorsal_horn_inhibitory"].rate_hz > 5
+        found[name] = [rate(result.spikes["dorsal_horn_projection"], w) for w in (FIRST, SECOND)]
+    (first, second), (free_first, free_second) = found["whole"], found["cut"]
+    assert first < 0.75 * free_first
+    assert second < 0.95 * free_second
+
+
+def test_substance_p_fades_within_seconds() -> None:
+    """One C spike on every fibre: what NK1 leaves decays with 1 s (Medlock et al. 2022).
+
+    The conductance is a thousandth of the leak, so the membrane follows it in proportion; AMPA
+    and the membrane (25 ms) are long gone after 400 ms. Without NK1 nothing is left.
+    """
+    c = source("c", [np.array([50.0])] * 80, 3000.0)
+    depolarised = {}
+    for weight in (0.0, 1e-4):
+        circuit = dorsal_horn(
+            Port.of(silent("a_delta", 20, 3000.0)),
+            Port.of(c),
+            c_weight=nS(0),
+            nk1_weight=nS(weight),
+        )
+        network = assemble("one", [circuit], sources=[silent("a_delta", 20, 3000.0), c])
+        trace = simulate(
+            network, duration_ms=3000.0, record=[Record("dorsal_horn_projection", "v", 10.0)],
+            options={"precision": "float64"},
+        ).traces["dorsal_horn_projection.v"]  # fmt: skip
+        late = trace.times_ms >= 450
+        depolarised[weight] = trace.times_ms[late], trace.data[late].mean(axis=1) + 65
+    times, moved = depolarised[1e-4]
+    assert moved[0] > 1e-3 and np.abs(depolarised[0.0][1]).max() < 1e-9
+    tau_ms = -1 / np.polyfit(times, np.log(moved), 1)[0]
+    assert tau_ms == pytest.approx(1000, rel=0.02)
 
 
 def test_no_heat_no_pain_and_a_single_fibre_is_not_pain() -> None:

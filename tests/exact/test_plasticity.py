@@ -29,6 +29,7 @@ ROUNDING = 1e-11
 Array = NDArray[np.float64]
 DELTAS = np.array([-60, -40, -20, -10, -5, -1, 0, 1, 5, 10, 20, 40, 60], np.float64)
 W_MAX = float(STDP_ADDITIVE.parameters["w_max"])
+NO_TRIPLETS = {"A3_plus": Quantity(0), "A3_minus": Quantity(0)}
 
 
 def _pairings(deltas: Array, at_ms: float = 100.0) -> tuple[list[Array], list[Array]]:
@@ -69,6 +70,31 @@ def test_pairs_give_their_window(backend: str) -> None:
         assert np.abs(final(recording, name) - expected).max() < ROUNDING
 
 
+UNEQUAL = {"tau_plus": ms(10), "tau_minus": ms(40)}
+
+
+def test_each_side_of_the_window_has_its_own_time_constant(backend: str) -> None:
+    """Potentiation fades with tau_plus and depression with tau_minus, in every pair rule."""
+    kinds = {
+        "additive": Kind(STDP_ADDITIVE, 0.05, UNEQUAL),
+        "multiplicative": Kind(STDP_MULTIPLICATIVE, 0.1, UNEQUAL),
+        "reward": Kind(STDP_REWARD, 0.5, UNEQUAL | {"tau_c": ms(1e6)}),
+        "gated": Kind(STDP_GATED, 0.5, UNEQUAL | {"closed": Quantity(0)}),
+        "hippocampus": Kind(
+            STDP_TRIPLET_HIPPOCAMPUS, 1.0, UNEQUAL | NO_TRIPLETS | {"A2_minus": Quantity(6.1e-3)}
+        ),
+    }
+    kept = {name: "c" if name == "reward" else "w" for name in kinds}
+    recording = run(pairs(kinds, *_pairings(np.array([10.0, 30, -10, -30]))), backend, record=kept)
+    for name, variable in kept.items():
+        start = kinds[name].weight if variable == "w" else 0.0
+        up, later_up, down, later_down = final(recording, name, variable) - start
+        # The eligibility has decayed by e-6 a ms since, for some 50 ms at most.
+        assert later_up / up == pytest.approx(np.exp(-20 / 10), rel=1e-4), name
+        assert later_down / down == pytest.approx(np.exp(-20 / 40), rel=1e-4), name
+        assert up > 0 > down
+
+
 def test_weights_stay_within_their_bounds(backend: str) -> None:
     """From near a bound, a pair that would pass it ends on it exactly."""
     start = np.array([W_MAX * 0.999, W_MAX * 0.001])
@@ -97,7 +123,6 @@ def test_all_pairs_of_two_trains_count(backend: str) -> None:
     assert abs(change - summed(pre[-1:])) > 1e-3
 
 
-NO_TRIPLETS = {"A3_plus": Quantity(0), "A3_minus": Quantity(0)}
 BY_TRIPLETS = {
     "cortex": Kind(STDP_TRIPLET, 1.0),
     "hippocampus": Kind(STDP_TRIPLET_HIPPOCAMPUS, 1.0),
