@@ -18,7 +18,7 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3 python; do \
 	if $$p -c '$(SUITABLE)' >/dev/null 2>&1; then command -v $$p; break; fi; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test fuzz check docs clean
+.PHONY: help demo test fuzz mutants validate check docs clean
 
 help: ## Say what can be made
 	@grep -hE '^[a-z]+:.*## ' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 10
@@ -39,6 +39,13 @@ fuzz: $(VENV)/.with-test ## Search for faults with new inputs: make fuzz TIMES=1
 	EMBER_FUZZ_TIMES=$(TIMES) $(BIN)/python -m pytest -n 2 --dist loadfile -m hypothesis --timeout 0 \
 		--hypothesis-profile search --hypothesis-seed $(SEED) $(TESTS) || failed=1; \
 	exit $$failed
+
+# All of them, or as many as fit into SECONDS, in an order that SEED chooses.
+mutants: $(VENV)/.with-test ## See each of many wrong versions of the code fail its test
+	$(BIN)/python -m tests.mutants $(if $(SECONDS),--seconds $(SECONDS) --seed "$(SEED)")
+
+validate: $(VENV)/.with-test ## Validate what takes hours; stopped, it continues; writes docs/validation.json
+	$(BIN)/python -m tests.validation
 
 check: $(VENV)/.with-check ## Lint, format, types and the arrows between the rooms
 	$(BIN)/ruff check .

@@ -145,6 +145,18 @@ def test_shuffled_weights_are_told_from_the_microcircuit() -> None:
     assert max(off) > np.log(3)
 
 
+def test_layer_4_excites_layer_23_twice_as_strongly_and_no_other() -> None:
+    """87.81 pA for an excitatory synapse, twice that from L4E to L23E, -4 times it if inhibitory."""
+    found = {(p.source, p.target): p.weight.mean for p in microcircuit(scale=1.0).projections}
+    assert found["L4E", "L23E"] == pytest.approx(2 * 87.81)
+    for (source, target), mean in found.items():
+        if (source, target) != ("L4E", "L23E"):
+            assert mean == pytest.approx(87.81 * (1 if source.endswith("E") else -4)), (
+                source,
+                target,
+            )
+
+
 def test_the_thalamus_reaches_layers_4_and_6_as_often_as_published() -> None:
     """Probabilities .0983, .0619, .0512 and .0196 that a pair is joined (Potjans & Diesmann 2014).
 

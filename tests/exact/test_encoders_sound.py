@@ -37,6 +37,13 @@ def test_a_level_is_the_rms_whatever_the_recording_gain_and_offset(
     assert np.array_equal(samples, before)
 
 
+def test_a_reference_tone_of_94_db_is_one_pascal() -> None:
+    """0 dB SPL is 20 µPa of RMS, so 93.979 dB are 1 Pa; a sine's peak is sqrt(2) times that."""
+    pressure = at_level(Sound(tone(1000, 16000), 16000), 20 * np.log10(1 / 20e-6)).values
+    assert rms(pressure) == pytest.approx(1.0, rel=1e-9)
+    assert pressure.max() == pytest.approx(np.sqrt(2), rel=1e-3)
+
+
 @pytest.mark.parametrize("rate_hz", [8000, 11025, 16000, 22050, 44100, 48000, 96000])
 def test_resampling_keeps_a_tone_in_time_and_size(rate_hz: int) -> None:
     """1 kHz, far inside every band: the middle equals the tone sampled anew, to -50 dB."""

@@ -146,6 +146,15 @@ def test_rate_map_of_a_constant_rate_stays_constant_when_smoothed() -> None:
     assert np.isnan(result.rate_hz[-1, -1])  # never visited
 
 
+def test_skaggs_information_weighs_by_the_time_spent() -> None:
+    """Two bins, three quarters and a quarter of the time, all spikes in the second: log2(4)."""
+    found = skaggs_information(np.array([[0.0, 8.0]]), np.array([[3.0, 1.0]]))
+    assert found == pytest.approx(2.0)
+    # 2 Hz for 3 s and 6 Hz for 1 s: mean 3 Hz, so 0.5 log2(2/3) + 0.5 log2(2).
+    found = skaggs_information(np.array([[2.0, 6.0]]), np.array([[3.0, 1.0]]))
+    assert found == pytest.approx(0.5 * np.log2(2 / 3) + 0.5)
+
+
 def test_skaggs_information_of_uniform_and_single_bin_maps() -> None:
     occupancy = np.ones((4, 8))
     assert skaggs_information(np.full((4, 8), 7.0), occupancy) == pytest.approx(0)
