@@ -146,7 +146,7 @@ def test_shuffled_weights_are_told_from_the_microcircuit() -> None:
 
 
 def test_layer_4_excites_layer_23_twice_as_strongly_and_no_other() -> None:
-    """87.81 pA for an excitatory synapse, twice that from L4E to L23E, -4 times it if inhibitory."""
+    """87.81 pA for an excitatory synapse, twice that from L4E to L23E, -4 times if inhibitory."""
     found = {(p.source, p.target): p.weight.mean for p in microcircuit(scale=1.0).projections}
     assert found["L4E", "L23E"] == pytest.approx(2 * 87.81)
     for (source, target), mean in found.items():

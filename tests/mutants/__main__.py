@@ -18,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,8 +56,9 @@ class Copy:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(source, target)
 
-    def pytest(self, tests: Iterable[str], cache: str) -> tuple[int, str]:
+    def pytest(self, tests: Sequence[str], cache: str) -> tuple[int, str]:
         """Exit status and output of a test run in the copy."""
+        limit_s = LIMIT_S + 30 * len(tests)
         environment = os.environ | {
             "PYTHONPATH": str(self.tree),
             "PYTHONDONTWRITEBYTECODE": "1",  # two versions of a file may be equally old and long
@@ -67,12 +68,12 @@ class Copy:
         command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-n", "0"]
         try:
             done = subprocess.run(
-                [*command, *tests], cwd=self.tree, env=environment, timeout=LIMIT_S,
+                [*command, *tests], cwd=self.tree, env=environment, timeout=limit_s,
                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                 text=True, check=False,
             )  # fmt: skip
         except subprocess.TimeoutExpired as error:
-            return -1, f"no answer within {LIMIT_S} s\n{error.stdout or ''}"
+            return -1, f"no answer within {limit_s} s\n{error.stdout!r}"
         return done.returncode, done.stdout
 
     def judge(self, mutant: Mutant) -> Outcome:
