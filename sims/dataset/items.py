@@ -15,10 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bridges.features.bins import HAIR
-from neuro.errors import ConfigError, SignalError, StoreError
+from neuro.errors import ConfigError, EmberError, StoreError
+from neuro.files.hdf5 import hold_hdf5
 from neuro.spikes import Spikes
-from sims.dataset.labelled import SPLITS, Split
-from sims.dataset.spike_dataset import checked_format, checked_labels, item_spikes
+from sims.dataset.labelled import Split
+from sims.dataset.spike_dataset import checked_format, checked_labels, item_spikes, item_splits
+from sims.store import checked, sonata
 from sims.store.hdf5 import reading_hdf5
 from sims.store.run_file import read_provenance
 
@@ -46,11 +48,7 @@ class _Files:
         if path not in self._open:
             if len(self._open) >= 64:  # far below what a process may open; engineering choice
                 self._open.pop(next(iter(self._open))).close()
-            try:
-                self._open[path] = h5py.File(path, "r", locking="best-effort")
-            except OSError as error:
-                reason = " ".join(str(error).split())
-                raise StoreError(f"cannot read `{path}`: {reason}") from None
+            self._open[path] = hold_hdf5(path)
         return self._open[path]
 
     def __getstate__(self) -> dict[str, Any]:
@@ -78,13 +76,12 @@ class DatasetItems:
         self.path = Path(path).absolute()
         with reading_hdf5(self.path) as file:
             about = checked_format(file, self.path)
-            splits = file["extra/split"][:]
-            chosen = np.ones(splits.size, bool) if split is None else splits == SPLITS.index(split)
-            self._rows = np.flatnonzero(chosen)
-            self.classes = tuple(name.decode() for name in file["extra/keys"][:])
-            labels = checked_labels(file, len(self.classes), path)
+            splits = np.array(item_splits(file))
+            self._rows = np.flatnonzero((splits == split) if split else splits != "")
+            labels, self.classes = checked_labels(file, path)
             self.labels: NDArray[np.int64] = labels[self._rows]
-            self.channels: NDArray[np.int64] = about["channels"][:].astype(np.int64)
+            channels = checked.numbers(about, "channels", "iu", (None,))
+            self.channels: NDArray[np.int64] = channels.astype(np.int64)
         self._files = _Files()
 
     def __len__(self) -> int:
@@ -167,14 +164,15 @@ class RunItems:
         path, start = self._starts[index]
         stop, hair = start + self.window_ms, HAIR * self.window_ms
         with _whole(path):
-            group = self._files[path]["spikes"][self.population]
-            times = group["timestamps"]
+            group = checked.group(checked.group(self._files[path], "spikes"), self.population)
+            times = checked.array(group, "timestamps", "f", (None,))
+            units = checked.array(group, "node_ids", "iu", times.shape)
             # Stored by time: what is read is the window and, to find it, a few single times.
             first, last = _place(times, start - hair), _place(times, stop - hair)
             within = np.maximum(times[first:last], start)
             spikes = Spikes(
-                within, group["node_ids"][first:last].astype(np.int64),
-                n_units=int(group.attrs["n_units"]), t_start_ms=start, t_stop_ms=stop,
+                within, units[first:last].astype(np.int64),
+                n_units=sonata.read_watched(group)["n_units"], t_start_ms=start, t_stop_ms=stop,
             )  # fmt: skip
         return Item(spikes, int(self.labels[index]), index)
 
@@ -186,7 +184,7 @@ def _whole(path: Path) -> Iterator[None]:
         yield
     except StoreError:
         raise
-    except (LookupError, OSError, SignalError, TypeError, ValueError) as error:
+    except (EmberError, LookupError, OSError, TypeError, ValueError) as error:
         reason = " ".join(str(error).split())
         raise StoreError(f"cannot read `{path}`: its content is damaged ({reason})") from error
 
@@ -215,10 +213,11 @@ def _told_apart(paths: Sequence[Path]) -> dict[Path, str]:
 
 def _watched(path: Path, population: str) -> tuple[float, float]:
     with reading_hdf5(path) as file:
-        there = list(file["spikes"])
+        spikes = checked.group(file, "spikes")
+        there = checked.member_names(spikes)
         if population in there:
-            about = file["spikes"][population].attrs
-            return float(about["t_start_ms"]), float(about["t_stop_ms"])
+            about = sonata.read_watched(checked.group(spikes, population))
+            return about["t_start_ms"], about["t_stop_ms"]
     raise ConfigError(
         f"`{path}` must hold the spikes of `{population}`, found those of "
         + (", ".join(there) or "none")

@@ -25,18 +25,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuro.errors import StoreError
+from neuro.files.hdf5 import is_sealed
 from neuro.spikes import Spikes
 from sims.dataset._fits import fitting
 from sims.dataset.labelled import SPLITS, Split
-from sims.store.hdf5 import atomic_hdf5, put, put_text, reading_hdf5, text
+from sims.store import checked
+from sims.store.hdf5 import atomic_hdf5, put, put_text, reading_hdf5
+from sims.store.sonata import MOST_UNITS, Watched
 
 __all__ = [
     "FORMAT", "SpikeDataset", "checked_format", "checked_labels", "item_spikes",
+    "item_splits",
     "read_spike_dataset", "write_spike_dataset",
 ]  # fmt: skip
 
-FORMAT = 1
-"""Version of our part of the layout; a reader refuses another one."""
+FORMAT = 2
+"""Version of our part of the layout; a reader refuses a higher one. From 2 on a file is sealed."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,26 +117,29 @@ def read_spike_dataset(path: str | os.PathLike[str]) -> SpikeDataset:
             is of no class.
     """
     with reading_hdf5(path) as file:
-        about, extra = checked_format(file, path), file["extra"]
-        window = {key: float(about[key][()]) for key in ("t_start_ms", "t_stop_ms")}
-        n_units = int(about["n_units"][()])
-        voices = text(extra["speakers"])
-        classes = tuple(name.decode() for name in extra["keys"][:])
+        about, extra = checked_format(file, path), checked.group(file, "extra")
+        n_items, window = len(_lists(file, "times", "f")), _window(about)
+        labels, classes = checked_labels(file, path)
+        voices, items = checked.texts(extra, "speakers"), checked.texts(extra, "items")
+        speakers = _indices(extra, "speaker", n_items, len(voices))
+        if len(items) != n_items:
+            raise checked.Damaged(f"`extra/items` must name {n_items} items, found {len(items)}")
+        channels = checked.numbers(about, "channels", "iu", (window["n_units"],))
         return SpikeDataset(
             spikes=[
-                Spikes(times_s * 1000.0, units, n_units=n_units, **window)
+                Spikes(times_s * 1000.0, units, **window)
                 for times_s, units in zip(
-                    file["spikes/times"][:], file["spikes/units"][:], strict=True
+                    _lists(file, "times", "f")[:], _lists(file, "units", "iu")[:], strict=True
                 )
             ],
-            labels=checked_labels(file, len(classes), path),
+            labels=labels,
             classes=classes,
-            speakers=tuple(str(voices[index]) for index in extra["speaker"][:]),
-            splits=tuple(SPLITS[index] for index in extra["split"][:]),
-            keys=tuple(str(key) for key in text(extra["items"])),
-            channels=about["channels"][:].astype(np.int64),
-            cf_hz=about["cf_hz"][:],
-            about=json.loads(text(about["about"])),
+            speakers=tuple(voices[index] for index in speakers),
+            splits=item_splits(file),
+            keys=items,
+            channels=channels.astype(np.int64),
+            cf_hz=checked.numbers(about, "cf_hz", "f", channels.shape),
+            about=_about(about),
         )
 
 
@@ -140,51 +147,104 @@ def checked_format(file: h5py.File, path: str | os.PathLike[str]) -> h5py.Group:
     """Our part of an open data set, `/extra/meta_info`.
 
     Raises:
-        StoreError: if it is no data set of this format.
+        StoreError: if it is no data set of this format, or was changed after it was written.
     """
     if "extra/meta_info/format" not in file:
         raise StoreError(f"cannot read `{path}`: it is not a spike data set of Ember")
-    about = file["extra/meta_info"]
-    if int(about["format"][()]) != FORMAT:
+    about = checked.group(file, "extra/meta_info")
+    format = int(checked.numbers(about, "format", "iu", ()))
+    if not 1 <= format <= FORMAT:
         raise StoreError(
-            f"cannot read `{path}`: it is a spike data set of format "
-            f"{int(about['format'][()])}, this Ember reads {FORMAT}; delete it to build it anew"
+            f"cannot read `{path}`: it is a spike data set of format {format}, this Ember reads "
+            f"{FORMAT}; delete it to build it anew"
+        )
+    if format > 1 and not is_sealed(path):
+        raise StoreError(
+            f"cannot read `{path}`: its checksum is gone, so it was cut off or changed after it "
+            f"was written; delete it to build it anew"
         )
     return about
 
 
 def checked_labels(
-    file: h5py.File, n_classes: int, path: str | os.PathLike[str]
-) -> NDArray[np.int64]:
-    """`(n_items,)` labels of an open data set.
+    file: h5py.File, path: str | os.PathLike[str]
+) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+    """`(n_items,)` labels of an open data set, and the names of its classes.
 
     Raises:
         StoreError: if one is of no class, or they are not as many as the items.
     """
-    labels: NDArray[np.int64] = file["labels"][:].astype(np.int64)
-    n_items = file["spikes/times"].shape[0]
+    classes = checked.texts(checked.group(file, "extra"), "keys")
+    labels: NDArray[np.int64] = checked.numbers(file, "labels", "iu", (None,)).astype(np.int64)
+    n_items = len(_lists(file, "times", "f"))
     if labels.shape != (n_items,):
         raise StoreError(
             f"cannot read `{path}`: each of {n_items} items must have a label, found {labels.size}"
         )
-    if n_items and not 0 <= labels.min() <= labels.max() < n_classes:
+    if n_items and not 0 <= labels.min() <= labels.max() < len(classes):
         raise StoreError(
-            f"cannot read `{path}`: labels must be 0 to {n_classes - 1} for {n_classes} classes, "
-            f"found {labels.min()} to {labels.max()}; build it anew"
+            f"cannot read `{path}`: labels must be 0 to {len(classes) - 1} for {len(classes)} "
+            f"classes, found {labels.min()} to {labels.max()}; build it anew"
         )
-    return labels
+    return labels, classes
+
+
+def item_splits(file: h5py.File) -> tuple[Split, ...]:
+    """`(n_items,)` split of each item of an open data set."""
+    n_items = len(_lists(file, "times", "f"))
+    return tuple(SPLITS[k] for k in _indices(file["extra"], "split", n_items, len(SPLITS)))
 
 
 def item_spikes(file: h5py.File, row: int) -> Spikes:
     """The spikes of one item of an open data set; no other item's are read."""
-    about = file["extra/meta_info"]
-    return Spikes(
-        file["spikes/times"][row] * 1000.0,
-        file["spikes/units"][row],
-        n_units=int(about["n_units"][()]),
-        t_start_ms=float(about["t_start_ms"][()]),
-        t_stop_ms=float(about["t_stop_ms"][()]),
-    )
+    window = _window(checked.group(file, "extra/meta_info"))
+    times_s, units = _lists(file, "times", "f")[row], _lists(file, "units", "iu")[row]
+    return Spikes(times_s * 1000.0, units, **window)
+
+
+def _lists(file: h5py.File, name: str, kinds: str) -> h5py.Dataset:
+    """A list of numbers for each item, not read yet."""
+    data = checked.member(file, f"spikes/{name}", "O")
+    held = h5py.check_vlen_dtype(data.dtype)
+    if held is None or held.kind not in kinds or data.ndim != 1:
+        raise checked.Damaged(f"`spikes/{name}` must hold a list of numbers for each item")
+    return data
+
+
+def _window(about: h5py.Group) -> Watched:
+    found = {
+        key: float(checked.numbers(about, key, "fiu", ()))
+        for key in ("n_units", "t_start_ms", "t_stop_ms")
+    }
+    n = found["n_units"]
+    if n % 1 or not 0 <= n <= MOST_UNITS:
+        raise checked.Damaged(f"`n_units` must be 0 to {MOST_UNITS:,}, found {n:g}")
+    if not -np.inf < found["t_start_ms"] <= found["t_stop_ms"] < np.inf:
+        raise checked.Damaged(
+            f"the window must be finite and end after its start, found {found['t_start_ms']:g} to "
+            f"{found['t_stop_ms']:g} ms"
+        )
+    return {"n_units": int(n), "t_start_ms": found["t_start_ms"], "t_stop_ms": found["t_stop_ms"]}
+
+
+def _indices(group: h5py.Group, name: str, n_items: int, beyond: int) -> list[int]:
+    found: list[int] = checked.numbers(group, name, "iu", (n_items,)).tolist()
+    for index in found:
+        if not 0 <= index < beyond:
+            raise checked.Damaged(
+                f"`{group.name[1:]}/{name}` must be below {beyond}, found {index}"
+            )
+    return found
+
+
+def _about(about: h5py.Group) -> dict[str, Any]:
+    try:
+        found = json.loads(checked.text(about, "about"))
+    except (ValueError, RecursionError) as error:
+        raise checked.Damaged(f"`about` must be JSON, found: {error}") from None
+    if not isinstance(found, dict):
+        raise checked.Damaged(f"`about` must be an object, found {type(found).__name__}")
+    return found
 
 
 def _seconds(spikes: Spikes) -> NDArray[np.float64]:

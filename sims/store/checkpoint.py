@@ -1,13 +1,13 @@
 """A checkpoint: all that a run needs, beside its unfinished file, to go on from where it was.
 
-One npz file of plain arrays; nothing in it is pickled. Whatever is wrong with it becomes one line.
+One sealed npz file of plain arrays; nothing in it is pickled. Whatever is wrong with it becomes
+one line.
 """
 
 from __future__ import annotations
 
 import json
-import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,12 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuro.errors import StoreError
+from neuro.files.regular import open_regular
+from neuro.files.seal import SealState, add_seal, seal_state
 from sims.store.atomic import atomic_path
 from sims.store.journal import Patches
 
 __all__ = ["Checkpoint", "read_checkpoint", "read_patches", "write_checkpoint", "write_patches"]
 
-FORMAT = 1
+FORMAT = 2
 _STATE, _TAIL = "state:", "tail:"
 
 
@@ -36,7 +38,7 @@ class Checkpoint:
         rows: Of each dataset of the run file.
         tails: Those rows that are not in the file yet.
         state: The back end's own; numbers and arrays.
-        floor, patches: How the file was, see `sims.store.journal`.
+        floor, patches, sums: How the file was, see `sims.store.journal`.
     """
 
     identity: Mapping[str, Any]
@@ -47,6 +49,7 @@ class Checkpoint:
     state: Mapping[str, Any]
     floor: int = 0
     patches: Patches = ()
+    sums: Sequence[int] = ()
 
 
 def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
@@ -75,6 +78,7 @@ def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
         "floor": checkpoint.floor,
     }
     arrays |= {_TAIL + name: tail for name, tail in checkpoint.tails.items()}
+    arrays["sums"] = np.array(checkpoint.sums, np.uint32)
     _write(path, about, arrays | _packed(checkpoint.patches))
 
 
@@ -97,6 +101,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
             state=about["state"] | {k: v[()] for k, v in _under(_STATE, arrays).items()},
             floor=about["floor"],
             patches=_unpacked(arrays),
+            sums=[int(crc) for crc in arrays["sums"]],
         )
     except (KeyError, TypeError, ValueError) as error:
         raise _wrong(path, f"no {error}") from None
@@ -145,14 +150,19 @@ def _write(path: Path, about: Mapping[str, Any], arrays: Mapping[str, NDArray[An
     text = np.frombuffer(json.dumps(about).encode(), np.uint8)
     with atomic_path(path, force=True) as temporary, temporary.open("wb") as file:
         np.savez(file, about=text, **arrays)  # type: ignore[arg-type]  # no array is a switch
+        file.close()
+        add_seal(temporary)
 
 
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
+        with open_regular(path) as file:
+            if seal_state(file.fileno()) is not SealState.WHOLE:
+                raise ValueError("its checksum does not fit its content")
+            with np.load(file, allow_pickle=False) as archive:
+                arrays = {name: archive[name] for name in archive.files}
         about = json.loads(arrays.pop("about").tobytes())
-    except (OSError, EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
+    except Exception as error:  # zip, npy and JSON fail in a dozen ways
         raise _wrong(path, " ".join(str(error).split())) from None
     if not isinstance(about, dict) or about.get("kind") != "ember checkpoint":
         raise _wrong(path, "something else")

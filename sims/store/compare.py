@@ -6,6 +6,7 @@ import os
 
 import h5py
 
+from sims.store import checked, sonata
 from sims.store.columns import numbered_blocks
 from sims.store.hdf5 import reading_hdf5
 
@@ -20,14 +21,21 @@ def same_spikes(a: str | os.PathLike[str], b: str | os.PathLike[str]) -> bool:
         StoreError: if one of them cannot be read.
     """
     with reading_hdf5(a) as one, reading_hdf5(b) as other:
-        part = bool(one["provenance"].attrs.get("failure", ""))
-        first, second = one["spikes"], other["spikes"]
+        part = bool(checked.attribute_text(checked.group(one, "provenance"), "failure", ""))
+        first, second = checked.group(one, "spikes"), checked.group(other, "spikes")
         return list(first) == list(second) and all(
-            group.attrs["n_units"] == second[name].attrs["n_units"]
-            and _same(group["timestamps"], second[name]["timestamps"], part)
-            and _same(group["node_ids"], second[name]["node_ids"], part)
-            for name, group in first.items()
+            _same_train(checked.group(first, name), checked.group(second, name), part)
+            for name in first
         )
+
+
+def _same_train(a: h5py.Group, b: h5py.Group, part: bool) -> bool:
+    if sonata.read_watched(a)["n_units"] != sonata.read_watched(b)["n_units"]:
+        return False
+    return all(
+        _same(checked.array(a, name, kinds, (None,)), checked.array(b, name, kinds, (None,)), part)
+        for name, kinds in (("timestamps", "f"), ("node_ids", "iu"))
+    )
 
 
 def _same(a: h5py.Dataset, b: h5py.Dataset, part: bool) -> bool:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -130,7 +130,7 @@ class GrowingFile:
             return
         undo = self._partial / _UNDO
         patches = [*found.patches, *read_patches(undo)]
-        self._raw = JournaledFile(self._data, floor=found.floor, patches=patches)
+        self._raw = JournaledFile(self._data, floor=found.floor, patches=patches, sums=found.sums)
         undo.unlink(missing_ok=True)
         try:
             self.file = h5py.File(self._raw, "r+")
@@ -174,8 +174,8 @@ class GrowingFile:
             StoreError: if the disk does not take it; the one before still holds then.
         """
 
-        def record(floor: int, patches: Patches) -> None:
-            whole = replace(checkpoint, floor=floor, patches=patches)
+        def record(floor: int, patches: Patches, sums: Sequence[int]) -> None:
+            whole = replace(checkpoint, floor=floor, patches=patches, sums=sums)
             write_checkpoint(self._folder / _CHECKPOINT, whole)
             if self._folder != self._partial:
                 self._move_to_partial(_CHECKPOINT)

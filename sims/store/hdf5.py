@@ -5,26 +5,25 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from neuro.errors import EmberError, StoreError
+from neuro.files.hdf5 import open_hdf5
 from sims.store.atomic import atomic_path
 from sims.store.journal import JournaledFile
 
-__all__ = ["atomic_hdf5", "chunked", "put", "put_text", "reading_hdf5", "text"]
+__all__ = ["as_text", "atomic_hdf5", "chunked", "put", "put_text", "reading_hdf5"]
 
-_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _CHUNK_FROM = 1024  # elements; below that a chunk's own bookkeeping outweighs the gain
 
 
 @contextmanager
 def atomic_hdf5(path: str | os.PathLike[str], *, force: bool = False) -> Iterator[h5py.File]:
-    """Give an empty HDF5 file to fill; on success it becomes `path`, else nothing remains.
+    """Give an empty HDF5 file to fill; on success it becomes `path`, sealed, else nothing remains.
 
     The memory it takes does not grow with the file. Groups keep the order in which they are made.
 
@@ -39,6 +38,7 @@ def atomic_hdf5(path: str | os.PathLike[str], *, force: bool = False) -> Iterato
                     yield file
             finally:
                 raw.check()  # the disk's own error, rather than what HDF5 makes of it
+            raw.add_seal()
         finally:
             raw.close()
 
@@ -48,25 +48,10 @@ def reading_hdf5(path: str | os.PathLike[str]) -> Iterator[h5py.File]:
     """Open an HDF5 file to read; whatever is wrong with it becomes one line.
 
     Raises:
-        StoreError: if there is no such file, it is no HDF5 file, is truncated, or what the
-            caller looked for in it is missing or of another kind.
+        StoreError: as `neuro.files.hdf5.open_hdf5` does, or if what the caller looked for in it
+            is missing or of another kind.
     """
-    head = _head(path)
-    if not head.startswith(_SIGNATURE):
-        if not head:
-            raise StoreError(f"cannot read `{path}`: the file is empty")
-        if not _SIGNATURE.startswith(head):
-            raise StoreError(f"cannot read `{path}`: it is not an HDF5 file")
-    try:
-        file = h5py.File(path, "r", locking="best-effort")
-    except BlockingIOError:
-        raise StoreError(f"cannot read `{path}`: another process is writing it; wait") from None
-    except OSError:
-        raise StoreError(
-            f"cannot read `{path}`: the HDF5 file is truncated or damaged; copy it again, or run "
-            f"again what wrote it"
-        ) from None
-    with file:
+    with open_hdf5(path) as file:
         try:
             yield file
         except StoreError:
@@ -81,7 +66,7 @@ def reading_hdf5(path: str | os.PathLike[str]) -> Iterator[h5py.File]:
 def put(
     group: h5py.Group, name: str, data: ArrayLike, /, *, compress: bool = True, **attributes: Any
 ) -> h5py.Dataset:
-    """Store an array in `group`; one that is not small with a checksum and, by default, gzip."""
+    """Store an array in `group`; one that is not small in chunks and, by default, with gzip."""
     array = np.asarray(data)
     options = chunked(compress) if array.size >= _CHUNK_FROM else {}
     dataset = group.create_dataset(name, data=array, **options)
@@ -90,36 +75,25 @@ def put(
 
 
 def chunked(compress: bool) -> dict[str, Any]:
-    """What h5py is told about a dataset in chunks: a checksum and, if asked, gzip."""
-    if not compress:
-        return {"fletcher32": True}
-    return {"fletcher32": True, "compression": "gzip", "compression_opts": 4, "shuffle": True}
+    """h5py's options for a dataset in chunks: gzip, if asked. The file's seal is the checksum."""
+    return {"compression": "gzip", "compression_opts": 4, "shuffle": True} if compress else {}
 
 
 def put_text(group: h5py.Group, name: str, value: str | Sequence[str]) -> h5py.Dataset:
-    """Store one text or a list of texts as variable-length UTF-8.
+    """Store one text or a list of texts as UTF-8 of a fixed length.
+
+    Text of variable length lies in a heap of its own, on which HDF5 can hang where it is damaged.
+    """
+    return group.create_dataset(name, data=as_text(value))
+
+
+def as_text(value: str | Sequence[str]) -> NDArray[np.bytes_]:
+    """Text as HDF5 stores it with a fixed length: an array of one, or of a list.
 
     A file name that is no valid text, as a command line may hold, survives the round trip.
     """
-    data = _encoded(value) if isinstance(value, str) else [_encoded(line) for line in value]
-    return group.create_dataset(name, data=data, dtype=h5py.string_dtype("utf-8"))
-
-
-def text(dataset: h5py.Dataset) -> Any:
-    """What `put_text` stored: a str, or an array of str."""
-    return dataset.asstr(errors="surrogatepass")[()]
-
-
-def _encoded(value: str) -> bytes:
-    return value.encode("utf-8", errors="surrogatepass")
-
-
-def _head(path: str | os.PathLike[str]) -> bytes:
-    try:
-        with Path(path).open("rb") as file:
-            return file.read(len(_SIGNATURE))
-    except FileNotFoundError:
-        raise StoreError(f"cannot read `{path}`: there is no such file") from None
-    except OSError as error:
-        reason = os.strerror(error.errno) if error.errno else str(error)
-        raise StoreError(f"cannot read `{path}`: {reason}") from None
+    lines = [value] if isinstance(value, str) else list(value)
+    data = [line.encode("utf-8", errors="surrogatepass") for line in lines]
+    longest = max([1, *map(len, data)])  # HDF5 has no text of length 0
+    made = np.array(data, dtype=h5py.string_dtype("utf-8", longest))
+    return made[0].reshape(()) if isinstance(value, str) else made

@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import fcntl
 import os
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from neuro.errors import StoreError
+from neuro.files.seal import BLOCK, seal_of
 
 __all__ = ["JournaledFile", "Patches", "is_held"]
 
@@ -32,13 +34,16 @@ class JournaledFile:
 
     Args:
         floor, patches: Go back to a commit: cut to that length, and put these in place.
+        sums: CRC-32 of each MiB of the file at that commit.
 
     Raises:
-        StoreError: if another process holds the file.
+        StoreError: if another process holds the file, or it is not as it was at the commit.
         OSError: if it cannot be opened.
     """
 
-    def __init__(self, path: Path, *, floor: int = 0, patches: Patches = ()) -> None:
+    def __init__(
+        self, path: Path, *, floor: int = 0, patches: Patches = (), sums: Sequence[int] = ()
+    ) -> None:
         self._failure: OSError | None = None
         self._handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
         try:
@@ -49,12 +54,16 @@ class JournaledFile:
                 _write(self._handle, content, offset)
             if patches:
                 os.fsync(self._handle)
+            self._floor = self._size = floor
+            self._at = 0
+            self._pages: dict[int, bytearray] = {}
+            self._sums: dict[int, int] = {}
+            self._unsummed = set(range(-(-floor // BLOCK)))
+            if floor and self._all_sums() != list(sums):
+                raise StoreError(f"`{path}` does not fit its checkpoint; start over with `--force`")
         except BaseException:
             os.close(self._handle)
             raise
-        self._floor = self._size = floor
-        self._at = 0
-        self._pages: dict[int, bytearray] = {}
 
     # ------------------------------------------------------------------ what HDF5 calls
 
@@ -96,7 +105,9 @@ class JournaledFile:
             except OSError as error:
                 self._failure = error
         self._at = at + size
+        first = min(at, self._size)  # what lies between the end and a write behind it is new too
         self._size = max(self._size, self._at)
+        self._unsummed.update(range(first // BLOCK, -(-self._at // BLOCK)))
         return size
 
     def truncate(self, size: int) -> int:
@@ -104,6 +115,8 @@ class JournaledFile:
         for number, low, high in self._below(size, self._size - size):
             start = number * _PAGE
             self._page(number)[low - start : high - start] = bytes(high - low)
+        ends = sorted((self._size, size))
+        self._unsummed.update(range(ends[0] // BLOCK, -(-ends[1] // BLOCK)))
         self._size = size
         if self._failure is None:
             try:
@@ -122,22 +135,25 @@ class JournaledFile:
         if self._failure is not None:
             raise self._failure
 
-    def commit(self, record: Callable[[int, Patches], None]) -> None:
+    def commit(self, record: Callable[[int, Patches, Sequence[int]], None]) -> None:
         """Make the file of this moment, to which HDF5 was flushed, one that can be gone back to.
 
         Args:
-            record: Puts the length and the patches in a safe place, in one step.
+            record: Puts the length, the patches and the sums in a safe place, in one step.
 
         Raises:
             OSError: if the disk failed; the last commit still holds.
         """
         self.check()
         os.fsync(self._handle)
-        record(self._size, self._changes())
+        sums = self._all_sums()
+        self.check()
+        record(self._size, self._changes(), sums)
         self._apply()
 
     def seal(self, keep: Callable[[Patches], None]) -> None:
-        """Bring everything to the disk without a commit: the last one can still be gone back to.
+        """Bring everything to the disk, sealed, without a commit: the last one can still be gone
+        back to.
 
         Args:
             keep: Puts what is about to be overwritten in a safe place, to go back with it too.
@@ -152,7 +168,18 @@ class JournaledFile:
         if places:
             keep([(at, os.pread(self._handle, size, at)) for at, size in places])
         self._apply()
+        self.add_seal()
         os.fsync(self._handle)
+
+    def add_seal(self) -> None:
+        """Put the seal of `neuro.files.seal` behind a file that nothing is written to any more.
+
+        Raises:
+            OSError: if the disk failed.
+        """
+        self.check()
+        _write(self._handle, seal_of(self._size, self._all_sums()), self._size)
+        self.check()
 
     def close(self) -> None:
         """Let the file go, as it is on the disk; what was not committed or sealed is lost."""
@@ -168,6 +195,17 @@ class JournaledFile:
             high = min((number + 1) * _PAGE, end)
             yield number, at, high
             at = high
+
+    def _all_sums(self) -> list[int]:
+        """CRC-32 of each MiB; only those that were written to are read again."""
+        n = -(-self._size // BLOCK)
+        at = self._at
+        for number in sorted(number for number in self._unsummed if number < n):
+            self._at = number * BLOCK
+            self._sums[number] = zlib.crc32(self.read(min(BLOCK, self._size - self._at)))
+        self._at = at
+        self._unsummed.clear()
+        return [self._sums[number] for number in range(n)]
 
     def _changes(self) -> list[tuple[int, bytes]]:
         return [

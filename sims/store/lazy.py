@@ -11,6 +11,7 @@ from weakref import WeakValueDictionary
 import h5py
 
 from neuro.errors import StoreError
+from sims.store import checked
 from sims.store.hdf5 import reading_hdf5
 
 __all__ = ["Members"]
@@ -23,7 +24,7 @@ class Members(Mapping[str, T]):
 
     Args:
         names: Which there are.
-        read: Makes a part of a member.
+        read: Makes a part of the group and the name of a member in it.
 
     Raises, when a member is asked for:
         StoreError: if it is damaged, or the file has changed since.
@@ -31,7 +32,7 @@ class Members(Mapping[str, T]):
 
     def __init__(
         self, path: str | os.PathLike[str], group: str, names: Sequence[str],
-        read: Callable[[Any], T],
+        read: Callable[[h5py.Group, str], T],
     ) -> None:  # fmt: skip
         self._path, self._group, self._read = Path(path).absolute(), group, read
         self._names = dict.fromkeys(names)
@@ -46,7 +47,7 @@ class Members(Mapping[str, T]):
             if self._seen() != self._version:
                 raise StoreError(f"`{self._path}` has changed since it was read; read it again")
             with reading_hdf5(self._path) as file:
-                part = self._read(_member(file, self._group, name))
+                part = self._read(checked.group(file, self._group), name)
             self._kept[name] = part
         return part
 
@@ -62,7 +63,3 @@ class Members(Mapping[str, T]):
         except OSError:
             return 0, 0, 0
         return about.st_ino, about.st_size, about.st_mtime_ns
-
-
-def _member(file: h5py.File, group: str, name: str) -> Any:
-    return file[group][name]

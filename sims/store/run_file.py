@@ -7,6 +7,7 @@
     /stimulus/<stimulus>.<output>                   what was presented
     /provenance                                     config, seed, versions, timings
 
+The file is sealed (`neuro.files.seal`): one damaged byte is found before anything is read.
 A run that ended before its time says so: `/provenance` has `failure` and `reached_ms`.
 Spikes, traces and everything else come back bit for bit.
 """
@@ -24,11 +25,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuro.errors import StoreError
+from neuro.files.hdf5 import is_sealed
 from neuro.recording import Course, Recording
 from neuro.signal import Signal
 from sims.result import Provenance, Run
-from sims.store import sonata
-from sims.store.hdf5 import atomic_hdf5, put, put_text, reading_hdf5, text
+from sims.store import checked, sonata
+from sims.store.hdf5 import as_text, atomic_hdf5, put, put_text, reading_hdf5
 from sims.store.lazy import Members
 
 __all__ = [
@@ -38,8 +40,9 @@ __all__ = [
 
 T = TypeVar("T")
 
-FORMAT = 1
-"""Version of this layout; a reader refuses a higher one."""
+FORMAT = 2
+"""Version of this layout; a reader refuses a higher one. From 2 on a file carries a seal, and its
+texts have a fixed length."""
 
 LAZY_BYTES = 1 << 28
 """Above this size of a file its parts are read when they are asked for; engineering choice."""
@@ -85,34 +88,34 @@ def read_run(path: str | os.PathLike[str], *, lazy: bool | None = None) -> Run:
     """
     with reading_hdf5(path) as file:
         provenance = _checked_provenance(file, path)
-        about = provenance.attrs
         if lazy is None:
             lazy = file.id.get_filesize() > LAZY_BYTES
 
-        def members(where: str, read: Callable[[Any], T]) -> Mapping[str, T]:
-            group = {} if where == "report" and where not in file else file[where]
-            if lazy:
-                return Members(path, where, list(group), read)
-            return {name: read(member) for name, member in group.items()}
+        def members(
+            where: str, read: Callable[[h5py.Group, str], T], needed: bool = True
+        ) -> Mapping[str, T]:
+            if not needed and where not in file:
+                return {}
+            group = checked.group(file, where)
+            names = checked.member_names(group)
+            return Members(path, where, names, read) if lazy else {n: read(group, n) for n in names}
 
         recording = Recording(
-            duration_ms=float(about["duration_ms"]),
-            dt_ms=float(about["dt_ms"]),
-            seed=int(about["seed"]),
-            backend=str(about["backend"]),
+            duration_ms=checked.number(provenance, "duration_ms", 0.0),
+            dt_ms=checked.number(provenance, "dt_ms", above=0.0),
+            seed=_seed(provenance),
+            backend=checked.attribute_text(provenance, "backend"),
             spikes=members("spikes", sonata.read_spikes),
-            traces=members("report", sonata.read_report),
+            traces=members("report", sonata.read_report, needed=False),
             modulators=members("modulation/concentration", read_course),
             factors=members("modulation/factor", read_course),
-            timings={key: float(value) for key, value in provenance["timings"].attrs.items()},
+            timings=_timings(provenance),
         )
         return Run(
             recording=recording,
             provenance=_read_provenance(provenance),
             signals=members("stimulus", _read_signal),
-            coordinates={
-                name: sonata.read_nodes(group) for name, group in file.get("nodes", {}).items()
-            },
+            coordinates=_coordinates(file),
         )
 
 
@@ -141,19 +144,47 @@ def _write_courses(file: h5py.File, where: str, courses: Mapping[str, Course]) -
 
 
 def read_course(
-    data: h5py.Dataset, values: NDArray[np.float64] | None = None, step: int = 1
+    group: h5py.Group, name: str, values: NDArray[np.float64] | None = None, step: int = 1
 ) -> Course:
-    """The course stored in `data`, or every so many of its values."""
+    """The course stored as `name`, or every so many of its values."""
+    data = checked.array(group, name, "fiu", (None,))
     return Course(
-        name=str(data.attrs["name"]),
-        unit=str(data.attrs["units"]),
-        every_ms=float(data.attrs["every_ms"]) * step,
+        name=checked.attribute_text(data, "name"),
+        unit=checked.attribute_text(data, "units"),
+        every_ms=checked.number(data, "every_ms", above=0.0) * step,
         values=data[()].astype(np.float64) if values is None else values,
     )
 
 
-def _read_signal(data: h5py.Dataset) -> Signal:
-    return Signal(data[()], dt_ms=float(data.attrs["dt_ms"]), unit=data.attrs["units"])
+def _read_signal(group: h5py.Group, name: str) -> Signal:
+    data = checked.member(group, name, "fiu")
+    return Signal(
+        data[()],
+        dt_ms=checked.number(data, "dt_ms", above=0.0),
+        unit=checked.attribute_text(data, "units"),
+    )
+
+
+def _coordinates(file: h5py.File) -> dict[str, dict[str, NDArray[np.float64]]]:
+    if "nodes" not in file:
+        return {}
+    nodes = checked.group(file, "nodes")
+    return {name: sonata.read_nodes(nodes, name) for name in checked.member_names(nodes)}
+
+
+def _seed(provenance: h5py.Group) -> int:
+    """A number or, beyond 64 bits, its digits."""
+    value = provenance.attrs.get("seed")
+    if isinstance(value, str | bytes):
+        digits = checked.decoded(value)
+        if digits.removeprefix("-").isdecimal() and len(digits) < 4000:
+            return int(digits)
+    return checked.whole_number(provenance, "seed", -(2**63), 2**63)
+
+
+def _timings(provenance: h5py.Group) -> dict[str, float]:
+    timings = checked.group(provenance, "timings")
+    return {stage: checked.number(timings, stage) for stage in timings.attrs}
 
 
 def write_provenance(file: h5py.File, provenance: Provenance, recording: Recording) -> None:
@@ -161,28 +192,30 @@ def write_provenance(file: h5py.File, provenance: Provenance, recording: Recordi
     group = file.create_group("provenance")
     if provenance.failure:
         group.attrs["reached_ms"] = float(recording.duration_ms)
-        group.attrs["failure"] = provenance.failure
+        group.attrs["failure"] = as_text(provenance.failure)
     group.attrs.update(
         {
-            "kind": "run",
+            "kind": as_text("run"),
             "format": FORMAT,
-            "name": provenance.name,
-            "config_hash": provenance.config_hash,
-            "git_commit": provenance.git_commit,
-            "created": provenance.created,
+            "name": as_text(provenance.name),
+            "config_hash": as_text(provenance.config_hash),
+            "git_commit": as_text(provenance.git_commit),
+            "created": as_text(provenance.created),
             "peak_memory_bytes": provenance.peak_memory_bytes,
             "duration_ms": float(recording.duration_ms),
             "dt_ms": float(recording.dt_ms),
             # HDF5 has no integer beyond 64 bits, Python's seeds do.
-            "seed": recording.seed if abs(recording.seed) < 2**63 else str(recording.seed),
-            "backend": recording.backend,
+            "seed": recording.seed if abs(recording.seed) < 2**63 else as_text(str(recording.seed)),
+            "backend": as_text(recording.backend),
         }
     )
     put_text(group, "config", provenance.config_text)
     put_text(group, "config_path", provenance.config_path)
     put_text(group, "overrides", provenance.overrides)
     put_text(group, "resolved", json.dumps(provenance.resolved, ensure_ascii=False))
-    group.create_group("versions").attrs.update(provenance.versions)
+    group.create_group("versions").attrs.update(
+        {package: as_text(version) for package, version in provenance.versions.items()}
+    )
     group.create_group("timings").attrs.update(
         {stage: float(seconds) for stage, seconds in recording.timings.items()}
     )
@@ -195,31 +228,47 @@ def _checked_provenance(file: h5py.File, path: str | os.PathLike[str]) -> h5py.G
             f"cannot read `{path}`: its run was ended before the file could be closed; the same "
             f"`ember run` goes on from its last checkpoint"
         )
-    if not isinstance(group, h5py.Group) or group.attrs.get("kind") != "run":
+    if not isinstance(group, h5py.Group) or checked.attribute_text(group, "kind", "") != "run":
         raise StoreError(
             f"cannot read `{path}`: it is an HDF5 file but not an Ember run file; give one that "
             f"`ember run` wrote"
         )
-    if int(group.attrs["format"]) > FORMAT:
+    format = checked.whole_number(group, "format", 1, 2**31)
+    if format > FORMAT:
         raise StoreError(
-            f"cannot read `{path}`: its format {group.attrs['format']} is newer than {FORMAT}, the "
-            f"latest this Ember knows; update Ember"
+            f"cannot read `{path}`: its format {format} is newer than {FORMAT}, the latest this "
+            f"Ember knows; update Ember"
+        )
+    if format > 1 and not is_sealed(path):
+        raise StoreError(
+            f"cannot read `{path}`: its checksum is gone, so it was cut off or changed after it "
+            f"was written; copy it again, or run again what wrote it"
         )
     return group
 
 
 def _read_provenance(group: h5py.Group) -> Provenance:
-    about = group.attrs
+    versions = checked.group(group, "versions")
     return Provenance(
-        name=str(about["name"]),
-        config_text=text(group["config"]),
-        config_path=text(group["config_path"]),
-        overrides=tuple(text(group["overrides"])),
-        resolved=json.loads(text(group["resolved"])),
-        config_hash=str(about["config_hash"]),
-        versions={name: str(version) for name, version in group["versions"].attrs.items()},
-        git_commit=str(about["git_commit"]),
-        created=str(about["created"]),
-        peak_memory_bytes=int(about["peak_memory_bytes"]),
-        failure=str(about.get("failure", "")),
+        name=checked.attribute_text(group, "name"),
+        config_text=checked.text(group, "config"),
+        config_path=checked.text(group, "config_path"),
+        overrides=checked.texts(group, "overrides"),
+        resolved=_resolved(checked.text(group, "resolved")),
+        config_hash=checked.attribute_text(group, "config_hash"),
+        versions={name: checked.attribute_text(versions, name) for name in versions.attrs},
+        git_commit=checked.attribute_text(group, "git_commit"),
+        created=checked.attribute_text(group, "created"),
+        peak_memory_bytes=checked.whole_number(group, "peak_memory_bytes", 0, 2**63),
+        failure=checked.attribute_text(group, "failure", ""),
     )
+
+
+def _resolved(text: str) -> dict[str, Any]:
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise checked.Damaged(f"`provenance/resolved` must be JSON, found: {error}") from None
+    if not isinstance(found, dict):
+        raise checked.Damaged(f"`provenance/resolved` must be a config, found {text:.40}")
+    return found

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from neuro.recording import Course, Trace
 from neuro.spikes import Spikes
 from sims.result import Run
-from sims.store import sonata
+from sims.store import checked, sonata
 from sims.store.columns import blocks, numbered_blocks
 from sims.store.hdf5 import reading_hdf5
 from sims.store.run_file import read_course, read_run
@@ -54,18 +54,21 @@ def read_sketch(path: str | os.PathLike[str], most: int | None = None) -> Sketch
     run, notes = read_run(path, lazy=True), []
     counts, spikes, coordinates = {}, {}, dict(run.coordinates)
     with reading_hdf5(path) as file:
-        for name, group in file["spikes"].items():
+        every = checked.group(file, "spikes")
+        for name in checked.member_names(every):
+            group = checked.group(every, name)
             counts[name] = _counts(group)
             step = -(-int(counts[name].sum()) // most)
-            spikes[name] = _every(group, step) if step > 1 else sonata.read_spikes(group)
+            spikes[name] = _every(group, step) if step > 1 else sonata.read_spikes(every, name)
             if step > 1:
                 notes.append(f"Pictures show {_nth(step)} cell of {name}.")
                 coordinates[name] = {
                     key: values[::step] for key, values in coordinates.get(name, {}).items()
                 }
-        traces = {key: _trace(group, most) for key, group in file.get("report", {}).items()}
-        modulators = _courses(file["modulation/concentration"], most)
-        factors = _courses(file["modulation/factor"], most)
+        reports = checked.group(file, "report") if "report" in file else {}
+        traces = {key: _trace(reports, key, most) for key in reports}
+        modulators = _courses(checked.group(file, "modulation/concentration"), most)
+        factors = _courses(checked.group(file, "modulation/factor"), most)
     for what, parts in (("trace", traces), ("course", modulators | factors)):
         for key, (_, step) in parts.items():
             if step > 1:
@@ -81,9 +84,13 @@ def read_sketch(path: str | os.PathLike[str], most: int | None = None) -> Sketch
 
 
 def _counts(group: h5py.Group) -> NDArray[np.int64]:
-    n = int(group.attrs["n_units"])
+    n = sonata.read_watched(group)["n_units"]
     counts = np.zeros(n, np.int64)
-    for units in blocks(group["node_ids"]):
+    for units in blocks(checked.array(group, "node_ids", "iu", (None,))):
+        if units.size and units.max() >= n:
+            raise checked.Damaged(
+                f"`node_ids` of `{group.name[1:]}` must be below {n}, found {units.max()}"
+            )
         counts += np.bincount(units.astype(np.int64), minlength=n)
     return counts
 
@@ -91,32 +98,30 @@ def _counts(group: h5py.Group) -> NDArray[np.int64]:
 def _every(group: h5py.Group, step: int) -> Spikes:
     """The spikes of cells 0, `step`, 2 `step` …, renumbered."""
     times, units = [], []
-    for time, unit in zip(blocks(group["timestamps"]), blocks(group["node_ids"]), strict=True):
+    timestamps = checked.array(group, "timestamps", "f", group["node_ids"].shape)
+    for time, unit in zip(blocks(timestamps), blocks(group["node_ids"]), strict=True):
         kept = unit % step == 0
         times.append(time[kept])
         units.append((unit[kept] // step).astype(np.int64))
-    return Spikes(
-        np.concatenate(times),
-        np.concatenate(units),
-        n_units=-(-int(group.attrs["n_units"]) // step),
-        t_start_ms=float(group.attrs["t_start_ms"]),
-        t_stop_ms=float(group.attrs["t_stop_ms"]),
-    )
+    watched = sonata.read_watched(group)
+    watched["n_units"] = -(-watched["n_units"] // step)
+    return Spikes(np.concatenate(times), np.concatenate(units), **watched)
 
 
-def _trace(group: h5py.Group, most: int) -> tuple[Trace, int]:
-    data = group.get("data_float64", group["data"])
+def _trace(reports: h5py.Group, key: str, most: int) -> tuple[Trace, int]:
+    data = sonata.trace_data(checked.group(reports, key))
     step = -(-data.size // most)
     if step <= 1:
-        return sonata.read_report(group), 1
-    return sonata.read_report(group, _thinned(data, step), step), step
+        return sonata.read_report(reports, key), 1
+    return sonata.read_report(reports, key, _thinned(data, step), step), step
 
 
 def _courses(group: h5py.Group, most: int) -> dict[str, tuple[Course, int]]:
     found = {}
-    for key, data in group.items():
+    for key in checked.member_names(group):
+        data = checked.array(group, key, "fiu", (None,))
         step = max(1, -(-data.size // most))
-        found[key] = read_course(data, _thinned(data, step), step), step
+        found[key] = read_course(group, key, _thinned(data, step), step), step
     return found
 
 

@@ -7,6 +7,7 @@ readers, libsonata and bmtk, really take; where they disagree the file serves bo
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TypedDict
 
 import h5py
 import numpy as np
@@ -15,13 +16,26 @@ from numpy.typing import ArrayLike, NDArray
 from neuro.errors import StoreError
 from neuro.recording import Trace
 from neuro.spikes import Spikes
+from sims.store import checked
 from sims.store.hdf5 import put
 
 __all__ = [
-    "describe_report", "describe_spikes", "fill_spikes", "mark", "name_checked", "read_nodes",
-    "read_report", "read_spikes", "start_report", "start_spikes", "write_nodes", "write_report",
-    "write_spikes",
+    "MOST_UNITS", "Watched", "describe_report", "describe_spikes", "fill_spikes", "mark",
+    "name_checked", "read_nodes", "read_report", "read_spikes", "read_watched", "start_report",
+    "start_spikes", "trace_data", "write_nodes", "write_report", "write_spikes",
 ]  # fmt: skip
+
+MOST_UNITS = 100_000_000
+"""Units of one population that a file may say it has; engineering choice, above any machine's."""
+
+
+class Watched(TypedDict):
+    """How many units were watched, and when."""
+
+    n_units: int
+    t_start_ms: float
+    t_stop_ms: float
+
 
 _MAGIC = 0x0A7A
 _VERSION = (0, 1)
@@ -74,15 +88,22 @@ def describe_spikes(group: h5py.Group, n_units: int, t_start_ms: float, t_stop_m
     group.attrs.update({"n_units": n_units, "t_start_ms": t_start_ms, "t_stop_ms": t_stop_ms})
 
 
-def read_spikes(group: h5py.Group) -> Spikes:
-    """The spikes that `write_spikes` stored in `group`."""
-    return Spikes(
-        group["timestamps"][()],
-        group["node_ids"][()].astype(np.int64),
-        n_units=int(group.attrs["n_units"]),
-        t_start_ms=float(group.attrs["t_start_ms"]),
-        t_stop_ms=float(group.attrs["t_stop_ms"]),
-    )
+def read_spikes(spikes: h5py.Group, population: str) -> Spikes:
+    """The spikes that `write_spikes` stored of a population."""
+    group = checked.group(spikes, population)
+    times = checked.array(group, "timestamps", "f", (None,))
+    units = checked.numbers(group, "node_ids", "iu", times.shape)
+    return Spikes(times[()], units, **read_watched(group))
+
+
+def read_watched(group: h5py.Group) -> Watched:
+    """What `describe_spikes` stored."""
+    start = checked.number(group, "t_start_ms")
+    return {
+        "n_units": checked.whole_number(group, "n_units", 0, MOST_UNITS),
+        "t_start_ms": start,
+        "t_stop_ms": checked.number(group, "t_stop_ms", start),
+    }
 
 
 def write_report(file: h5py.File, name: str, trace: Trace, *, exact: bool = True) -> None:
@@ -129,19 +150,33 @@ def describe_report(group: h5py.Group, trace: Trace, n_frames: int) -> None:
 
 
 def read_report(
-    group: h5py.Group, values: NDArray[np.float64] | None = None, step: int = 1
+    reports: h5py.Group, name: str, values: NDArray[np.float64] | None = None, step: int = 1
 ) -> Trace:
-    """The trace that `write_report` stored in `group`, or every so many of its frames."""
-    data = group["data"]
-    exact = group.get("data_float64", data)
+    """The trace that `write_report` stored as `name`, or every so many of its frames."""
+    group = checked.group(reports, name)
+    mapping = checked.group(group, "mapping")
+    cells = checked.numbers(mapping, "node_ids", "iu", (None,)).astype(np.int64)
+    every_ms = float(checked.numbers(mapping, "time", "f", (3,))[2])
+    if not 0 < every_ms < np.inf:
+        raise checked.Damaged(f"the step of `report/{name}` must be above 0, found {every_ms:g}")
+    data = checked.array(group, "data", "f", (None, cells.size))
+    exact = trace_data(group)
     return Trace(
-        population=str(group.attrs["population"]),
-        variable=str(data.attrs["variable"]),
-        unit=str(data.attrs["units"]),
-        cells=group["mapping/node_ids"][()].astype(np.int64),
-        every_ms=float(group["mapping/time"][2]) * step,
+        population=checked.attribute_text(group, "population"),
+        variable=checked.attribute_text(data, "variable"),
+        unit=checked.attribute_text(data, "units"),
+        cells=cells,
+        every_ms=every_ms * step,
         data=exact[()].astype(np.float64) if values is None else values,
         of_edges=bool(group.attrs.get("of_edges", False)),
+    )
+
+
+def trace_data(group: h5py.Group) -> h5py.Dataset:
+    """The frames of a report: float64 where float32 does not hold them."""
+    data = checked.array(group, "data", "f", (None, None))
+    return (
+        checked.array(group, "data_float64", "f", data.shape) if "data_float64" in group else data
     )
 
 
@@ -168,9 +203,14 @@ def write_nodes(
         _put(attributes, name_checked(name, "coordinate"), np.asarray(values, dtype=np.float64))
 
 
-def read_nodes(group: h5py.Group) -> dict[str, NDArray[np.float64]]:
-    """The coordinates that `write_nodes` stored in `group`."""
-    return {name: dataset[()] for name, dataset in group["0"].items()}
+def read_nodes(nodes: h5py.Group, population: str) -> dict[str, NDArray[np.float64]]:
+    """The coordinates that `write_nodes` stored of a population."""
+    group = checked.group(nodes, population)
+    n = checked.array(group, "node_id", "iu", (None,)).shape
+    attributes = checked.group(group, "0")
+    return {
+        name: checked.numbers(attributes, name, "f", n) for name in checked.member_names(attributes)
+    }
 
 
 def _put(group: h5py.Group, name: str, data: ArrayLike, **attributes: str) -> h5py.Dataset:

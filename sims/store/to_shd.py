@@ -75,7 +75,7 @@ def to_shd(
         about["n_units"] = np.diff(first).astype(np.uint32)
         about["max_timing_error_ms"] = error_ms
         about["duration_ms"] = run.recording.duration_ms
-        about["config_hash"] = run.provenance.config_hash
+        put_text(about, "config_hash", run.provenance.config_hash)
     say(f"spike times are {precision} seconds, at most {error_ms:.3g} ms off")
     say("not in this layout: traces, modulators, stimulus and config; the run file keeps them")
 

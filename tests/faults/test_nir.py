@@ -187,7 +187,8 @@ def test_a_good_file_is_read(path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("content", "words"),
-    [(None, "there is no such file"), (b"", "it is empty"), (b"hello, world", "not an HDF5 file"),
+    [(None, "there is no such file"), (b"", "the file is empty"),
+     (b"hello, world", "not an HDF5 file"),
      (b"\x89HDF\r\n\x1a\n" + b"\0" * 50, "truncated or damaged")],
 )  # fmt: skip
 def test_what_is_no_file_of_this_kind(content: bytes | None, words: str, tmp_path: Path) -> None:
@@ -272,7 +273,7 @@ def test_sizes_are_asked_before_they_are_taken(path: Path) -> None:
         file.create_dataset("node/nodes/p/weight", (10**8, 10**7), "f8", chunks=(1024, 1024))
 
     spoil(path, huge)
-    refused(lambda: read(path), "node/nodes/p/weight", "of memory", "GB")
+    refused(lambda: read(path), "node/nodes/p/weight", "cannot lie in a file of this size")
 
     kernel = np.ones((64, 64, 33, 33))
     cell = nir.IF(np.array(1.0), np.array(1.0))
@@ -285,7 +286,7 @@ def test_sizes_are_asked_before_they_are_taken(path: Path) -> None:
 
 def test_groups_that_hold_themselves_end(path: Path) -> None:
     spoil(path, lambda file: file["node/nodes/p"].__setitem__("again", file["node/nodes"]))
-    refused(lambda: read(path), "deep in one another")
+    refused(lambda: read(path), "must be a group of its own")
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 
 from neuro.errors import StoreError
+from neuro.files.seal import add_seal
 from neuro.recording import Course, Recording, Trace
 from neuro.signal import Signal
 from neuro.spikes import Spikes
@@ -259,7 +260,7 @@ def test_a_place_that_cannot_be_written_is_refused_early(
     assert why in refusal(lambda: check_writable(path, force=True))
     text = refusal(lambda: write_run(path, make_run(), force=True))
     assert why in text
-    assert str(path) in text
+    assert str(path)[:100] in text  # a message of a very long name leaves out its middle
     assert sorted(tmp_path.rglob("*")) == before
 
 
@@ -338,7 +339,7 @@ def test_a_truncated_file_is_named_as_such(run_file: Path, length: float) -> Non
     run_file.write_bytes(whole[: int(length)])
     for read in (read_run, read_provenance):
         text = refusal(lambda read=read: read(run_file))
-        assert "truncated or damaged" in text
+        assert "truncated or damaged" in text or "checksum is gone" in text
         assert str(run_file) in text
 
 
@@ -359,7 +360,7 @@ def test_other_files_are_refused(tmp_path: Path, content: bytes, why: str) -> No
 
 def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
     assert "there is no such file" in refusal(lambda: read_run(tmp_path / "x.h5"))
-    assert os.strerror(errno.EISDIR) in refusal(lambda: read_run(tmp_path))
+    assert "found a folder" in refusal(lambda: read_run(tmp_path))
 
 
 def test_a_foreign_hdf5_file_is_refused(tmp_path: Path) -> None:
@@ -420,6 +421,8 @@ def _no_seed(file: h5py.File) -> None:
 def test_a_damaged_content_is_one_line(run_file: Path, damage: Callable[[h5py.File], None]) -> None:
     with h5py.File(run_file, "r+") as file:
         damage(file)
+    assert "checksum is gone" in refusal(lambda: read_run(run_file))
+    add_seal(run_file)
     assert "its content is damaged (" in refusal(lambda: read_run(run_file))
 
 
@@ -428,7 +431,9 @@ def test_a_damaged_content_is_one_line(run_file: Path, damage: Callable[[h5py.Fi
 )
 def test_one_flipped_bit_in_the_data_is_found(run_file: Path, dataset: str) -> None:
     with h5py.File(run_file) as file:
-        where = file[dataset].id.get_chunk_info(0).byte_offset + 100
+        data = file[dataset].id
+        start = data.get_chunk_info(0).byte_offset if file[dataset].chunks else data.get_offset()
+        where = start + 100
     content = bytearray(run_file.read_bytes())
     content[where] ^= 1
     run_file.write_bytes(content)

@@ -12,6 +12,7 @@ import pytest
 
 from encoders.sound import Sound
 from neuro.errors import ConfigError
+from neuro.files.seal import add_seal
 from sims.config.train import DigitsData, NerveSpec, VoicesData
 from sims.dataset.build import dataset_file, hear, identity, material, spike_dataset
 from sims.dataset.digits import trimmed
@@ -97,9 +98,11 @@ def test_a_data_set_says_where_its_recordings_lie_now(tmp_path: Path) -> None:
     """It was built from the same ones elsewhere: what is asked for now is what `about` has."""
     built, file = spike_dataset(DATA, seed=5, folder=tmp_path)
     with h5py.File(file, "a") as inside:
-        written = json.loads(inside["extra/meta_info/about"].asstr()[()])
+        written = json.loads(inside["extra/meta_info/about"][()])
         written["data"]["recordings"] = "/gone"
-        inside["extra/meta_info/about"][()] = json.dumps(written)
+        del inside["extra/meta_info/about"]
+        inside["extra/meta_info/about"] = json.dumps(written)
+    add_seal(file)
     assert read_spike_dataset(file).about["data"]["recordings"] == "/gone"
     again, _ = spike_dataset(DATA, seed=5, folder=tmp_path)
     assert again.about == built.about and "recordings" not in again.about["data"]

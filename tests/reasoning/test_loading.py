@@ -19,6 +19,7 @@ import torch
 from bridges.features.batch import SpikeBatch
 from bridges.features.counts import counts
 from neuro.errors import ConfigError, StoreError
+from neuro.files.seal import add_seal
 from neuro.recording import Recording
 from neuro.spikes import Spikes
 from neuro.wiring import generator
@@ -218,6 +219,7 @@ def test_labels_of_no_class_are_refused_when_read(tmp_path: Path) -> None:
     path = write_spike_dataset(tmp_path / "set.h5", data_set(3))
     with h5py.File(path, "a") as inside:
         inside["labels"][1] = 7
+    add_seal(path)
     for read in (DatasetItems, read_spike_dataset):
         with pytest.raises(StoreError, match="0 to 2 for 3 classes, found 0 to 7") as caught:
             read(path)
@@ -225,6 +227,7 @@ def test_labels_of_no_class_are_refused_when_read(tmp_path: Path) -> None:
     with h5py.File(path, "a") as inside:
         del inside["labels"]
         inside["labels"] = np.zeros(2, np.uint16)
+    add_seal(path)
     with pytest.raises(StoreError, match="each of 3 items must have a label, found 2"):
         DatasetItems(path)
 
