@@ -131,7 +131,7 @@ class Circuit:
         """Let a signal set a model's input over time."""
         self.drives.append(Drive(port.name, variable, signal.values, signal.dt_ms))
 
-    def with_outputs(self, **ports: Port) -> Circuit:
+    def with_outputs(self, /, **ports: Port) -> Circuit:
         """Name the ports that other circuits, modulation and records may refer to."""
         self.outputs.update(ports)
         return self

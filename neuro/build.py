@@ -24,6 +24,7 @@ from neuro.equations import (
     compose,
     ports_of,
 )
+from neuro.equations.port_names import inside, outside
 from neuro.errors import NetworkError, SignalError, nearest
 from neuro.memory import require_memory
 from neuro.models.poisson import POISSON
@@ -89,6 +90,10 @@ class BuiltPopulation:
     def n(self) -> int:
         """How many cells it has."""
         return self.population.n
+
+    def shown(self, name: str) -> str:
+        """What a person calls a name of the program: `ff.I_syn` is projection `ff`'s `I_syn`."""
+        return outside(name, self.ports)
 
 
 @dataclass(frozen=True, eq=False)
@@ -195,17 +200,20 @@ def _population(network: Network, population: Population, seed: int) -> BuiltPop
         name: float(value) for name, value in composed.parameters.items()
     }
     for name, value in population.parameters.items():
-        _known(where, "parameter", name, composed.parameters)
-        _check_dimension(f"{where}: parameter `{name}`", value, composed.parameters[name])
-        parameters[name] = _bind(value, population.n, f"{where}: `{name}`", seed, name)
+        own = _inside(where, "parameter", name, composed.parameters, ports)
+        _check_dimension(f"{where}: parameter `{name}`", value, composed.parameters[own])
+        parameters[own] = _bind(value, population.n, f"{where}: `{name}`", seed, name)
+    starts: dict[str, tuple[str, Value | str]] = {
+        state: (state, value) for state, value in composed.initial.items()
+    }
+    for name, value in population.initial.items():
+        starts[_inside(where, "state", name, program.states, ports)] = name, value
     initial: dict[str, NDArray[np.float64]] = {}
     for state in program.states:
-        chosen: Value | str = population.initial.get(state, composed.initial.get(state, 0.0))
-        value = parameters[chosen] if isinstance(chosen, str) else chosen
-        bound = _bind(value, population.n, f"{where}: initial `{state}`", seed, "initial " + state)
+        name, chosen = starts.get(state, (state, 0.0))
+        given = parameters[chosen] if isinstance(chosen, str) else chosen
+        bound = _bind(given, population.n, f"{where}: initial `{name}`", seed, "initial " + name)
         initial[state] = np.broadcast_to(np.asarray(bound, np.float64), (population.n,)).copy()
-    for name in population.initial:
-        _known(where, "state", name, program.states)
     drives = {d.variable: d for d in network.drives if d.population == population.name}
     for name in program.inputs:
         if name not in drives:
@@ -214,12 +222,19 @@ def _population(network: Network, population: Population, seed: int) -> BuiltPop
     return BuiltPopulation(population, composed, program, ports, parameters, initial, drives)
 
 
-def _known(where: str, kind: str, name: str, known: Mapping[str, object] | Sequence[str]) -> None:
-    if name not in known:
+def _inside(
+    where: str, kind: str, name: str, known: Mapping[str, object] | Sequence[str],
+    ports: Sequence[Port],
+) -> str:  # fmt: skip
+    """The program's name for a parameter or state that a person called `name`."""
+    own = inside(name, known, ports)
+    if own is None:
+        names = [outside(each, ports) for each in known]
         raise NetworkError(
-            f"{where}: unknown {kind} `{name}`{nearest(name, known)} "
-            f"(known: {', '.join(known) or 'none'})"
+            f"{where}: unknown {kind} `{name}`{nearest(name, names)} "
+            f"(known: {', '.join(names) or 'none'})"
         )
+    return own
 
 
 def _check_dimension(where: str, value: Value, expected: Quantity) -> None:

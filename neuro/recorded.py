@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from neuro.equations.port_names import inside
 from neuro.errors import NetworkError, nearest
 from neuro.network import Record
 
@@ -21,14 +21,16 @@ class Recorded:
 
     Attributes:
         edges: Whether `at` counts the built network's projections, not its populations.
-        known: Variables that can be recorded there.
-        units: Unit of each.
+        variable: The program's name of what is recorded; empty if there is no such variable.
+        known: What can be recorded there, as people call it.
+        unit: Unit of the variable.
     """
 
     edges: bool
     at: int
+    variable: str
     known: tuple[str, ...]
-    units: Mapping[str, str]
+    unit: str
 
     def size(self, built: Built) -> int:
         """How many cells or edges there are; edges are drawn to count them."""
@@ -47,8 +49,10 @@ def recorded_at(built: Built, record: Record) -> Recorded:
     for at, population in enumerate(built.populations):
         if population.name == name:
             program = population.program
-            known = (*program.states, *(each for each, _ in program.subexpressions))
-            return Recorded(False, at, known, program.units)
+            own = (*program.states, *(each for each, _ in program.subexpressions), *program.summed)
+            variable = inside(record.variable, own, population.ports) or ""
+            known = tuple(map(population.shown, own))
+            return Recorded(False, at, variable, known, program.units.get(variable, ""))
     names = [p.name for p in built.network.projections]
     if name not in names:
         every = [*(p.name for p in built.populations), *names]
@@ -60,7 +64,8 @@ def recorded_at(built: Built, record: Record) -> Recorded:
         synapse = built.network.projections[names.index(name)].synapse.name
         raise NetworkError(
             f"record: synapses `{synapse}` of projection `{name}` have no variables of their own; "
-            f"record the population they end on"
+            f"record `{name}.{record.variable}` of the population they end on"
         )
     edge = built.edges[name].program
-    return Recorded(True, names.index(name), edge.variables, edge.units)
+    variable = record.variable if record.variable in edge.variables else ""
+    return Recorded(True, names.index(name), variable, edge.variables, edge.units.get(variable, ""))

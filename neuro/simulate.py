@@ -155,7 +155,7 @@ def as_recording(
         place = recorded_at(built, r)
         cells = np.array(r.cells or range(place.size(built)), dtype=np.int64)
         traces[f"{r.population}.{r.variable}"] = Trace(
-            r.population, r.variable, place.units[r.variable], cells, r.every_ms,
+            r.population, r.variable, place.unit, cells, r.every_ms,
             sink.trace_of(number, cells.size), of_edges=place.edges,
         )  # fmt: skip
     network = built.network
@@ -202,7 +202,7 @@ def prepare(
         check_stability(population, dt_ms)
     for r in record:
         place = recorded_at(built, r)
-        if r.variable not in place.known:
+        if not place.variable:
             raise NetworkError(
                 f"record: `{r.population}` has no variable `{r.variable}`"
                 f"{nearest(r.variable, place.known)} (known: {', '.join(place.known) or 'none'})"

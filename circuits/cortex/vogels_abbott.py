@@ -46,12 +46,20 @@ def _barrage(
 ) -> Mapping[str, Value]:
     """Cells start under input like what they will cause, or nothing ever starts; nS.
 
-    Port 1 is the excitatory one, since it is joined first.
+    `excitatory.g` stands for the conductance that the excitatory cells open, `inhibitory.g` alike.
     """
     return {
         "v": Normal(mV(-65), mV(5)),
-        "g_1": Normal(nS(excitation), nS(excitation_sd), low=0.0),
-        "g_2": Normal(nS(inhibition), nS(inhibition_sd), low=0.0),
+        "excitatory.g": Normal(nS(excitation), nS(excitation_sd), low=0.0),
+        "inhibitory.g": Normal(nS(inhibition), nS(inhibition_sd), low=0.0),
+    }
+
+
+def _of_projections(initial: Mapping[str, Value], post: str) -> dict[str, Value]:
+    """The start values of one population, `g` under the names of the projections onto it."""
+    return {
+        f"{name.removesuffix('.g')}_to_{post}.g" if name.endswith(".g") else name: value
+        for name, value in initial.items()
     }
 
 
@@ -105,7 +113,13 @@ def vogels_abbott(
     net = Circuit(variant)
     n_inhibitory = n_cells // 5
     cells = [
-        net.add(name, made.model, n, parameters=made.parameters, initial=made.initial)
+        net.add(
+            name,
+            made.model,
+            n,
+            parameters=made.parameters,
+            initial=_of_projections(made.initial, name),
+        )
         for name, n in (("excitatory", n_cells - n_inhibitory), ("inhibitory", n_inhibitory))
     ]
     for k, pre in enumerate(cells):

@@ -6,12 +6,14 @@ renamed to symbols before it sees them and become coherent numbers in what comes
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from neuro.brian2_import import brian2
 from neuro.equations.fold import folded
+from neuro.equations.names import is_noise, renamed
 from neuro.equations.schemes import derive
 from neuro.equations.syntax import CONSTANTS, Line, names_in, parse_expression
 from neuro.errors import EquationError, nearest
@@ -31,6 +33,7 @@ METHODS = ("exact", "exponential_euler", "euler", "rk2", "rk4", "heun", "milstei
 _AUTO = ("exact", "exponential_euler", "rk4")
 _AUTO_NOISY = ("euler", "heun")
 _UNIT = "unit__"
+_PLACED = re.compile(r"q(\d+)q")  # how Brian2 and SymPy see a variable
 
 
 def brian_unit(dimension: Dimension) -> str:
@@ -133,9 +136,7 @@ def step_code(
     Raises:
         EquationError: if the method cannot integrate these equations.
     """
-    noisy = any(
-        name.startswith("xi") for line in lines for name in names_in(line.expression or "0")
-    )
+    noisy = any(is_noise(name) for line in lines for name in names_in(line.expression or "0"))
     methods = (_AUTO_NOISY if noisy else _AUTO) if method == "auto" else (method,)
     if unknown := set(methods) - set(METHODS):
         raise EquationError(
@@ -157,22 +158,58 @@ def step_code(
         return text
 
     text = [
-        str(line._replace(expression=symbolic(line.expression), flags=(), unit=_base(line.unit)))
+        line._replace(expression=symbolic(line.expression), flags=(), unit=_base(line.unit))
         for line in lines
     ]
-    for name, dimension in {**parameters, **units}.items():
-        text.append(f"{name} : {brian_unit(dimension)} (constant)")
+    text += [
+        Line("parameter", name, "", brian_unit(dimension), ("constant",))
+        for name, dimension in {**parameters, **units}.items()
+    ]
     reason = ""
     for choice in methods:
         if (own := derive(lines, choice)) is not None:
-            return [(name, folded(text, number)) for name, text in own], choice
-        code, reason = _abstract_code("\n".join(text), choice)
+            return [(name, folded(code, number)) for name, code in own], choice
+        names = _by_appearance(text)
+        code, reason = _abstract_code(_placed(text, names), choice)
         if not reason:
-            return _renamed(code, [ln.name for ln in lines if ln.kind == "differential"]), choice
+            states = [line.name for line in lines if line.kind == "differential"]
+            return _renamed(_named(code, names), states), choice
+        reason = _named(reason, names)
     raise EquationError(
         f"{where}: method `{methods[-1]}` cannot integrate these equations ({reason}); "
         f"give another `method`"
     )
+
+
+def _by_appearance(lines: Sequence[Line]) -> list[str]:
+    """The variables, each where the text first reads or defines it.
+
+    SymPy sorts terms by name, so names that follow the place give the same sums, bit for bit,
+    whatever the variables are called; and none is one that Brian2 has a use for.
+    """
+    found: dict[str, None] = {}
+    defined = {line.name for line in lines}
+    for line in lines:
+        found[line.name] = None
+        tree = ast.parse(line.expression or "0", mode="eval")
+        found |= {node.id: None for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    return [name for name in found if name in defined]
+
+
+def _placed(lines: Sequence[Line], names: Sequence[str]) -> str:
+    places = {name: f"q{number:04}q" for number, name in enumerate(names)}
+
+    def place(name: str) -> str:
+        return places.get(name, name)
+
+    return "\n".join(
+        str(line._replace(name=place(line.name), expression=renamed(line.expression, place)))
+        for line in lines
+    )
+
+
+def _named(text: str, names: Sequence[str]) -> str:
+    return _PLACED.sub(lambda found: names[int(found[1])], text)
 
 
 def _base(unit: str) -> str:

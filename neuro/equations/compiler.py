@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 from neuro.equations.compose import Composed
-from neuro.equations.names import WEIGHT
+from neuro.equations.names import WEIGHT, is_noise
+from neuro.equations.port_names import without_ports
 from neuro.equations.program import Assignment, StepProgram
 from neuro.equations.syntax import is_condition, names_in
 from neuro.errors import EquationError
@@ -20,7 +21,7 @@ from neuro.units import Dimension
 
 __all__ = ["FORMAT", "cache_folder", "cached", "compile_step", "in_order", "numbers", "ordered"]
 
-FORMAT = "7"  # raise when what this file derives from the same text changes
+FORMAT = "8"  # raise when what this file derives from the same text changes
 _memory: dict[str, StepProgram] = {}
 
 
@@ -60,9 +61,10 @@ def compile_step(composed: Composed, weights: list[Dimension]) -> StepProgram:
     key = _key(composed, weights)
     if key in _memory:
         return _memory[key]
-    _memory[key] = cached(
-        f"step-{key}.json", StepProgram.from_json, lambda: _derive(composed, weights)
-    )
+    with without_ports():
+        _memory[key] = cached(
+            f"step-{key}.json", StepProgram.from_json, lambda: _derive(composed, weights)
+        )
     return _memory[key]
 
 
@@ -151,7 +153,7 @@ def _derive(composed: Composed, weights: list[Dimension]) -> StepProgram:
         *(s.expression for s in composed.reset),
     ])  # fmt: skip
     features = {f"{method} integration"} if states else set()
-    if re.search(r"\bxi\w*\b", composed.text):
+    if any(is_noise(name) for line in composed.lines for name in names_in(line.expression or "0")):
         features.add("white noise")
     if re.search(r"\brandn?\(", text):
         features.add("random numbers")

@@ -2,7 +2,8 @@
 
 Projections onto a population whose synapses have the same model and the same parameters are
 linear in the same variables, so they share one port: one set of state variables, whatever the
-number of projections. The variables of port k carry the suffix `_k`.
+number of projections. The variables of port k carry a suffix that no name of a user's has
+(`neuro.equations.port_names`).
 """
 
 from __future__ import annotations
@@ -11,8 +12,16 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from neuro.equations.names import WEIGHT
-from neuro.equations.syntax import Line, Statement, names_in, parse_lines, parse_statements
+from neuro.equations.names import WEIGHT, check_name
+from neuro.equations.port_names import of_port
+from neuro.equations.syntax import (
+    Line,
+    Statement,
+    check_text,
+    names_in,
+    parse_lines,
+    parse_statements,
+)
 from neuro.errors import EquationError, NetworkError
 from neuro.model import NeuronModel, SynapseModel
 from neuro.network import Background, Projection
@@ -22,7 +31,7 @@ __all__ = ["EDGE_FLAGS", "Composed", "Port", "compose", "has_edges", "ports_of"]
 
 DRIVE = "I_ext"
 EDGE_FLAGS = ("event-driven", "clock-driven", "summed")
-RESERVED = frozenset({"t", "dt", "i", "N", "I", "xi", "lastspike", "not_refractory"})
+_CLOCK = frozenset({"t", "dt", "i", "N", "I", "xi"})
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +92,7 @@ def ports_of(
         kinds.setdefault(key, []).append(projection)
     return tuple(
         Port(
-            suffix=f"_{number}",
+            suffix=of_port(number),
             synapse=group[0].synapse,
             parameters=_parameters(group[0]),
             projections=tuple(p.name for p in group),
@@ -115,8 +124,15 @@ def compose(model: NeuronModel, ports: Sequence[Port] = ()) -> Composed:
     parameters = dict(model.parameters)
     own = {line.name for line in lines}
     for name in [*own, *parameters, *model.inputs]:
-        if name in RESERVED:
-            raise EquationError(f"{where}: the name `{name}` is reserved; choose another")
+        check_name(name, where)
+        if name == "I":
+            raise EquationError(
+                f"{where}: the name `I` is reserved, since it is the total input current; use "
+                f"another"
+            )
+    for text, part in ((model.threshold, "threshold"), (model.refractory, "refractory")):
+        if text.strip():
+            check_text(text, f"{where}: {part}")
     for name in set(parameters) & own | set(parameters) & set(model.inputs):
         raise EquationError(f"{where}: `{name}` must be defined once, found it twice")
 
@@ -140,8 +156,9 @@ def compose(model: NeuronModel, ports: Sequence[Port] = ()) -> Composed:
             f"membrane equation"
         )
     if reads_current:
-        parameters.setdefault(DRIVE, pA(0))
-        if parameters[DRIVE].dimension != CURRENT:
+        if DRIVE not in own | set(model.inputs):
+            parameters.setdefault(DRIVE, pA(0))
+        if DRIVE in parameters and parameters[DRIVE].dimension != CURRENT:
             raise EquationError(f"{where}: `{DRIVE}` must be a current")
         lines.append(Line("subexpression", "I", " + ".join([DRIVE, *currents]), "amp", ()))
     return Composed(
@@ -172,7 +189,7 @@ def has_edges(model: NeuronModel, synapse: SynapseModel) -> bool:
         *parse_lines(model.equations, f"model `{model.name}`"),
         *parse_lines(synapse.equations, where),
     )
-    varying = RESERVED | {line.name for line in lines} | set(model.inputs)
+    varying = _CLOCK | {line.name for line in lines} | set(model.inputs)
     varying -= {"w", *synapse.parameters}  # in on_pre these are the synapse's
     return any(
         not statement.increment
@@ -194,6 +211,12 @@ def _suffixed(port: Port, edges: bool) -> _Suffixed:
     """The port's synapse text with the suffix on every name of its own."""
     where = f"synapse `{port.synapse.name}`"
     lines = parse_lines(port.synapse.equations, where)
+    for name in [*port.parameters, *(line.name for line in lines)]:
+        check_name(name, where)
+        if name == "w":
+            raise EquationError(
+                f"{where}: the name `w` is reserved, since it is the weight; use another"
+            )
     own = {line.name for line in lines} | set(port.parameters)
 
     def rename(text: str, weight: str = "w") -> str:

@@ -9,13 +9,14 @@ from collections.abc import Mapping
 from neuro.equations import brian_compiler
 from neuro.equations._checked import once
 from neuro.equations.compose import Composed, Port, compose, has_edges
-from neuro.equations.names import WEIGHT
+from neuro.equations.names import WEIGHT, is_noise
+from neuro.equations.port_names import of_port, without_ports
 from neuro.equations.syntax import CONSTANTS, is_condition, names_in, parse_expression
 from neuro.errors import EquationError, nearest
 from neuro.model import NeuronModel, SynapseModel
 from neuro.units import CAPACITANCE, NUMBER, TIME, Dimension, Quantity, mV
 
-__all__ = ["check_dimensions", "check_expression", "check_model", "check_synapse"]
+__all__ = ["check_dimensions", "check_expression", "check_model", "check_no_unit", "check_synapse"]
 
 _PER_FARAD = Dimension(*(-power for power in CAPACITANCE))
 _CLOCK = {"t": TIME, "dt": TIME, "i": NUMBER, "N": NUMBER}
@@ -41,7 +42,8 @@ def check_synapse(
     Raises:
         EquationError: naming the equation and the term that is wrong.
     """
-    once((synapse, target, source), lambda: _check_synapse(synapse, target, source))
+    with without_ports():
+        once((synapse, target, source), lambda: _check_synapse(synapse, target, source))
 
 
 def _check_synapse(
@@ -53,7 +55,7 @@ def _check_synapse(
         name="membrane", equations="dv/dt = I*probe : volt",
         parameters={"probe": Quantity(1, _PER_FARAD)}, initial={"v": mV(0)},
     )  # fmt: skip
-    port = Port("", synapse, dict(synapse.parameters), ())
+    port = Port(of_port(1), synapse, dict(synapse.parameters), ())
     target = target or membrane
     composed = compose(target, [port])
     check_dimensions(composed, weights=[synapse.weight.dimension])
@@ -73,6 +75,8 @@ def check_dimensions(
         EquationError: naming the equation and the term that is wrong.
     """
     where = f"model `{composed.name}`"
+    for name in [*composed.parameters, *composed.inputs, *(line.name for line in composed.lines)]:
+        check_no_unit(name.partition("__")[0], where)
     dimensions = dict(_CLOCK)
     dimensions.update({name: value.dimension for name, value in composed.parameters.items()})
     dimensions.update(composed.inputs)
@@ -95,7 +99,7 @@ def check_dimensions(
         known = dict(dimensions)
         known.update(
             # White noise: its square integrates over time to a number.
-            {name: _root_rate() for name in names_in(line.expression) if name.startswith("xi")}
+            {name: _root_rate() for name in names_in(line.expression) if is_noise(name)}
         )
         check_expression(line.expression, wanted, known, f"{where}: {left}")
     if composed.threshold:
@@ -124,6 +128,18 @@ def check_dimensions(
                 f"{where}: initial `{name}` must be a {dimensions[name]}, found `{value}`"
             )
     return dimensions
+
+
+def check_no_unit(name: str, where: str) -> None:
+    """Check that no variable has the name of a unit, which text could mean as well.
+
+    Raises:
+        EquationError: if it has.
+    """
+    if brian_compiler.unit_number(name) is not None:
+        raise EquationError(
+            f"{where}: the name `{name}` is reserved, since it is a unit; use another"
+        )
 
 
 def _root_rate() -> Dimension:

@@ -9,7 +9,7 @@ from typing import TypeAlias
 from neuro.equations.compiler import numbers
 from neuro.equations.compose import Composed, Port
 from neuro.equations.fold import substituted
-from neuro.equations.names import WEIGHT
+from neuro.equations.names import WEIGHT, is_noise
 from neuro.equations.syntax import Line, names_in, parse_lines
 from neuro.errors import EquationError, nearest
 from neuro.units import TIME, Dimension
@@ -95,11 +95,6 @@ class EdgeNames:
                 raise EquationError(
                     f"{self.where}: edges: `{name}` must be defined once, found it twice"
                 )
-            if name.endswith(("_pre", "_post")):
-                raise EquationError(
-                    f"{self.where}: edges: a name may not end in _pre or _post, which mean "
-                    f"variables of the two cells; found `{name}`"
-                )
         cells = [self._post, *([self._pre] if self._pre else [])]
         ends = {n + cell.suffix: dim for cell in cells for n, dim in cell.dimensions.items()}
         self.ends = {name + "_post": dim for name, dim in target[1].items()}
@@ -138,7 +133,7 @@ class EdgeNames:
                     f"{where}: `{name}` must say whose it is in the equations of edges; "
                     f"write `{name}_post` or `{name}_pre`"
                 )
-            if name.startswith("xi"):
+            if is_noise(name):
                 raise EquationError(
                     f"{where}: edges have no white noise `{name}`; use randn() in on_pre"
                 )

@@ -16,6 +16,7 @@ from neuro.equations.compose import EDGE_FLAGS, Composed, Port
 from neuro.equations.edge_program import EdgeProgram
 from neuro.equations.fold import substituted
 from neuro.equations.names import ELAPSED
+from neuro.equations.port_names import without_ports
 from neuro.equations.program import Assignment
 from neuro.equations.syntax import CONSTANTS, Line, names_in, parse_lines, parse_statements
 from neuro.errors import EquationError, nearest
@@ -75,9 +76,10 @@ def compile_edge(port: Port, target: Composed, source: Composed | None) -> EdgeP
     """
     key = _key(port, target, source)
     if key not in _memory:
-        _memory[key] = cached(
-            f"edge-{key}.json", EdgeProgram.from_json, lambda: _derive(port, target, source)
-        )
+        with without_ports():
+            _memory[key] = cached(
+                f"edge-{key}.json", EdgeProgram.from_json, lambda: _derive(port, target, source)
+            )
     return _memory[key]
 
 
@@ -102,13 +104,15 @@ def _key(port: Port, target: Composed, source: Composed | None) -> str:
 
 def _derive(port: Port, target: Composed, source: Composed | None) -> EdgeProgram:
     from neuro.equations.brian_compiler import unit_dimension
-    from neuro.equations.dimensions import check_dimensions, check_expression
+    from neuro.equations.dimensions import check_dimensions, check_expression, check_no_unit
     from neuro.equations.edge_names import EdgeNames
 
     synapse = port.synapse
     where = f"synapse `{synapse.name}`"
     lines = edge_lines(port)
     own = [line for line in lines if "summed" not in line.flags]
+    for name in [*port.parameters, *(line.name for line in own)]:
+        check_no_unit(name, where)
     edge = {
         line.name: unit_dimension(line.unit, f"{where}: edges: equation of `{line.name}`")
         for line in own

@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 
 from neuro.equations._affine import affine
 from neuro.equations.linear import exact
+from neuro.equations.names import is_noise
 from neuro.equations.program import Assignment
 from neuro.equations.syntax import Line, names_in
 
@@ -46,7 +47,7 @@ def derive(lines: Sequence[Line], method: str) -> list[Assignment] | None:
 
 
 def _random(expression: str) -> bool:
-    if any(name.startswith("xi") for name in names_in(expression)):
+    if any(is_noise(name) for name in names_in(expression)):
         return True
     return re.search(r"\brandn?\(", expression) is not None
 

@@ -11,18 +11,15 @@ import ast
 import re
 from typing import NamedTuple
 
+from neuro.equations.names import CONSTANTS, FUNCTIONS, check_name, check_read
 from neuro.errors import EquationError, nearest
 
 __all__ = [
-    "CONSTANTS", "FUNCTIONS", "Line", "Statement", "parse_expression", "parse_lines",
+    "CONSTANTS", "FUNCTIONS", "Line", "Statement", "check_text", "parse_expression",
+    "parse_lines",
     "parse_statements", "is_condition", "names_in",
 ]  # fmt: skip
 
-FUNCTIONS = frozenset({
-    "exp", "log", "log10", "sqrt", "sin", "cos", "tan", "sinh", "cosh", "tanh", "arcsin", "arccos",
-    "arctan", "abs", "sign", "floor", "ceil", "clip", "exprel", "int", "rand", "randn",
-})  # fmt: skip
-CONSTANTS = {"pi": 3.141592653589793, "e": 2.718281828459045}
 _NODES = (
     ast.Expression, ast.BinOp, ast.UnaryOp, ast.BoolOp, ast.Compare, ast.Call, ast.Name, ast.Load,
     ast.Constant, ast.Add, ast.Sub, ast.Mult, ast.Div, ast.Mod, ast.Pow, ast.FloorDiv, ast.USub,
@@ -100,8 +97,9 @@ def parse_lines(
             line = Line("subexpression", found["s"], found["se"].strip(), unit, flags)
         else:
             line = Line("parameter", found["p"], "", unit, flags)
+        check_name(line.name.removesuffix("_post") if "summed" in flags else line.name, where)
         if line.expression:
-            parse_expression(line.expression, f"{where}: equation of `{line.name}`")
+            check_text(line.expression, f"{where}: equation of `{line.name}`")
         if line.name in {other.name for other in lines}:
             raise EquationError(f"{where}: `{line.name}` must be defined once, found it twice")
         lines.append(line)
@@ -134,6 +132,9 @@ def parse_expression(text: str, where: str) -> ast.expr:
     Raises:
         EquationError: if it is not an expression, or uses anything outside the language.
     """
+    if not text.isascii():  # Python would take a letter for another, such as a ligature
+        odd = next(letter for letter in text if not letter.isascii())
+        raise EquationError(f"{where}: `{text.strip()}` must be ASCII, found `{odd}`")
     try:
         tree = ast.parse(" ".join(text.split()), mode="eval")
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -160,6 +161,16 @@ def parse_expression(text: str, where: str) -> ast.expr:
     return tree.body
 
 
+def check_text(text: str, where: str) -> None:
+    """Check an expression as a user wrote it; see `parse_expression` and `check_read`.
+
+    Raises:
+        EquationError: if it is none of the language, or reads a name that no user's text can.
+    """
+    for name in sorted(names_in(parse_expression(text, where))):
+        check_read(name, where)
+
+
 def is_condition(expression: str) -> bool:
     """Whether an expression is true or false by its form, as `v > V_th` or `not (a < b)` are."""
     tree = ast.parse(expression.strip(), mode="eval").body
@@ -182,7 +193,7 @@ def parse_statements(text: str, where: str) -> tuple[Statement, ...]:
         if found is None:
             raise EquationError(f"{where}: expected `x = …` or `x += …`, found `{part.strip()}`")
         name, operator, right = found.groups()
-        parse_expression(right, where)
+        check_text(right, where)
         whole = f"{name} {operator} ({right})" if operator else right
         added = {"+": right, "-": f"-({right})"}.get(operator, "")
         statements.append(Statement(name, whole, added))

@@ -91,7 +91,7 @@ def membrane_of(
         keeps = 0.0 if step is None else step.factor(state)
         arrivals[number] = Arrival(kind, _full(gain, population), _full(keeps, population))
         if state != "v" and np.any(population.initial[state]):
-            reasons.append(f"start values of `{state}` (on {where})")
+            reasons.append(f"start values of `{population.shown(state)}` (on {where})")
     if odd := sorted(set(states) - currents - {"v"}):
         port = next((p for p in population.ports if odd[0].endswith(p.suffix)), None)
         reasons.append(

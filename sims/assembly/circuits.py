@@ -11,7 +11,7 @@ from circuits.circuit import Circuit, Port
 from encoders.encoding import Encoding
 from neuro.errors import EmberError
 from neuro.model import SynapseModel
-from neuro.network import Background, Projection, Source
+from neuro.network import Background, Projection, Source, Value
 from sims.assembly.parts import Parts
 from sims.assembly.stimulus import stream_seed
 from sims.assembly.written import cells_of, join
@@ -125,9 +125,17 @@ def _registered(parts: Parts, name: str, settings: CircuitSettings) -> Circuit:
 def _take_in(parts: Parts, name: str, circuit: Circuit, prefix: str) -> None:
     """Give the circuit's parts their final names and make them known."""
     own = {population.name: prefix + population.name for population in circuit.populations}
-    circuit.populations = [replace(p, name=own[p.name]) for p in circuit.populations]
+    before = _inputs(circuit)
     circuit.projections = [_renamed(p, own, prefix) for p in circuit.projections]
     circuit.backgrounds = [_renamed_background(b, own, prefix) for b in circuit.backgrounds]
+    inputs = dict(zip(before, _inputs(circuit), strict=True))
+    circuit.populations = [
+        replace(
+            p, name=own[p.name],
+            parameters=_of_inputs(p.parameters, inputs), initial=_of_inputs(p.initial, inputs),
+        )
+        for p in circuit.populations
+    ]  # fmt: skip
     circuit.drives = [
         replace(d, population=own.get(d.population, d.population)) for d in circuit.drives
     ]
@@ -152,6 +160,19 @@ def _take_in(parts: Parts, name: str, circuit: Circuit, prefix: str) -> None:
         parts.places[background.name] = place
     parts.circuits.append(circuit)
     parts.outputs[name] = circuit.outputs
+
+
+def _inputs(circuit: Circuit) -> list[str]:
+    return [p.name for p in circuit.projections] + [b.name for b in circuit.backgrounds]
+
+
+def _of_inputs(values: Mapping[str, Value], inputs: Mapping[str, str]) -> dict[str, Value]:
+    """Values of a population, those that belong to a projection (`ff.g`) under its new name."""
+    found = {}
+    for key, value in values.items():
+        owner, dot, bare = key.rpartition(".")
+        found[f"{inputs.get(owner, owner)}.{bare}" if dot else key] = value
+    return found
 
 
 def _renamed(projection: Projection, own: Mapping[str, str], prefix: str) -> Projection:

@@ -29,14 +29,19 @@ from sims.config.errors import KeyProblem, hint, one_line, shown
 __all__ = [
     "Capacitance", "Concentration", "Conductance", "Current", "Fraction01", "Frequency",
     "KeyProblem", "Length", "Level", "Listing", "Measure", "Name", "Positive", "StrictModel",
-    "Speed", "Temperature", "Time", "Timespan", "ValidationError", "Voltage", "any_quantity",
-    "one_line",
+    "Speed", "Temperature", "Time", "Timespan", "ValidationError", "VariableName", "Voltage",
+    "any_quantity", "one_line",
 ]  # fmt: skip
 
 T = TypeVar("T")
 
 Name: TypeAlias = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 """A name a config gives to something: safe in file paths, HDF5 groups and dotted keys."""
+
+VariableName: TypeAlias = Annotated[
+    str, Field(pattern=r"^([A-Za-z_][A-Za-z0-9_]*\.)?[A-Za-z_][A-Za-z0-9_]*$")
+]
+"""A variable of cells: `v`, or `ff.g`, which the synapses of the projection `ff` have on them."""
 
 Positive: TypeAlias = Annotated[int, Field(ge=1)]
 Fraction01: TypeAlias = Annotated[float, Field(ge=0, le=1)]

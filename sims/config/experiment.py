@@ -14,7 +14,14 @@ from circuits.circuit import CIRCUITS
 from encoders.encoding import ENCODERS
 from neuro.backends import BACKENDS
 from neuro.units import ms
-from sims.config.base import Listing, Name, Positive, StrictModel, Timespan
+from sims.config.base import (
+    Listing,
+    Name,
+    Positive,
+    StrictModel,
+    Timespan,
+    VariableName,
+)
 from sims.config.errors import KeyProblem, shown
 from sims.config.modulation import TransmitterSpec
 from sims.config.registered import RegisteredCircuit, RegisteredEncoder, default_encoder
@@ -72,8 +79,9 @@ class TraceSpec(StrictModel):
 
     population: str
     """A population of this run, by its name or as `circuit.output`; or a projection by its name."""
-    variable: Name
-    """A state variable of its model, such as `v`; of a projection, one of its synapses' own."""
+    variable: VariableName
+    """A variable of its model, such as `v`, or `ff.g`, the variable `g` that the synapses of the
+    projection `ff` have on these cells; of a projection, one of its synapses' own."""
     cells: Listing[Annotated[int, Field(ge=0)]] = ()
     """Which cells, or which synapses in the order of source, delay and target; all if left out."""
     every: Timespan | None = None

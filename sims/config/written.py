@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property
 from typing import Annotated, Literal, TypeAlias
@@ -16,7 +17,7 @@ from neuro.model import NeuronModel, SynapseModel
 from neuro.models import MODELS
 from neuro.synapses import SYNAPSES
 from neuro.units import CURRENT, FREQUENCY, TIME, Dimension, Quantity, ms, parse_quantity
-from sims.config.base import Listing, Measure, Name, Positive, StrictModel
+from sims.config.base import Listing, Measure, Name, Positive, StrictModel, VariableName
 from sims.config.errors import TAG, KeyProblem, hint, shown
 from sims.config.rules import RuleSpec
 from sims.config.values import (
@@ -89,8 +90,9 @@ class PopulationSpec(StrictModel):
     """With `equations`: names that a drive supplies over time, each with its unit."""
     parameters: dict[Name, AnySpread] = Field(default_factory=dict)
     """Values of the model's parameters; with `equations`, their definition as well."""
-    initial: dict[Name, SpreadOrName] = Field(default_factory=dict)
-    """Start values of state variables; the name of a parameter stands for its value."""
+    initial: dict[VariableName, SpreadOrName] = Field(default_factory=dict)
+    """Start values of state variables; the name of a parameter stands for its value. `ff.g` is the
+    variable `g` that the synapses of the projection `ff` have on these cells."""
     coordinates: dict[Name, Coordinate] = Field(default_factory=dict)
     """What rules and pictures need to know of each cell, such as `cf_hz` in Hz."""
 
@@ -127,6 +129,9 @@ class PopulationSpec(StrictModel):
             for name, value in values.items():
                 if isinstance(value, tuple) and len(value) != self.n:
                     raise KeyProblem(self._count(len(value)), (key, name))
+                if isinstance(value, str) and "." in name:
+                    problem = f"expected a value with its unit, found `{value}`"
+                    raise KeyProblem(problem, (key, name))
                 if isinstance(value, str) and value not in defaults:
                     raise KeyProblem(
                         f"expected a value with its unit or the name of a parameter, "
@@ -142,19 +147,17 @@ class PopulationSpec(StrictModel):
 
     def neuron_model(self, name: str) -> NeuronModel:
         """The model of these cells; `name` is what an invented one is called."""
-        names = {key: value for key, value in self.initial.items() if isinstance(value, str)}
+        initial = {key: value for key, value in self.initial.items() if "." not in key}
+        names = {key: value for key, value in initial.items() if isinstance(value, str)}
         if self.model is not None:
             model = MODELS[self.model]
             return replace(model, initial={**model.initial, **names}) if names else model
         parameters = {key: central(value) for key, value in self.parameters.items()}
         refractory = self.refractory
-        try:
-            # A time is given the name of a parameter, since equations hold no unit.
-            parameters["t_refractory"] = parse_quantity(refractory, TIME)
-            refractory = "t_refractory"
-        except UnitError:
-            pass  # then it is an expression, which the equations' own check reads
-        values = {k: central(v) for k, v in self.initial.items() if not isinstance(v, str)}
+        # A time becomes text: a parameter would need a name, which the author may have used.
+        with suppress(UnitError):  # else it is an expression, which the equations' own check reads
+            refractory = f"{float(parse_quantity(refractory, TIME))!r}*ms"
+        values = {k: central(v) for k, v in initial.items() if not isinstance(v, str)}
         return NeuronModel(
             name=name,
             equations=self.equations or "",

@@ -62,7 +62,7 @@ def outline(
         cells = np.array(record.cells or range(place.size(built)), dtype=np.int64)
         traces.append(
             Trace(
-                record.population, record.variable, place.units[record.variable], cells,
+                record.population, record.variable, place.unit, cells,
                 record.every_ms, np.zeros((0, cells.size)), of_edges=place.edges,
             )
         )  # fmt: skip

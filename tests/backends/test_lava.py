@@ -142,7 +142,7 @@ def test_one_seed_gives_the_same_spikes_and_another_seed_others() -> None:
 
 def test_recording_changes_nothing_and_samples_do_not_depend_on_their_interval() -> None:
     records = [Record("cells", "v", 0.1), Record("cells", "v", 0.7, (3, 0)),
-               Record("cells", "I_syn_1", 0.3)]  # fmt: skip
+               Record("cells", "in.I_syn", 0.3)]  # fmt: skip
     plain = on_lava(poisson(), 130, seed=5)
     for record in records:
         watched = on_lava(poisson(), 130, seed=5, record=[record])

@@ -218,7 +218,7 @@ def network() -> Network:
     times = np.arange(5, 45, 2.5)
     source = Source("s", Spikes(times, np.arange(times.size) % 3, n_units=3, t_stop_ms=45))
     cells = (
-        Population("a", LIF, 8, {**still, "V_r": mV(-62)}, {"I_syn_1": pA(30)}),
+        Population("a", LIF, 8, {**still, "V_r": mV(-62)}, {"sa.I_syn": pA(30)}),
         Population("b", LIF, 5, still),
         Population("p", POISSON, 6, {"rate": Hz(60)}),
     )
@@ -238,7 +238,7 @@ def network() -> Network:
 
 def test_the_back_end_gives_the_same_recording_by_either_runner() -> None:
     lava_or_skip()
-    records = [Record("a", "v", 0.5), Record("a", "I_syn_1", 1.0, (3, 1)), Record("b", "v", 1.0)]
+    records = [Record("a", "v", 0.5), Record("a", "sa.I_syn", 1.0, (3, 1)), Record("b", "v", 1.0)]
     ours, lavas = (
         simulate(
             network(), duration_ms=45, dt_ms=0.5, seed=3, backend="lava", record=records,

@@ -59,7 +59,7 @@ CASES = {
     ),
     "refractory, each cell its own": Case(
         Population("a", LIF, N, {"C": Uniform(pF(200), pF(300))}), 300.0, dtype=torch.float32,
-        options={"synapse": EXPONENTIAL_CURRENT, "trainable": ("C", "V_th", "tau_1", "v")},
+        options={"synapse": EXPONENTIAL_CURRENT, "trainable": ("C", "V_th", "input.tau", "v")},
     ),
     "jumps, held while refractory": Case(
         Population("a", LIF, N), 3.0, options={"synapse": DELTA, "trainable": ("g_L",)}

@@ -329,10 +329,10 @@ def test_weights_in_bfloat16_leave_states_alone() -> None:
     for half in (False, True):
         model = torch_network(network, seed=3, trainable=["sa.weight"], half=half)
         assert model.paths["sa"].dense
-        output, _ = model(n_steps=400, record=["a.v", "a.I_syn_1"])
+        output, _ = model(n_steps=400, record=["a.v", "a.sa.I_syn"])
         assert output.traces["a.v"].dtype == torch.float32
         output.traces["a.v"].sum().backward()
-        runs.append((output.traces["a.I_syn_1"].detach(), model))
+        runs.append((output.traces["a.sa.I_syn"].detach(), model))
     exact, rounded = runs[0][0], runs[1][0]
     assert not torch.equal(exact, rounded)
     assert float((exact - rounded).abs().max()) <= 2.0**-8 * float(exact.abs().max())

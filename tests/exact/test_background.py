@@ -31,9 +31,11 @@ def shot_noise(backend: str, *, weight: float = WEIGHT, rate_hz: float = 8.0, **
     )
     run = simulate(
         network, duration_ms=300, dt_ms=DT_MS, seed=2, backend=backend,
-        record=[Record("cell", "I_syn_1", 1.0)],
+        record=[Record("cell", "noise.I_syn", 1.0)],
     )  # fmt: skip
-    return run.traces["cell.I_syn_1"].data[60:]  # 12 time constants: exp(-12) of the start is left
+    return run.traces["cell.noise.I_syn"].data[
+        60:
+    ]  # 12 time constants: exp(-12) of the start is left
 
 
 def test_shot_noise_has_the_moments_of_campbells_theorem(backend: str) -> None:
@@ -74,10 +76,12 @@ def test_one_arrival_changes_every_variable_of_its_synapse(backend: str) -> None
         "n", (Population("cell", LEAKY_INTEGRATOR, 50),),
         backgrounds=(Background("noise", "cell", two, Hz(500), pA(1)),),
     )  # fmt: skip
-    records = [Record("cell", name, 1.0) for name in ("I_syn_1", "J_1")]
+    records = [Record("cell", name, 1.0) for name in ("noise.I_syn", "noise.J")]
     traces = simulate(network, duration_ms=50, seed=2, backend=backend, record=records).traces
-    assert traces["cell.I_syn_1"].data.max() > 1
-    assert traces["cell.J_1"].data == pytest.approx(2 * traces["cell.I_syn_1"].data, rel=1e-5)
+    assert traces["cell.noise.I_syn"].data.max() > 1
+    assert traces["cell.noise.J"].data == pytest.approx(
+        2 * traces["cell.noise.I_syn"].data, rel=1e-5
+    )
 
 
 def test_a_refractory_cell_takes_no_step_of_voltage(backend: str) -> None:
@@ -234,8 +238,8 @@ def test_a_conductance_background_too(backend: str) -> None:
         "n", (Population("cell", LEAKY_INTEGRATOR, 100),),
         backgrounds=(Background("noise", "cell", EXPONENTIAL_CONDUCTANCE, Hz(1000), nS(1)),),
     )  # fmt: skip
-    record = [Record("cell", "g_1", 1.0)]
+    record = [Record("cell", "noise.g", 1.0)]
     g = simulate(network, duration_ms=200, seed=3, backend=backend, record=record).traces[
-        "cell.g_1"
+        "cell.noise.g"
     ]
     assert g.data[60:].mean() == pytest.approx(0.1 / (1 - np.exp(-0.02)), rel=0.05)

@@ -109,8 +109,7 @@ def test_a_written_out_circuit_is_what_it_says(built) -> None:  # type: ignore[n
     network = experiment.network
     a, b = network.population("my_a"), network.population("my_b")
     assert a.model.name == "a"
-    assert a.model.refractory == "t_refractory"
-    assert a.model.parameters["t_refractory"] == ms(3)
+    assert a.model.refractory == "3.0*ms"
     assert a.model.initial == {"v": "E"}
     assert a.parameters["E"] == Normal(mV(-60), mV(2), low=-70)
     assert np.array_equal(a.parameters["tau"], [10, 20, 30, 40])

@@ -49,7 +49,7 @@ FREE = SynapseModel(
 
 
 def program(synapse: SynapseModel, model: NeuronModel = LIF) -> EdgeProgram:
-    port = Port("_2", synapse, dict(synapse.parameters), ())
+    port = Port("__p2", synapse, dict(synapse.parameters), ())
     return compile_edge(port, compose(model, [port]), compose(LIF))
 
 
@@ -59,10 +59,10 @@ def test_bare_names_mean_the_edge_then_the_port_then_the_cell() -> None:
         replace(FREE, edges="x : 1", on_pre="x = x + tau/ms; I_syn += w*x; v = v + I_syn/g_L")
     )
     assert found.on_pre[0] == ("x", "x + tau / 1.0")
-    assert found.on_pre[1] == ("I_syn_2_post", "I_syn_2_post + w__arriving * x")
-    assert found.on_pre[2] == ("v_post", "v_post + I_syn_2_post / g_L_post")
-    assert found.reads_post == ("I_syn_2", "g_L", "v")
-    assert found.writes_post == ("I_syn_2", "v")
+    assert found.on_pre[1] == ("I_syn__p2_post", "I_syn__p2_post + w__arriving * x")
+    assert found.on_pre[2] == ("v_post", "v_post + I_syn__p2_post / g_L_post")
+    assert found.reads_post == ("I_syn__p2", "g_L", "v")
+    assert found.writes_post == ("I_syn__p2", "v")
     assert found.variables == ("x",)  # nothing writes the weight
     assert found.features == ("edge variables", "state-dependent on_pre")
 
@@ -74,7 +74,7 @@ def test_the_weight_is_a_variable_once_it_is_written_and_scaled_only_where_it_ac
     )
     assert found.variables == ("w",)
     assert found.on_pre == (
-        ("I_syn_2_post", "I_syn_2_post + w__arriving / 1.0 * 1.0"),
+        ("I_syn__p2_post", "I_syn__p2_post + w__arriving / 1.0 * 1.0"),
         ("w", "w / 1.0 * 0.5 * 1.0"),
     )
 
@@ -85,7 +85,7 @@ def test_a_cell_s_variables_and_subexpressions_are_read_at_either_end() -> None:
         replace(FREE, edges="dx/dt = ((I_pre - I_post)/pA - x)/tau : 1 (clock-driven)"), ADEX
     )
     assert found.reads_pre == ("I_ext",)
-    assert found.reads_post == ("I_ext", "I_syn_2")
+    assert found.reads_post == ("I_ext", "I_syn__p2")
     assert found.parameters == ("tau",)
     assert found.features == ("clock-driven edges", "edge variables", f"{found.method} integration")
 
@@ -108,11 +108,11 @@ def test_the_event_driven_step_is_the_solution_over_any_time() -> None:
 
 
 def test_what_a_target_sums_is_a_variable_of_its_step() -> None:
-    port = Port("_1", GAP_JUNCTION, {}, ())
+    port = Port("__p1", GAP_JUNCTION, {}, ())
     step = compile_step(compose(LIF, [port]), [GAP_JUNCTION.weight.dimension])
-    assert step.summed == ("I_gap_1",)
+    assert step.summed == ("I_gap__p1",)
     assert step.states == ("v",)
-    assert "I_gap_1" not in step.parameters
+    assert "I_gap__p1" not in step.parameters
     assert step.deliveries == ((),)
 
 
@@ -143,7 +143,7 @@ WRONG = [
     (replace(STDP, edges="dw/dt = -w/tau : 1 (clock-driven)"), "the weight's unit"),
     (replace(STDP, edges="g : 1"), "`g` must be defined once"),
     (replace(STDP, edges="tau : second"), "`tau` must be defined once"),
-    (replace(STDP, edges="x_post : 1"), "may not end in _pre or _post"),
+    (replace(STDP, edges="x_post : 1"), "_pre and _post mean variables of the two cells"),
     (replace(STDP, edges="a = b : 1\nb = a : 1"), "are defined by each other"),
     (replace(STDP, on_pre="h += w"), "`h` is neither a variable of the edge nor a state"),
     (replace(STDP, on_post="tau += 1*ms"), "`tau` is neither a variable"),
@@ -193,7 +193,7 @@ def test_effects_reach_what_they_name_and_nothing_beside() -> None:
     assert [port.projections for port in built.populations[0].ports] == [("p",), ("q",)]
     assert scaled_by(built) == {
         "p.weight": (Scaled("weight", "p", "weight"),),
-        "p.tau": (Scaled("cells", "a", "tau_1"),),
+        "p.tau": (Scaled("cells", "a", "tau__p1"),),
         "p.tau_rec": (Scaled("edges", "p", "tau_rec"),),
     }
     together = build(_network(DEPRESSING_CURRENT), seed=1, dt_ms=0.1)
@@ -212,7 +212,7 @@ def test_what_cannot_be_bound_is_refused() -> None:
     coupled = _network(GAP_JUNCTION)
     two = Listed(np.array([0, 1]), np.array([1, 0]))
     more = Projection("r", "a", "a", reads, two, pA(1), ms(1))
-    with pytest.raises(EquationError, match="`I_post` depends on `I_gap_1_post`, the sum over"):
+    with pytest.raises(EquationError, match="`I_post` depends on `I_gap__p1_post`, the sum over"):
         build(replace(coupled, projections=(*coupled.projections, more)), seed=1, dt_ms=0.1)
     outside = Network(
         "outside", (Population("a", LIF, 2),),

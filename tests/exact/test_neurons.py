@@ -60,8 +60,8 @@ def test_an_exponential_current_arrives_after_its_delay(backend: str, delay: flo
     )
     trace = simulate(
         network, duration_ms=50, dt_ms=dt_ms, backend=backend,
-        record=[Record("cell", "I_syn_1", dt_ms)],
-    ).traces["cell.I_syn_1"]  # fmt: skip
+        record=[Record("cell", "p.I_syn", dt_ms)],
+    ).traces["cell.p.I_syn"]  # fmt: skip
     arrived = spike + delay + dt_ms  # the first frame after the step of arrival
     since = trace.times_ms - arrived
     exact = np.where(since >= -1e-9, weight * np.exp(-np.maximum(since, 0) / tau), 0.0)

@@ -25,7 +25,7 @@ RATES_HZ = np.array([10, 20, 50])
 N_SPIKES = 10
 DT_MS = 1.0
 MODELS = {
-    model.name: (model, "g_1" if "conductance" in model.name else "I_syn_1")
+    model.name: (model, f"to_{model.name}.{'g' if 'conductance' in model.name else 'I_syn'}")
     for model in (
         EXPONENTIAL_CURRENT, DEPRESSING_CURRENT, FACILITATING_CURRENT, DEPRESSING_CONDUCTANCE,
         FACILITATING_CONDUCTANCE,

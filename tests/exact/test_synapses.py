@@ -46,7 +46,7 @@ def one_spike(dt_ms: float = DT_MS) -> Recording:
         for name, (synapse, weight, changed, _) in WAYS.items()
     )
     source = Source("s", Spikes([SPIKE_MS], [0], n_units=1, t_stop_ms=60))
-    records = [Record(name, "I_syn_1", dt_ms) for name in WAYS]
+    records = [Record(name, f"to {name}.I_syn", dt_ms) for name in WAYS]
     records += [Record("alpha_current", "v", dt_ms), Record("biexponential_current", "v", dt_ms)]
     return simulate(
         Network("one", cells, (source,), projections), duration_ms=60, dt_ms=dt_ms,
@@ -61,7 +61,7 @@ def response() -> Recording:
 
 def since(recording: Recording, name: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Time since arrival (negative before) of each frame, and the current of the cells."""
-    trace = recording.traces[f"{name}.I_syn_1"]
+    trace = recording.traces[f"{name}.to {name}.I_syn"]
     return trace.times_ms - (SPIKE_MS + 1 + recording.dt_ms), trace.data
 
 
@@ -150,10 +150,10 @@ def gaba_b(n_spikes: int, hz: float) -> tuple[NDArray[np.float64], NDArray[np.fl
     projection = Projection("p", "s", "c", GABA_B, Pairwise(1.0), Quantity(0.09), ms(1))
     run = simulate(
         Network("one", (cell,), (source,), (projection,)), duration_ms=900, dt_ms=DT_MS,
-        record=[Record("c", "s_1", DT_MS), Record("c", "I_syn_1", DT_MS)],
+        record=[Record("c", "p.s", DT_MS), Record("c", "p.I_syn", DT_MS)],
         options={"precision": "float64"},
     )  # fmt: skip
-    return run.traces["c.s_1"].data[:, 0], run.traces["c.I_syn_1"].data[:, 0]
+    return run.traces["c.p.s"].data[:, 0], run.traces["c.p.I_syn"].data[:, 0]
 
 
 def test_gaba_b_follows_its_kinetics_and_answers_to_bursts() -> None:

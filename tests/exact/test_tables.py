@@ -34,7 +34,7 @@ def edges_of(table: Table, kernel: Kernel) -> np.ndarray:
     for b, block in enumerate(layout.blocks):
         owner = np.full(block.S.size, -1)
         for k, name in enumerate(layout.rows):
-            at = layout.address(k, name, "I_syn_1")[b]
+            at = layout.address(k, name, "I_syn__p1")[b]
             low, high = layout.bounds[name][b : b + 2]
             owner[at : at + high - low] = layout.senders[name] + np.arange(low, high)
         for sender in range(table.n_senders):

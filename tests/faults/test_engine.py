@@ -183,12 +183,12 @@ def test_spikes_that_outgrow_a_queue_all_arrive() -> None:
     )
     for threads in (1, 2):
         run = simulate(
-            network, duration_ms=12, threads=threads, record=[Record("one", "I_syn_1", 0.1)],
+            network, duration_ms=12, threads=threads, record=[Record("one", "p.I_syn", 0.1)],
             options={"precision": "float64"},
         )  # fmt: skip
         first = run.spikes["all"].times_ms[0]
         assert (run.spikes["all"].times_ms == first).sum() == n
-        arrived = run.traces["one.I_syn_1"].data[round((first + 1) / 0.1) + 1, 0]
+        arrived = run.traces["one.p.I_syn"].data[round((first + 1) / 0.1) + 1, 0]
         assert arrived == pytest.approx(n * weight, rel=1e-12)  # 150 is a sum of halves: exact
 
 

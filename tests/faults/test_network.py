@@ -118,9 +118,9 @@ def test_spikes_before_the_run_do_not_silence_those_within_it(backend: str) -> N
     spikes = Spikes([-3.0, 2.0], [0, 0], n_units=3, t_start_ms=-5, t_stop_ms=10)
     network = replace(joined(weight=pA(10)), sources=(Source("s", spikes),))
     run = simulate(
-        network, duration_ms=10, backend=backend, record=[Record("cell", "I_syn_1", 0.1)]
+        network, duration_ms=10, backend=backend, record=[Record("cell", "p.I_syn", 0.1)]
     )
-    assert run.traces["cell.I_syn_1"].data[:, 0].max() == pytest.approx(10)
+    assert run.traces["cell.p.I_syn"].data[:, 0].max() == pytest.approx(10)
     assert list(run.spikes["s"].times_ms) == [2.0]
 
 
@@ -131,8 +131,8 @@ def test_a_synapse_that_saturates_runs_on_every_back_end(backend: str) -> None:
         weight=Quantity(0.5), parameters={"tau": ms(5), "I_max": pA(100)},
     )  # fmt: skip
     network = joined(synapse=saturating, weight=Quantity(0.5))
-    run = simulate(network, duration_ms=10, backend=backend, record=[Record("cell", "s_1", 0.1)])
-    assert run.traces["cell.s_1"].data.max() == pytest.approx(0.5, abs=0.02)
+    run = simulate(network, duration_ms=10, backend=backend, record=[Record("cell", "p.s", 0.1)])
+    assert run.traces["cell.p.s"].data.max() == pytest.approx(0.5, abs=0.02)
 
 
 def test_a_run_that_diverges_names_the_cell(backend: str) -> None:

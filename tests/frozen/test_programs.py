@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from neuro.equations import Port, compile_edge, compile_step, compose
+from neuro.equations.port_names import of_port
 from neuro.model import SynapseModel
 from neuro.models import ADEX, GIF, HODGKIN_HUXLEY, LIF, POISSON, QUADRATIC_IF
 from neuro.synapses import (
@@ -41,7 +42,7 @@ CASES = {
 def test_the_program_reads_as_it_did(name: str) -> None:
     model, synapses = CASES[name]
     ports = [
-        Port(f"_{k}", synapse, dict(synapse.parameters), ())
+        Port(of_port(k), synapse, dict(synapse.parameters), ())
         for k, synapse in enumerate(synapses, start=1)
     ]
     program = compile_step(compose(model, ports), [s.weight.dimension for s in synapses])
@@ -54,7 +55,7 @@ def test_the_program_reads_as_it_did(name: str) -> None:
 
 @pytest.mark.parametrize("synapse", [DEPRESSING_CURRENT, STDP_REWARD, GAP_JUNCTION])
 def test_the_program_of_a_synapse_reads_as_it_did(synapse: SynapseModel) -> None:
-    port = Port("_1", synapse, dict(synapse.parameters), ())
+    port = Port(of_port(1), synapse, dict(synapse.parameters), ())
     target = compose(LIF, [port])
     program = compile_edge(port, target, target)
     text = f"{program}\n\nits target:\n{compile_step(target, [synapse.weight.dimension])}\n"

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from neuro.backends.brian.integrator import advance_exactly, integrator
+from neuro.backends.brian.spelling import Spelling, of_edges
 from neuro.build import BuiltPopulation, BuiltProjection
 from neuro.equations import Port
 from neuro.equations.brian_compiler import brian_unit, unit_dimension
@@ -20,31 +21,34 @@ from neuro.equations.fold import substituted
 from neuro.equations.syntax import Line, Statement, names_in, parse_lines, parse_statements
 from neuro.units import Dimension, coherent_factor
 
-__all__ = ["FACTOR", "edge_dimensions", "edge_name", "edge_synapses", "set_parameter"]
+__all__ = ["FACTOR", "edge_dimensions", "edge_synapses", "set_parameter"]
 
 FACTOR = "factor_syn"  # what effects make of the projection's weight
 
 
 def edge_synapses(
-    b2: Any, built: BuiltProjection, target: BuiltPopulation, ends: tuple[Any, Any], dt: Any
-) -> Any:
+    b2: Any, built: BuiltProjection, target: BuiltPopulation, ends: tuple[Any, Any],
+    spelled: tuple[Spelling, Spelling | None], dt: Any,
+) -> Any:  # fmt: skip
     """The Synapses of a projection that has an EdgeProgram, with its edges and start values.
 
     Args:
         ends: Brian2's objects of the source and the target.
+        spelled: The names of the target's and the source's models as Brian2 sees them.
     """
     port, program = target.ports[built.port], built.edge
     if program is None:
         raise ValueError(f"projection {built.projection.name} has no edge program")
-    text = _Text(port, edge_lines(port), target)
+    text = _Text(port, edge_lines(port), spelled)
+    name_of = of_edges(port)
     weight = port.synapse.weight.dimension
     dimensions = edge_dimensions(port)
     model = [f"{FACTOR} : 1 (shared)"]
     if "w" not in {line.name for line in text.lines}:
-        model.append(f"{edge_name('w')} : {brian_unit(weight)}")
+        model.append(f"{name_of['w']} : {brian_unit(weight)}")
     for name in program.parameters:
         unit = brian_unit(port.parameters[name].dimension)
-        model.append(f"{edge_name(name)} : {unit} (shared)")
+        model.append(f"{name_of[name]} : {unit} (shared)")
     for line in text.lines:
         expression = line.expression and text.equation(line)
         unit = brian_unit(dimensions[line.name])
@@ -70,24 +74,19 @@ def edge_synapses(
         updater.order = -2
     if built.source.size:
         synapses.connect(i=built.source, j=built.target)
-        synapses.variables[edge_name("w")].set_value(built.weight / coherent_factor(weight))
+        synapses.variables[name_of["w"]].set_value(built.weight / coherent_factor(weight))
         if on_pre:
             synapses.delay = built.delay_steps * dt
         for name, value in built.edge_initial.items():
             factor = coherent_factor(dimensions[name])
             values = np.full(built.source.size, value / factor)
-            synapses.variables[edge_name(name)].set_value(values)
+            synapses.variables[name_of[name]].set_value(values)
     else:
         synapses.connect(condition="False")
     synapses.variables[FACTOR].set_value(1.0)
     for name in program.parameters:
         set_parameter(synapses, port, name, built.edge_parameters[name])
     return synapses
-
-
-def edge_name(name: str) -> str:
-    """What a variable or parameter of the edges is called; a cell may have one of that name."""
-    return f"{name}_of_edge"
 
 
 def edge_dimensions(port: Port) -> dict[str, Dimension]:
@@ -99,7 +98,7 @@ def edge_dimensions(port: Port) -> dict[str, Dimension]:
 def set_parameter(synapses: Any, port: Port, name: str, value: float) -> None:
     """Set a parameter of all edges, given in coherent units."""
     factor = coherent_factor(port.parameters[name].dimension)
-    synapses.variables[edge_name(name)].set_value(value / factor)
+    synapses.variables[of_edges(port)[name]].set_value(value / factor)
 
 
 class _Text:
@@ -109,13 +108,14 @@ class _Text:
     the target takes the weight times its factor.
     """
 
-    def __init__(self, port: Port, lines: tuple[Line, ...], target: BuiltPopulation) -> None:
+    def __init__(
+        self, port: Port, lines: tuple[Line, ...], spelled: tuple[Spelling, Spelling | None]
+    ) -> None:
         self.lines = lines
         self._suffix = port.suffix
-        self._edge = {line.name for line in lines if "summed" not in line.flags}
-        self._edge |= {"w", *port.parameters}
+        self._edge = of_edges(port)
         self._ports = {line.name for line in parse_lines(port.synapse.equations, "synapse")}
-        self._cells = {line.name for line in target.composed.lines} | {*target.composed.parameters}
+        self._target, self._source = spelled
         self._written_out = {
             line.name: line.expression
             for line in lines
@@ -124,7 +124,7 @@ class _Text:
 
     def own(self, line: Line) -> str:
         """What an equation defines: a variable of the edge, or the target's that it sums into."""
-        return self._end(line.name) if "summed" in line.flags else edge_name(line.name)
+        return self._end(line.name) if "summed" in line.flags else self._edge[line.name]
 
     def equation(self, line: Line) -> str:
         """The right-hand side of an equation."""
@@ -134,7 +134,7 @@ class _Text:
     def statement(self, statement: Statement) -> str:
         """A statement of `on_pre` or `on_post`."""
         if statement.name in self._edge:
-            left, right = edge_name(statement.name), self._here
+            left, right = self._edge[statement.name], self._here
         else:
             left, right = self._end(statement.name), self._acting
         if statement.increment:
@@ -147,7 +147,7 @@ class _Text:
     def _acting(self, expression: str) -> str:
         while inner := self._defined(expression):
             expression = substituted(expression, inner)
-        weight = edge_name("w")
+        weight = self._edge["w"]
         return substituted(self._here(expression), {weight: f"({weight}*{FACTOR})"})
 
     def _defined(self, expression: str) -> Mapping[str, str]:
@@ -155,10 +155,11 @@ class _Text:
 
     def _end(self, name: str) -> str:
         if name in self._edge:
-            return edge_name(name)
+            return self._edge[name]
+        if name.endswith("_pre") and self._source:
+            bare = name.removesuffix("_pre")
+            return f"{self._source[bare]}_pre" if bare in self._source else name
         bare = name.removesuffix("_post")
-        if name.endswith("_pre"):
-            return name
         if bare in self._ports:
-            return f"{bare}{self._suffix}_post"
-        return f"{bare}_post" if bare in self._cells else name
+            bare += self._suffix
+        return f"{self._target[bare]}_post" if bare in self._target else name

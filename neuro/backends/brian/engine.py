@@ -14,16 +14,18 @@ from typing import Any
 
 import numpy as np
 
-from neuro.backends.brian.edges import edge_dimensions, edge_name
+from neuro.backends.brian.edges import edge_dimensions
 from neuro.backends.brian.modulators import Modulators
 from neuro.backends.brian.parts import Parts
+from neuro.backends.brian.spelling import of_edges
 from neuro.brian2_import import brian2
-from neuro.build import Built
+from neuro.build import Built, BuiltProjection
+from neuro.equations import Port
 from neuro.equations.brian_compiler import unit_dimension
 from neuro.errors import ConfigError
 from neuro.network import Record
 from neuro.raw_run import RawRun
-from neuro.recorded import recorded_at
+from neuro.recorded import Recorded, recorded_at
 from neuro.sink import Sink
 from neuro.units import coherent_factor
 
@@ -62,7 +64,7 @@ def run(
         monitors = [
             b2.StateMonitor(
                 (parts.synapses if place.edges else parts.groups)[r.population],
-                edge_name(r.variable) if place.edges else r.variable,
+                _spelled(built, parts, place),
                 record=list(r.cells) or True,
                 dt=r.every_ms * b2.ms,
                 when="start",
@@ -128,15 +130,26 @@ def _settings(b2: Any, codegen: str, seed: int) -> Iterator[None]:
         np.random.set_state(state)  # noqa: NPY002
 
 
+def _spelled(built: Built, parts: Parts, place: Recorded) -> str:
+    """What Brian2 calls a recorded variable."""
+    if not place.edges:
+        return parts.spelled[built.populations[place.at].name][place.variable]
+    return of_edges(_port(built, built.projections[place.at]))[place.variable]
+
+
+def _port(built: Built, projection: BuiltProjection) -> Port:
+    target = next(p for p in built.populations if p.name == projection.projection.target)
+    return target.ports[projection.port]
+
+
 def _coherent(built: Built, record: Record) -> float:
     """What turns Brian2's SI value of a recorded variable into Ember's unit."""
     place = recorded_at(built, record)
     if place.edges:
-        projection = built.projections[place.at]
-        target = next(p for p in built.populations if p.name == projection.projection.target)
-        return coherent_factor(edge_dimensions(target.ports[projection.port])[record.variable])
-    population = next(p for p in built.populations if p.name == record.population)
-    line = next(ln for ln in population.composed.lines if ln.name == record.variable)
+        port = _port(built, built.projections[place.at])
+        return coherent_factor(edge_dimensions(port)[place.variable])
+    lines = built.populations[place.at].composed.lines
+    line = next(ln for ln in lines if ln.name == place.variable)
     return coherent_factor(unit_dimension(line.unit, f"unit `{line.unit}`"))
 
 
@@ -144,18 +157,22 @@ def _failure(built: Built, parts: Parts, step: int) -> str:
     """Which state of a cell or an edge is not finite, if one is."""
     for population in built.populations:
         for state in population.program.states:
-            values = np.asarray(parts.groups[population.name].variables[state].get_value())
+            name = parts.spelled[population.name][state]
+            values = np.asarray(parts.groups[population.name].variables[name].get_value())
             if not np.isfinite(values).all():
                 cell = int(np.flatnonzero(~np.isfinite(values))[0])
                 return (
-                    f"population `{population.name}`: `{state}` of cell {cell} became "
-                    f"{values[cell]} before {step * built.dt_ms:g} ms; lower dt or check the "
-                    f"parameters"
+                    f"population `{population.name}`: `{population.shown(state)}` of cell "
+                    f"{cell} became {values[cell]} before {step * built.dt_ms:g} ms; lower dt or "
+                    f"check the parameters"
                 )
     for projection in built.projections:
         name = projection.projection.name
-        for variable in projection.edge.variables if projection.edge else ():
-            values = np.asarray(parts.synapses[name].variables[edge_name(variable)].get_value())
+        if projection.edge is None:
+            continue
+        spelled = of_edges(_port(built, projection))
+        for variable in projection.edge.variables:
+            values = np.asarray(parts.synapses[name].variables[spelled[variable]].get_value())
             if not np.isfinite(values).all():
                 edge = int(np.flatnonzero(~np.isfinite(values))[0])
                 return (

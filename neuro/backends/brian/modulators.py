@@ -83,7 +83,8 @@ class Modulators:
             cells = next(p for p in built.populations if p.name == place.owner)
             scale = coherent_factor(cells.composed.parameters[place.parameter].dimension)
             value = np.asarray(cells.parameters[place.parameter]) * factor / scale
-            parts.groups[place.owner].variables[place.parameter].set_value(value)
+            name = parts.spelled[place.owner][place.parameter]
+            parts.groups[place.owner].variables[name].set_value(value)
         elif place.kind == "edges":
             projection = next(p for p in built.projections if p.projection.name == place.owner)
             target = next(p for p in built.populations if p.name == projection.projection.target)

@@ -9,6 +9,7 @@ import numpy as np
 
 from neuro.backends.brian.edges import FACTOR, edge_synapses
 from neuro.backends.brian.integrator import integrator
+from neuro.backends.brian.spelling import of_cells
 from neuro.build import Built, BuiltBackground, BuiltPopulation, BuiltProjection
 from neuro.edge_binding import scaled_by
 from neuro.equations.brian_compiler import brian_dimension, brian_unit, unit_dimension
@@ -26,6 +27,7 @@ class Parts:
 
     Attributes:
         groups, sources, synapses, monitors: Brian2 objects by Ember's names.
+        spelled: The names of each population's model as Brian2 sees them.
         backgrounds: The Brian2 variable that scales the weight of each background.
         namespace: What the equations refer to besides their variables: the drives.
     """
@@ -35,6 +37,8 @@ class Parts:
         self.dt = built.dt_ms * b2.ms
         self._modulated = {place[1:] for places in scaled_by(built).values() for place in places}
         self.namespace: dict[str, Any] = {}
+        self.spelled = {p.name: of_cells(p.composed) for p in built.populations}
+        self._numbers = {b.background.name: k for k, b in enumerate(built.backgrounds)}
         self.groups: dict[str, Any] = {p.name: self._group(p) for p in built.populations}
         self.sources = {
             s.source.name: b2.SpikeGeneratorGroup(
@@ -57,31 +61,43 @@ class Parts:
         return [item for kind in kinds for item in kind.values()]
 
     def _group(self, built: BuiltPopulation) -> Any:
-        composed = built.composed
+        composed, spelled = built.composed, self.spelled[built.name]
         units = {
             line.name: unit_dimension(line.unit, f"unit `{line.unit}`") for line in composed.lines
         }
-        text = [str(line._replace(unit=brian_unit(units[line.name]))) for line in composed.lines]
+        text = [
+            str(
+                line._replace(
+                    name=spelled[line.name],
+                    expression=spelled.text(line.expression),
+                    unit=brian_unit(units[line.name]),
+                )
+            )
+            for line in composed.lines
+        ]
         for name, quantity in composed.parameters.items():
             flag = "" if (built.name, name) in self._modulated else " (constant)"
-            text.append(f"{name} : {brian_unit(quantity.dimension)}{flag}")
+            text.append(f"{spelled[name]} : {brian_unit(quantity.dimension)}{flag}")
         for name, drive in built.drives.items():
-            call = self._drive(f"drive_{_NAME.sub('_', built.name)}_{name}", drive,
-                               composed.inputs[name])  # fmt: skip
+            call = self._drive(f"drive_{len(self.namespace)}", drive, composed.inputs[name])
+            unit = brian_unit(composed.inputs[name])
             # Else the last stage of a Runge-Kutta step would read the frame after this one.
-            text.append(f"{name} = {call} : {brian_unit(composed.inputs[name])} (constant over dt)")
+            text.append(f"{spelled[name]} = {call} : {unit} (constant over dt)")
         for background in self._built.backgrounds:
             if background.background.target == built.name:
-                weight, scale = _weight_names(background)
+                weight, scale = self._weight_names(background)
                 dimension = background.background.synapse.weight.dimension
                 text.append(f"{weight} : {brian_unit(dimension)} (shared)")
                 text.append(f"{scale} : 1 (shared)")
         group = self._b2.NeuronGroup(
             built.n,
             "\n".join(text),
-            threshold=composed.threshold or None,
-            reset="; ".join(f"{s.name} = {s.expression}" for s in composed.reset) or None,
-            refractory=composed.refractory or False,
+            threshold=spelled.text(composed.threshold) or None,
+            reset="; ".join(
+                f"{spelled[s.name]} = {spelled.text(s.expression)}" for s in composed.reset
+            )
+            or None,
+            refractory=spelled.text(composed.refractory) or False,
             method=integrator(built.program.method) if built.program.states else "euler",
             namespace=self.namespace,
             dt=self.dt,
@@ -89,9 +105,9 @@ class Parts:
         )
         for name, value in built.parameters.items():
             factor = coherent_factor(composed.parameters[name].dimension)
-            group.variables[name].set_value(np.asarray(value) / factor)
+            group.variables[spelled[name]].set_value(np.asarray(value) / factor)
         for name, values in built.initial.items():
-            group.variables[name].set_value(values / coherent_factor(units[name]))
+            group.variables[spelled[name]].set_value(values / coherent_factor(units[name]))
         return group
 
     def _drive(self, array: str, drive: Drive, dimension: Dimension) -> str:
@@ -111,15 +127,16 @@ class Parts:
             self.groups[projection.target],
         )
         if built.edge is not None:
-            return edge_synapses(self._b2, built, target, ends, self.dt)
-        names = {WEIGHT: f"w_syn*{FACTOR}"}
-        names |= {n: n + "_post" for n in {*target.program.states, *target.composed.parameters}}
+            spelled = self.spelled[target.name], self.spelled.get(projection.source)
+            return edge_synapses(self._b2, built, target, ends, spelled, self.dt)
+        spelling = self.spelled[target.name]
 
         def post(text: str) -> str:
-            return re.sub(r"\b[A-Za-z]\w*\b", lambda m: names.get(m[0], m[0]), text)
+            return re.sub(rf"\b{WEIGHT}\b", f"(w_syn*{FACTOR})", spelling.text(text, "_post"))
 
         on_pre = "\n".join(
-            f"{s.name}_post += {post(s.increment)}" for s in target.composed.on_pre[built.port]
+            f"{spelling[s.name]}_post += {post(s.increment)}"
+            for s in target.composed.on_pre[built.port]
         )
         dimension = projection.synapse.weight.dimension
         synapses = self._b2.Synapses(
@@ -141,20 +158,20 @@ class Parts:
     def _background(self, built: BuiltBackground) -> Any:
         background = built.background
         target = next(p for p in self._built.populations if p.name == background.target)
-        group = self.groups[background.target]
-        weight, factor = _weight_names(built)
+        group, spelled = self.groups[background.target], self.spelled[background.target]
+        weight, factor = self._weight_names(built)
         dimension = background.synapse.weight.dimension
         group.variables[weight].set_value(built.weight / coherent_factor(dimension))
         group.variables[factor].set_value(1.0)
         code = [f"arrivals = poisson({built.arrivals!r})"]
         for s in target.composed.on_pre[built.port]:
-            increment = re.sub(rf"\b{WEIGHT}\b", f"({weight}*{factor})", s.increment)
-            code.append(f"{s.name} += arrivals*({increment})")
+            increment = spelled.text(s.increment)
+            increment = re.sub(rf"\b{WEIGHT}\b", f"({weight}*{factor})", increment)
+            code.append(f"{spelled[s.name]} += arrivals*({increment})")
         group.run_regularly("\n".join(code), dt=self.dt, when="synapses")
         return group.variables[factor]
 
-
-def _weight_names(built: BuiltBackground) -> tuple[str, str]:
-    """Of a background's weight and of what scales it, as variables of its target."""
-    name = _NAME.sub("_", built.background.name)
-    return f"weight_of_{name}", f"factor_of_{name}"
+    def _weight_names(self, built: BuiltBackground) -> tuple[str, str]:
+        """Of a background's weight and of what scales it, as variables of its target."""
+        number = self._numbers[built.background.name]
+        return f"weight_of_{number}", f"factor_of_{number}"

@@ -22,6 +22,7 @@ from neuro.errors import ConfigError, NetworkError, SimulationError, nearest
 from neuro.memory import require_memory
 from neuro.network import Record
 from neuro.raw_run import RawRun
+from neuro.recorded import recorded_at
 from neuro.sink import Sink
 
 __all__ = ["check", "run"]
@@ -125,16 +126,19 @@ class _Trace:
         cells = np.array(record.cells or range(form.n), np.int64)
         every = steps_of(record.every_ms, built.dt_ms, "record: every")
         kept = [scale.membrane, *(scale.current if len(scale.current) == 1 else ())]
-        if record.variable not in kept:
+        population = next(p for p in built.populations if p.name == record.population)
+        variable = recorded_at(built, record).variable
+        if variable not in kept:
+            able = " or ".join(map(population.shown, kept))
             raise NetworkError(
                 f"record: `{record.variable}` of `{record.population}` is not kept on Loihi, where "
-                f"one current stands for all synapses; record {' or '.join(kept)}"
+                f"one current stands for all synapses; record {able}"
             )
         # Lava's current of a step is the one that Ember has before it, and so is, with delta
         # synapses, what has stepped the membrane since the step before.
         current = Probe(record.population, "u", cells, every)
-        if record.variable != scale.membrane:
-            per_unit = scale.current[record.variable]
+        if variable != scale.membrane:
+            per_unit = scale.current[variable]
             return cls((current,), (per_unit,), np.zeros(cells.size), form.v[cells])
         probes = (Probe(record.population, "v before", cells, every),)
         if scale.jump:

@@ -236,10 +236,10 @@ def _currents(
             continue
         reads = {name for name, weight in step[state].weights.items() if np.any(weight)}
         if state not in owner or membrane in reads or np.any(step[state].constant):
-            raise Unfit(f"second variable beside the membrane (`{state}`)")
+            raise Unfit(f"second variable beside the membrane (`{population.shown(state)}`)")
         if reads - {state}:
             raise Unfit(f"synaptic current that rises before it falls (`{owner[state]}`)")
-        flow[state] = _one(f"effect of `{state}`", step[membrane].of(state))
+        flow[state] = _one(f"effect of `{population.shown(state)}`", step[membrane].of(state))
         decays[state] = _one("synaptic time constant", step[state].of(state), values["dt"])
         if not 0 <= decays[state] <= 1:
             raise Unfit(f"synaptic current that grows or swings by itself (`{owner[state]}`)")
@@ -268,5 +268,5 @@ def _port(
     if state == membrane:
         return Current("", keep * factor, 0.0)
     if state not in flow:
-        raise Unfit(f"synapses that change `{state}` (`{name}`)")
+        raise Unfit(f"synapses that change `{population.shown(state)}` (`{name}`)")
     return Current(state, flow[state] * factor, decays[state])

@@ -15,7 +15,8 @@ __all__ = ["Values"]
 class Values(torch.nn.Module):
     """A tensor for each name, as an attribute: a `torch.nn.Parameter` or a buffer.
 
-    A name that `torch.nn.Module` has a use for, such as `half`, is followed by `_`.
+    A name that `torch.nn.Module` has a use for, such as `half`, is followed by `_`; so that `half_`
+    stays another, it is as well.
     """
 
     def __init__(
@@ -24,7 +25,9 @@ class Values(torch.nn.Module):
     ) -> None:  # fmt: skip
         super().__init__()
         taken = set(dir(self)) | {"_attributes"}
-        self._attributes = {name: f"{name}_" if name in taken else name for name in values}
+        self._attributes = {
+            name: f"{name}_" if name.rstrip("_") in taken else name for name in values
+        }
         for name, value in values.items():
             tensor = torch.tensor(np.asarray(value, np.float64), dtype=dtype)
             if name in trainable:

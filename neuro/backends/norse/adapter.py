@@ -15,6 +15,7 @@ from torch import Tensor
 from neuro.backends.norse.cells import Bound, CellState, CellStep
 from neuro.backends.norse.fused import Fused
 from neuro.build import BuiltPopulation, build
+from neuro.equations.port_names import inside
 from neuro.errors import ConfigError, NetworkError, nearest
 from neuro.model import SynapseModel
 from neuro.network import Background, Drive, Network, Population
@@ -43,9 +44,10 @@ class EmberCell(torch.nn.Module):
         drive: An input of the model, or a parameter to which the input is added; if no synapse is
             given.
         output: A state or subexpression to give out; otherwise spikes, or the first state of a
-            model without a threshold.
+            model without a threshold. `input.I_syn` is the synapse's variable `I_syn`.
         seed: Of drawn parameters and of noise.
-        options: Those of `CellStep`: surrogate, dtype, trainable, reset_gradient.
+        options: Those of `CellStep`: surrogate, dtype, trainable, reset_gradient; `input.tau` is
+            the synapse's parameter `tau`.
 
     Raises:
         NetworkError: if the model has no such input, parameter or output.
@@ -72,16 +74,23 @@ class EmberCell(torch.nn.Module):
                 f"population `{population.name}`: `{drive}` is no input or parameter to drive"
                 f"{nearest(drive, known)} (known: {', '.join(known) or 'none'})"
             )
+        if "trainable" in options:
+            able = (*built.parameters, *built.program.states)
+            options["trainable"] = [
+                inside(name, able, built.ports) or name for name in options["trainable"]
+            ]
         streamed = (drive,) if self._added else ()
         self.step = CellStep(built, dt_ms, streamed=streamed, **options)
         program = built.program
         named = (*program.states, *(name for name, _ in program.subexpressions))
-        if output and output not in named:
+        own = inside(output, named, built.ports) if output else ""
+        if own is None:
+            known = tuple(map(built.shown, named))
             raise NetworkError(
                 f"population `{population.name}` has no variable `{output}` to give out"
-                f"{nearest(output, named)} (known: {', '.join(named)})"
+                f"{nearest(output, known)} (known: {', '.join(known)})"
             )
-        self.output = output or ("" if program.threshold else program.states[0])
+        self.output = own or ("" if program.threshold else program.states[0])
         self._port = 0 if synapse else None
         self._seed = seed
 

@@ -36,6 +36,7 @@ from neuro.backends.norse.printer import CellPrinter
 from neuro.backends.norse.random import normal, stream_of, uniform, words
 from neuro.backends.norse.surrogate import Surrogate
 from neuro.build import BuiltPopulation
+from neuro.equations.port_names import inside
 from neuro.errors import ConfigError, NetworkError, SimulationError, nearest
 
 __all__ = ["Bound", "CellState", "CellStep"]
@@ -126,10 +127,11 @@ class CellStep(torch.nn.Module):
         self._check_constants()
         # A start value that is a parameter follows it when that is trained, or given for a batch.
         chosen = {**built.composed.initial, **built.population.initial}
+        named = {inside(state, built.program.states, built.ports): c for state, c in chosen.items()}
         self._starts_at = {
             state: choice
-            for state, choice in chosen.items()
-            if isinstance(choice, str) and state not in trainable
+            for state, choice in named.items()
+            if state and isinstance(choice, str) and state not in trainable
         }
         found = distances(built, printer, dt_ms)
         self.scales = tuple(self.surrogate.scale or distance for distance in found)
@@ -150,9 +152,10 @@ class CellStep(torch.nn.Module):
             ("streamed", streamed, parameters),
         ):
             if unknown := sorted(set(names) - known):
+                able = sorted(map(built.shown, known))
                 raise ConfigError(
                     f"population `{built.name}`: cannot make `{unknown[0]}` {kind}"
-                    f"{nearest(unknown[0], known)} (known: {', '.join(sorted(known)) or 'none'})"
+                    f"{nearest(unknown[0], able)} (known: {', '.join(able) or 'none'})"
                 )
 
     def _check_constants(self) -> None:
@@ -319,6 +322,8 @@ class CellStep(torch.nn.Module):
         """A state or subexpression as it is now, `(batch, n)` or what broadcasts to it."""
         if name in self.program.states:
             return state.values[self.program.states.index(name)]
+        if name in self.program.summed:
+            return inputs[name]
         observe = getattr(self._code, f"observe_{name}")
         value: Tensor = observe(
             state.values, state.last, step, self._time(step), bound, inputs, factors, draws

@@ -18,13 +18,14 @@ __all__ = ["failure_of"]
 def failure_of(network: TorchNetwork, state: NetworkState) -> str:
     """Which state of a cell or an edge is not finite, in one line; empty if all are."""
     by_ms = f"{state.step * network.built.dt_ms:g} ms; lower dt or check the parameters"
+    shown = {population.name: population.shown for population in network.built.populations}
     for name, cell in network.cells.items():
         for variable, values in zip(cell.program.states, state.cells[name].values, strict=True):
             if found := _first(values):
                 row, number, value = found
                 return (
-                    f"population `{name}`: `{variable}` of cell {number}{_of(row, values)} became "
-                    f"{value} by {by_ms}"
+                    f"population `{name}`: `{shown[name](variable)}` of cell {number}"
+                    f"{_of(row, values)} became {value} by {by_ms}"
                 )
     for name, edge in network.edges.items():
         for variable, values in zip(edge.program.variables, state.edges[name].values, strict=True):

@@ -4,6 +4,7 @@
     cells.v_init                 where a state starts
     ff.weight, noise.weight      the weights of a projection, the weight of a background
     ff.tau                       a parameter of a projection's synapses
+    cells.ff.tau, cells.ff.g_init   the same for all projections that share it; where a state starts
     na.per_spike, na.uptake, na.baseline, beta.ec50, beta.hill
     beta.cells.g_L               an effect's factor at saturation: receptor, target, parameter
 
@@ -17,6 +18,7 @@ from typing import NamedTuple
 from neuro.backends.norse.modulators import modulator_values
 from neuro.backends.norse.schedule import targets_of
 from neuro.build import Built
+from neuro.equations.port_names import inside
 from neuro.errors import NetworkError, nearest
 
 __all__ = ["Place", "places"]
@@ -65,14 +67,24 @@ def places(built: Built, name: str, what: str = "trainable") -> tuple[Place, ...
 
 
 def _of_population(built: Built, name: str) -> tuple[Place, ...]:
-    owner, _, rest = name.rpartition(".")
     for population in built.populations:
-        if population.name == owner:
-            if rest in population.parameters:
-                return (Place("cells", owner, rest),)
-            state = rest.removesuffix("_init")
-            if rest.endswith("_init") and state in population.program.states:
-                return (Place("start", owner, state),)
+        owner, ports = population.name, population.ports
+        if not name.startswith(f"{owner}."):
+            continue
+        rest = name.removeprefix(f"{owner}.")
+        parameter = inside(rest, population.parameters, ports)
+        state = None
+        if rest.endswith("_init"):
+            state = inside(rest.removesuffix("_init"), population.program.states, ports)
+        if parameter and state:
+            raise NetworkError(
+                f"`{name}` must mean one thing, found a parameter of that name and the start of "
+                f"`{population.shown(state)}`; rename the parameter"
+            )
+        if parameter:
+            return (Place("cells", owner, parameter),)
+        if state:
+            return (Place("start", owner, state),)
     return ()
 
 
@@ -91,8 +103,8 @@ def _of_input(built: Built, name: str) -> tuple[Place, ...]:
             others = ", ".join(f"`{p}`" for p in port.projections if p != owner)
             raise NetworkError(
                 f"`{name}` is shared with {others}, whose synapses are the same; use "
-                f"`{population.name}.{rest}{port.suffix}` for all of them, or give them parameters "
-                f"that differ"
+                f"`{population.name}.{owner}.{rest}` for all of them, or give them parameters that "
+                f"differ"
             )
         found.append(Place("cells", population.name, rest + port.suffix))
     edge = built.edges.get(owner)
@@ -108,8 +120,9 @@ def _of_modulators(built: Built, name: str) -> tuple[Place, ...]:
 def _known(built: Built) -> set[str]:
     found = set(modulator_values(built))
     for population in built.populations:
-        found |= {f"{population.name}.{p}" for p in population.parameters}
-        found |= {f"{population.name}.{s}_init" for s in population.program.states}
+        name, shown = population.name, population.shown
+        found |= {f"{name}.{shown(p)}" for p in population.parameters}
+        found |= {f"{name}.{shown(s)}_init" for s in population.program.states}
     found |= {f"{name}.weight" for name in targets_of(built.network)}
     for name, edge in built.edges.items():
         found |= {f"{name}.{p}" for p in edge.program.parameters}

@@ -48,4 +48,5 @@ class Parts(torch.nn.Module, Generic[_M]):
 
 
 def _free(module: torch.nn.Module, key: str) -> str:
-    return f"{key}_" if hasattr(module, key) else key
+    # `half_` gets one more as well, so that it stays another than `half`.
+    return f"{key}_" if hasattr(module, key.rstrip("_") or key) else key

@@ -20,12 +20,14 @@ class Watch(NamedTuple):
     """A variable to keep.
 
     Attributes:
-        owner, variable: A population's or, if `edges`, a projection's.
+        owner, shown: A population and its variable, or, if `edges`, a projection and its.
+        variable: The program's name of it.
         every: Steps from sample to sample.
         cells: Which cells or edges; all if empty.
     """
 
     owner: str
+    shown: str
     variable: str
     edges: bool
     every: int
@@ -33,8 +35,8 @@ class Watch(NamedTuple):
 
     @property
     def name(self) -> str:
-        """`owner.variable`."""
-        return f"{self.owner}.{self.variable}"
+        """`owner.variable`, as people call it."""
+        return f"{self.owner}.{self.shown}"
 
     def taken(self, first: int, values: Tensor) -> Tensor:
         """The frames of `(n_steps, batch, n)` from step `first` on, of the chosen cells."""
@@ -55,10 +57,9 @@ def watches(built: Built, records: Sequence[Record | str]) -> tuple[Watch, ...]:
 
 def _watch(built: Built, record: Record | str) -> Watch:
     if isinstance(record, str):
-        owner, _, variable = record.rpartition(".")
-        record = Record(owner, variable, built.dt_ms)
+        record = Record(*_owned(built, record), built.dt_ms)
     place = recorded_at(built, record)
-    if record.variable not in place.known:
+    if not place.variable:
         raise NetworkError(
             f"record: `{record.population}` has no variable `{record.variable}`"
             f"{nearest(record.variable, place.known)} (known: {', '.join(place.known) or 'none'})"
@@ -70,4 +71,14 @@ def _watch(built: Built, record: Record | str) -> Watch:
             f"{'edges' if place.edges else 'cells'} must lie in 0..{n - 1}, found {odd[0]}"
         )
     every = steps_of(record.every_ms, built.dt_ms, f"every of `{record.variable}`")
-    return Watch(record.population, record.variable, place.edges, max(1, every), record.cells)
+    return Watch(
+        record.population, record.variable, place.variable, place.edges, max(1, every), record.cells
+    )
+
+
+def _owned(built: Built, name: str) -> tuple[str, str]:
+    """The owner and the variable of `cells.v`, or of `cells.ff.I_syn`; names may hold a stop."""
+    parts = name.split(".")
+    splits = [(".".join(parts[:k]), ".".join(parts[k:])) for k in range(len(parts) - 1, 0, -1)]
+    owners = {p.name for p in built.populations} | {p.name for p in built.network.projections}
+    return next((split for split in splits if split[0] in owners), (name, ""))

@@ -120,10 +120,10 @@ class Kernel:
     def _observed(self, record: Record, edges: Sequence[EdgePrinter]) -> tuple[bool, int, str]:
         place = recorded_at(self._built, record)
         if not place.edges:
-            return False, place.at, record.variable
+            return False, place.at, place.variable
         built = self._built.projections[place.at]
         number = next(edge.number for edge in edges if edge.built is built)
-        return True, number, record.variable
+        return True, number, place.variable
 
     def _chunk_steps(self) -> int:
         largest = max((b.last.size for b in self._layout.blocks), default=1)

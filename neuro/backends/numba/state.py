@@ -114,8 +114,9 @@ class RunState:
                 wrong = np.flatnonzero(~np.isfinite(values))
                 if wrong.size:
                     return (
-                        f"population `{population.name}`: `{row}` of cell {wrong[0]} became "
-                        f"{values[wrong[0]]} {by}; lower dt or check the parameters"
+                        f"population `{population.name}`: `{population.shown(row)}` of cell "
+                        f"{wrong[0]} became {values[wrong[0]]} {by}; lower dt or check the "
+                        f"parameters"
                     )
         return f"a state stopped being finite {by}; lower dt"
 
