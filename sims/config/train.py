@@ -43,8 +43,10 @@ class VoicesData(StrictModel):
     """The embedded synthesiser; needs nothing installed."""
     speakers: Positive = 80
     """Speakers to train on."""
+    validation: Positive = 20
+    """Other speakers, who choose the step of the training that is kept."""
     held_out: Positive = 40
-    """Other speakers, to test on."""
+    """Further speakers, to test on."""
     takes: Positive = 1
     """Utterances of each speaker in each state."""
     duration: Timespan = ms(400)
@@ -62,8 +64,10 @@ class DigitsData(StrictModel):
     """espeak-ng, a program of the system."""
     voices: Annotated[Listing[str], Field(min_length=1)]
     """Voices to train on, such as `en-us+f2` (`espeak-ng --voices`, `--voices=variant`)."""
+    validation: Annotated[Listing[str], Field(min_length=1)]
+    """Other voices, which choose the step of the training that is kept."""
     held_out: Annotated[Listing[str], Field(min_length=1)]
-    """Other voices, to test on."""
+    """Further voices, to test on."""
     pitches: Annotated[Listing[Annotated[int, Field(ge=0, le=99)]], Field(min_length=1)] = (50,)
     """Pitches of each voice, on espeak-ng's scale of 0 to 99."""
     speeds: Annotated[Listing[Annotated[int, Field(ge=80, le=450)]], Field(min_length=1)] = (175,)
@@ -79,17 +83,20 @@ class DigitsData(StrictModel):
 
     @model_validator(mode="after")
     def _voices_are_apart(self) -> DigitsData:
-        for key in ("voices", "held_out", "pitches", "speeds"):
+        for key in ("voices", "validation", "held_out", "pitches", "speeds"):
             values = getattr(self, key)
             for index, value in enumerate(values):
                 if value in values[:index]:
                     raise KeyProblem(f"{shown(value)} is listed twice", (key, index))
-        for index, voice in enumerate(self.held_out):
-            if voice in self.voices:
-                raise KeyProblem(
-                    f"{shown(voice)} is trained on too; a held-out voice must be another",
-                    ("held_out", index),
-                )
+        used = dict.fromkeys(self.voices, "trained on")
+        for key, purpose in (("validation", "used for validation"), ("held_out", "tested on")):
+            for index, voice in enumerate(getattr(self, key)):
+                if voice in used:
+                    raise KeyProblem(
+                        f"{shown(voice)} is {used[voice]} too; each voice must be in one list",
+                        (key, index),
+                    )
+                used[voice] = purpose
         return self
 
 
@@ -192,6 +199,8 @@ class EvaluationSpec(StrictModel):
 
     budget_factors: Annotated[Listing[Factor], Field(min_length=1)] = (0.25, 0.5, 0.75, 1.0)
     """Factors on the budget at which accuracy and thinking steps are measured."""
+    permutations: Annotated[int, Field(ge=2, le=1000)] = 10
+    """Permutations of the labels from which a linear and an MLP reader learn, as a control."""
 
 
 class TrainConfig(StrictModel):

@@ -23,18 +23,19 @@ _FRAME_MS = 5.0
 
 
 def digits(data: DigitsData) -> Material:
-    """Ten digits, each by every voice at every pitch and speed; whole voices held out.
+    """Ten digits, each by every voice at every pitch and speed; whole voices choose and test.
 
     Raises:
         ConfigError: if espeak-ng is not installed, lacks a voice, or the folder of recordings
             lacks a digit.
     """
     version = espeak.version()
-    for voice in (*data.voices, *data.held_out):
+    for voice in (*data.voices, *data.validation, *data.held_out):
         espeak.check_voice(voice)
     sounds = []
     splits: tuple[tuple[Split, tuple[str, ...]], ...] = (
         ("train", data.voices),
+        ("validation", data.validation),
         ("test", data.held_out),
     )
     for split, voices in splits:

@@ -60,7 +60,7 @@ class DatasetItems:
 
     Args:
         path: A file that `write_spike_dataset` or `ember train` made.
-        split: `train`, `test` or `extra`; None takes every item.
+        split: `train`, `validation`, `test` or `extra`; None takes every item.
 
     Raises:
         StoreError: if the file is missing, truncated, or no data set of this format, or an item

@@ -13,9 +13,11 @@ if TYPE_CHECKING:
 
 __all__ = ["SPLITS", "LabelledSound", "Material", "Split"]
 
-Split: TypeAlias = Literal["train", "test", "extra"]
-SPLITS: tuple[Split, ...] = ("train", "test", "extra")
-"""`test`: speakers never trained on. `extra`: another kind of recording, also never trained on."""
+Split: TypeAlias = Literal["train", "test", "extra", "validation"]
+SPLITS: tuple[Split, ...] = ("train", "test", "extra", "validation")
+"""`validation`: speakers that choose settings and the step that is kept, and are never trained on.
+`test`: speakers that do neither. `extra`: another kind of recording, used as the test is. The order
+is that of the numbers in files."""
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,8 @@
     /labels                         class of each item
     /extra/keys                     names of the classes
     /extra/speaker                  number of each item's speaker
-    /extra/{speakers, items, split} ours: names of speakers and items; 0 train, 1 test, 2 extra
+    /extra/{speakers, items, split} ours: names of speakers and items; 0 train, 1 test, 2 extra,
+                                   3 validation
     /extra/meta_info/…              ours: window, units, the units' channels and frequencies
 
 Layout: Cramer et al. 2022, IEEE Trans Neural Netw Learn Syst 33:2744. Published files keep times
@@ -51,7 +52,7 @@ class SpikeDataset:
         spikes: One an item, all over the same units and window.
         labels: `(n_items,)` index into `classes`.
         speakers: `(n_items,)` name of each item's voice.
-        splits: `(n_items,)` `train`, `test` or `extra`.
+        splits: `(n_items,)` one of `SPLITS`: `train`, `validation`, `test` or `extra`.
         keys: `(n_items,)` name of each item.
         channels: `(n_units,)` channel of each fibre.
         cf_hz: `(n_units,)` characteristic frequency of each fibre.

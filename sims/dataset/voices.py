@@ -23,12 +23,13 @@ def voices(data: VoicesData, *, seed: int) -> Material:
 
     A speaker says the same vowel with the same mean pitch, contour, vocal tract and level in
     both states; what differs is how steadily the glottis repeats, and how much noise it makes.
-    Speakers that are tested are never trained on.
+    Speakers that choose or that are tested are never trained on.
     """
     sounds = []
     splits: tuple[tuple[Split, int, int], ...] = (
         ("train", 0, data.speakers),
         ("test", data.speakers, data.held_out),
+        ("validation", data.speakers + data.held_out, data.validation),
     )
     for split, first, n in splits:
         for number in range(first, first + n):

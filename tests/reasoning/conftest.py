@@ -18,13 +18,14 @@ seed: 3
 data:
   source: voices
   speakers: 6
+  validation: 2
   held_out: 3
   duration: 100 ms
   nerve: {n_channels: 3, fibres_per_channel: 4}
 features: {bin: 50 ms, phase_parts: 3}
 reasoner: {hidden: 16, rounds: 2, latent_steps: 1, budget: 3}
 training: {steps: 40, batch: 6, evaluate_every: 8, checkpoint_every: 5, noise: 0.2}
-evaluation: {budget_factors: [0.3, 1.0]}
+evaluation: {budget_factors: [0.3, 1.0], permutations: 2}
 """
 
 Train = Callable[..., tuple[int, str]]

@@ -44,7 +44,7 @@ def conclude(
     Raises:
         Stopped: if it was asked for, between two batches; all that was trained is kept.
     """
-    file, last = session.folder.best_file, trainer.ema.model
+    file, last = session.folder.best_file(""), trainer.ema.model
     best = read_puzzle_model(file, *read_best(session.folder, "")).model.to(trainer.device)
     with session.stage.timed("evaluate"):
         sets = {

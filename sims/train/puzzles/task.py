@@ -85,7 +85,9 @@ class PuzzleTask:
                 "test_cells": found["cells"], "score": found["accuracy"] + 1e-3 * found["cells"],
             }  # fmt: skip
 
-        def keep(model: Reasoner, step: int, file: Path = session.folder.best_file) -> None:
+        best_file = session.folder.best_file(ARM)
+
+        def keep(model: Reasoner, step: int, file: Path = best_file) -> None:
             about = {"name": config.name, "config_hash": session.config_hash, "step": step}
             save_puzzle_model(file, PuzzleModel(model, puzzles.format, about))
 

@@ -67,7 +67,7 @@ def read_best(folder: TrainingFolder, arm: str) -> tuple[dict[str, torch.Tensor]
             not enough to delete that file.
     """
     return read_tensors(
-        folder.best_file, kind="model",
+        folder.best_file(arm), kind="model",
         advice=f"put it back, or delete `{folder.checkpoint_file(arm)}` to start over",
     )  # fmt: skip
 

@@ -19,6 +19,7 @@ _FORMAT = "ember-training"
 _FREE = (
     "training.device", "training.threads", "training.checkpoint_every",
     "evaluation.batch", "evaluation.votes", "evaluation.budget_factors",
+    "evaluation.permutations",
     "data.path", "data.recordings", "modulation.run", "output",
 )  # fmt: skip
 """Keys of the config that do not decide which weights come out, to more than their last bits, or
@@ -30,7 +31,8 @@ class TrainingFolder:
 
     - `training.json`: the config, its hash, versions: whose folder this is
     - `checkpoint.safetensors`, or one `checkpoint_<arm>.safetensors` a model: where it stands
-    - `best.safetensors`: the averaged weights that were best by validation, where there is one
+    - `best.safetensors`, or one `best_<arm>.safetensors` a model: the averaged weights that were
+      best by validation
     - `log.jsonl`: one line an evaluation, in order of arm and step
     - `model.safetensors`, `model_<arm>.safetensors`: averaged weights of finished models
     - `curve.png`: the learning curve, where it is drawn
@@ -43,7 +45,6 @@ class TrainingFolder:
         self.path = path
         self.claim_file = path / "training.json"
         self.log_file = path / "log.jsonl"
-        self.best_file = path / "best.safetensors"
         self.model_file = path / "model.safetensors"
         self.curve_file = path / "curve.png"
         self.result_file = path / "result.json"
@@ -51,6 +52,10 @@ class TrainingFolder:
     def checkpoint_file(self, arm: str) -> Path:
         """Where the checkpoint of one model lies; the only one has no name."""
         return self.path / f"checkpoint{arm and '_'}{arm}.safetensors"
+
+    def best_file(self, arm: str) -> Path:
+        """Where the weights of one model lie that were best by validation."""
+        return self.path / f"best{arm and '_'}{arm}.safetensors"
 
     def claim(self, identity: Mapping[str, Any]) -> bool:
         """Make the folder ours; True if it was already, from an earlier start.

@@ -11,7 +11,6 @@ import torch
 from torch import Tensor
 
 from bridges.spiking.frames import frames_of, scrambled
-from neuro.errors import ConfigError
 from neuro.wiring import generator
 from sims.dataset.build import spike_dataset
 from sims.dataset.spike_dataset import SpikeDataset
@@ -99,22 +98,17 @@ def heard(
     """Hear all sounds of a task; what was heard before is read from `folder`.
 
     Raises:
-        ConfigError: if espeak-ng, or a voice, is not there, or a validation voice is none of the
-            task's.
+        ConfigError: if espeak-ng, or a voice, is not there.
         Stopped: if `stop` said so; what was heard is kept for the next call.
     """
-    if odd := sorted(set(task.validation) - set(task.data.voices)):
-        raise ConfigError(f"a validation voice must be one of the task's voices, found `{odd[0]}`")
     data, file = spike_dataset(
         task.data, seed=task.seed, folder=folder, progress=progress, stop=stop, threads=threads
     )
-    chooses = np.isin(data.speakers, task.validation)
-    splits = np.array(data.splits)
-    extra = np.flatnonzero(splits == "extra")
+    extra = data.where("extra")
     return Heard(
-        items_of(data, np.flatnonzero((splits == "train") & ~chooses), dt_ms=task.dt_ms),
-        items_of(data, np.flatnonzero(chooses), dt_ms=task.dt_ms),
-        items_of(data, np.flatnonzero(splits == "test"), dt_ms=task.dt_ms),
+        items_of(data, data.where("train"), dt_ms=task.dt_ms),
+        items_of(data, data.where("validation"), dt_ms=task.dt_ms),
+        items_of(data, data.where("test"), dt_ms=task.dt_ms),
         items_of(data, extra, dt_ms=task.dt_ms) if extra.size else None,
         data.classes, int(data.channels.max()) + 1, task.dt_ms, file,
     )  # fmt: skip

@@ -36,14 +36,12 @@ class SpeechTask:
     """What is to be told apart, and by whose voices.
 
     Attributes:
-        data: The digits; its `held_out` voices are the test.
-        validation: Those of its `voices` that choose and never train.
+        data: The digits; its `validation` voices choose settings, its `held_out` voices test.
         dt_ms: Step of the network that reads the spikes; a fibre spikes at most once in it.
         seed: Of the nerve's spikes.
     """
 
     data: DigitsData
-    validation: tuple[str, ...]
     dt_ms: float = 5.0
     seed: int = 1
 
@@ -55,25 +53,25 @@ def _voices(timbres: tuple[str, ...]) -> tuple[str, ...]:
 FULL = SpeechTask(
     DigitsData(
         source="digits",
-        voices=_voices(_TRAIN) + _voices(_VALIDATION),
+        voices=_voices(_TRAIN),
+        validation=_voices(_VALIDATION),
         held_out=_voices(_TEST),
         pitches=(35, 65),
         speeds=(160, 200),
         duration=ms(500),
         nerve=NerveSpec(n_channels=16, fibres_per_channel=4, spontaneous="low"),
     ),
-    _voices(_VALIDATION),
 )
 """74 voices: 40 train, 10 choose, 24 test; no timbre of one group is in another."""
 SMALL = SpeechTask(
     DigitsData(
         source="digits",
-        voices=_voices(_TRAIN[:6]) + _voices(_VALIDATION[:2]),
+        voices=_voices(_TRAIN[:6]),
+        validation=_voices(_VALIDATION[:2]),
         held_out=_voices(_TEST[:2]),
         duration=ms(400),
         nerve=NerveSpec(n_channels=8, fibres_per_channel=3, spontaneous="low"),
     ),
-    _voices(_VALIDATION[:2]),
     dt_ms=8.0,
 )
 """Ten voices, once each: heard in seconds, to see that everything works."""

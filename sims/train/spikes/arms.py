@@ -4,7 +4,8 @@
     untimed     every spike at a random instant of its own bin, in training and in tests: counts
                 equal, timing gone
     counts      every column that needs timing is blank
-    shuffled    timing kept, but the training items have each other's labels; tests keep theirs
+    shuffled    timing kept, but training items have each other's labels, and so have validation
+                items, by which the step is chosen; tests keep theirs
 
 All have the same parameters, start weights, order of items and steps. Where spikes of an item go
 in `untimed` is drawn once, as an item has one set of spikes in `timing` too: drawn anew in every
@@ -23,7 +24,9 @@ from neuro.errors import ConfigError
 from neuro.wiring import generator
 from sims.train.spikes.tensors import Scale, Seen, blanked
 
-__all__ = ["ARMS", "FILES", "ArmData", "arm_data", "keys_of", "shuffled_labels"]
+__all__ = [
+    "ARMS", "FILES", "LAST", "ArmData", "arm_data", "keys_of", "permuted", "shuffled_labels"
+]  # fmt: skip
 
 ARMS = {
     "phase": "counts and timing",
@@ -33,10 +36,13 @@ ARMS = {
 }
 """What each learns from, by its name in files."""
 
-FILES = {
+FILES = {arm: f"best_{arm}.safetensors" for arm in ARMS}
+"""The weights that validation chose, by arm."""
+LAST = {
     "phase": "model.safetensors",
     **{arm: f"model_{arm}.safetensors" for arm in ("untimed", "counts", "shuffled")},
 }
+"""The weights of the last step, by arm."""
 
 
 def keys_of(arms: tuple[str, ...]) -> tuple[str, ...]:
@@ -54,7 +60,7 @@ class ArmData:
 
     Attributes:
         tokens: `(n_items, n_bins, layout.size)`, not scaled.
-        labels: `(n_items,)` int64; those of the training items may be shuffled.
+        labels: `(n_items,)` int64; those of training and validation items may be shuffled.
         scale: That of the training items, as this arm meets them.
         counts_only: Whether all but the counts is blank.
     """
@@ -88,8 +94,21 @@ def arm_data(arm: str, seen: Seen, *, seed: int) -> ArmData:
         tokens = seen.bare
         scale = Scale.of(tokens, train, seen.layout)
     elif arm == "shuffled":
-        labels = shuffled_labels(labels, torch.from_numpy(train), seed=seed)
+        labels = permuted(seen, seed=seed)
     return ArmData(tokens, labels, seen.layout, scale, counts_only=arm == "counts")
+
+
+def permuted(seen: Seen, *, seed: int, number: int = 0) -> Tensor:
+    """Labels permuted among the training items, and among the validation items.
+
+    Args:
+        number: Which of the permutations of this seed; 0 is that of the arm `shuffled`.
+    """
+    labels = seen.labels
+    own = seed if number == 0 else int(generator(seed, "permutation", number).integers(2**62))
+    for split in ("train", "validation"):
+        labels = shuffled_labels(labels, torch.from_numpy(seen.data.where(split)), seed=own)
+    return labels
 
 
 def shuffled_labels(labels: Tensor, items: Tensor, *, seed: int) -> Tensor:

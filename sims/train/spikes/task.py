@@ -16,9 +16,9 @@ from sims.dataset.build import dataset_file, identity, material, spike_dataset
 from sims.train.loop.trainer import Trainer
 from sims.train.session.folder import TrainingFolder
 from sims.train.session.task import Session
-from sims.train.spikes.arms import ARMS, arm_data, keys_of
-from sims.train.spikes.model import TrainedModel, new_model
-from sims.train.spikes.results import conclude, score
+from sims.train.spikes.arms import ARMS, LAST, arm_data, keys_of
+from sims.train.spikes.model import TrainedModel, new_model, save_model
+from sims.train.spikes.results import conclude, score, summary, validation_score
 from sims.train.spikes.source import SpikeSource
 from sims.train.spikes.tensors import Seen, layout_of
 
@@ -62,43 +62,60 @@ class SpikeTask:
                 data, layout, seed=config.seed, bare="untimed" in config.arms,
                 progress=show, stop=lambda: interrupt.asked,
             ))  # fmt: skip
-        trained = {arm: self._trained(arm, seen, session) for arm in keys_of(config.arms)}
+        for arm in keys_of(config.arms):
+            self._train(arm, seen, session)
         if not session.world.first:
             return {}
         with stage.timed("evaluate"):
             return conclude(
-                config, trained, seen, session.folder,
+                config, seen, session.folder, device=session.device,
                 factor=self._factor, config_hash=session.config_hash, data_file=file,
                 pause=lambda: session.stop_if_asked("all steps of all models are kept"),
             )  # fmt: skip
 
-    def _trained(self, arm: str, seen: Seen, session: Session) -> TrainedModel:
+    def _train(self, arm: str, seen: Seen, session: Session) -> None:
         config, training = self.config, self.config.training
         met = arm_data(arm, seen, seed=config.seed)
         inputs, labels = met.inputs(), met.labels
-        train, test = (torch.from_numpy(seen.data.where(split)) for split in ("train", "test"))
+        train, validation, test = (
+            torch.from_numpy(seen.data.where(split)) for split in ("train", "validation", "test")
+        )
         model = new_model(
             config.reasoner, seen.layout, n_tokens=inputs.shape[1],
             n_classes=len(seen.data.classes), seed=config.seed, training=training,
         ).to(session.device)  # fmt: skip
         source = SpikeSource(inputs[train], labels[train], seed=config.seed, noise=training.noise)
+        best_file = session.folder.best_file(arm)
         trainer = Trainer(model, source, training, seed=config.seed, world=session.world)
 
         def point(average: Reasoner) -> dict[str, float]:
-            loss, right = session.alike(lambda: score(
-                average, inputs[test], labels[test], budget=config.reasoner.budget,
-                pause=lambda: session.stop_if_asked("what was trained is kept"),
-            ))  # fmt: skip
-            return {"test_loss": loss, "test_accuracy": right}
+            def scored(items: torch.Tensor) -> tuple[float, float]:
+                return score(
+                    average, inputs[items], labels[items], budget=config.reasoner.budget,
+                    pause=lambda: session.stop_if_asked("what was trained is kept"),
+                )  # fmt: skip
+
+            chosen, tested = session.alike(lambda: (scored(validation), scored(test)))
+            found = {
+                "validation_loss": chosen[0], "validation_accuracy": chosen[1],
+                "test_loss": tested[0], "test_accuracy": tested[1],
+            }  # fmt: skip
+            return {**found, "score": validation_score(found, len(validation))}
+
+        def keep(model: Reasoner, step: int, file: Path = best_file) -> None:
+            trained = TrainedModel(
+                model, met.scale, seen.layout, config.reasoner, inputs.shape[1],
+                seen.data.classes, counts_only=met.counts_only,
+            )  # fmt: skip
+            save_model(file, trained, name=config.name, config_hash=session.config_hash, step=step)
 
         session.follow(
             trainer, arm, config_hash=session.config_hash, what=f"training on {ARMS[arm]}",
-            point=point,
+            point=point, keep_best=keep,
         )  # fmt: skip
-        return TrainedModel(
-            trainer.ema.model, met.scale, seen.layout, config.reasoner, inputs.shape[1],
-            seen.data.classes, counts_only=met.counts_only,
-        )  # fmt: skip
+        if session.world.first:
+            keep(trainer.ema.model, trainer.step, session.folder.path / LAST[arm])
+        session.world.wait()
 
     @cached_property
     def _factor(self) -> float:
@@ -111,17 +128,4 @@ class SpikeTask:
         return budget_factor(read_run(Path(modulation.run).expanduser()).recording)
 
     def summary(self, outcome: Mapping[str, Any], folder: TrainingFolder) -> Iterator[str]:
-        for arm, model in outcome["models"].items():
-            test = model["sets"]["test"]
-            low, high = test["interval"]
-            yield (
-                f"{ARMS[arm]}: {test['accuracy']:.1%} of {test['of']} held-out items right "
-                f"(95 % interval {low:.1%} to {high:.1%})"
-            )
-        modulation, reasoner = outcome["modulation"], outcome["reasoner"]
-        yield (
-            f"always the commonest answer: {outcome['baseline']['test']['accuracy']:.1%}; "
-            f"thinking steps: {modulation['budget']} of {reasoner['budget']} "
-            f"(modulation factor {modulation['factor']:.3g})"
-        )
-        yield f"written: {folder.result_file}"
+        return summary(outcome, folder)
