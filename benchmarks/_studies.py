@@ -80,8 +80,10 @@ STUDIES: Mapping[str, Study] = MappingProxyType({
     "digits_spikes": Study(
         "Spoken digits, heard as spikes", "digits_spikes", seeds=5,
         note="All seeds hear the same sounds, those of the test from five held-out synthetic "
-        "voices: the intervals say nothing of other voices. Counts are of bins of 50 ms, whose "
-        "order still tells one word from another. Steps were set to four times as many after the "
-        "curves of all arms were seen still to rise; nothing else was.",
+        "voices: the intervals say nothing of other voices. Three further voices choose the step "
+        "whose weights are kept, for each arm by itself, and the penalty or epoch of each reader. "
+        "Up to how many steps this chooses was set under an earlier protocol, in which curves of "
+        "the test items were looked at. Counts are of bins of 50 ms, whose order still tells one "
+        "word from another.",
     ),
 })  # fmt: skip

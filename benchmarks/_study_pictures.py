@@ -36,7 +36,7 @@ def draw(found: dict[str, Any], folder: Path) -> None:
 def curves(found: dict[str, Any]) -> Picture:
     """Items right over the training: the mean over seeds, and where few lines are, each seed.
 
-    Of puzzles these are the ones that choose the weights; of sounds the held-out ones.
+    These are the items that choose the weights.
     """
     figure = picture(2.6)
     axis = figure.subplots()

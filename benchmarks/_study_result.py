@@ -11,14 +11,19 @@ from _common import Failed
 from _study_run import Training
 
 from sims.config import load
-from sims.train.speech.summary import mean_interval
 from sims.train.spikes.arms import ARMS
+from sims.train.spikes.readers import NAMES
+from sims.train.statistics import mean_interval
 
 __all__ = ["asked", "collected", "over_seeds", "read_result", "scores"]
 
 FORMAT, VERSION = "ember-study", 1
+PROTOCOL = 2
+"""How trainings on spikes are judged: 1 kept the last step; since 2 validation voices choose the
+step, and simple readers and permutations of the labels stand beside the reasoner."""
 LONGEST = 30  # characters of a value that is told; a list of voices is not
 ONLY_IN_TESTS = "counts and timing, which tests destroy"
+COMMONEST = "always the commonest answer"
 
 
 def read_result(training: Training) -> dict[str, Any]:
@@ -59,24 +64,32 @@ def asked(training: Training) -> dict[str, Any]:
 
 
 def scores(result: Mapping[str, Any]) -> dict[str, dict[str, int]]:
-    """What a training is judged by, as `right` of `of`: held-out items that chose nothing."""
+    """What a training is judged by, as `right` of `of`: held-out items that chose nothing.
+
+    Of spikes these are the reasoner's arms, by the weights that validation chose; the simple
+    readers on the same features; and the answers that need no spike.
+    """
     if result.get("task") == "puzzles":
         sets = {"whole budget": result["sets"]["best"], "may halt": result["sets"]["halting"]}
     else:
         sets = {ARMS[arm]: found["sets"]["test"] for arm, found in result["models"].items()}
         sets[ONLY_IN_TESTS] = result["models"]["phase"]["sets"]["untimed"]
+        for arm, readers in result["readers"].items():
+            sets |= {f"{NAMES[name]}, {ARMS[arm]}": found for name, found in readers.items()}
+        sets[COMMONEST] = result["baseline"]["test"]
     return {name: {"right": found["right"], "of": found["of"]} for name, found in sets.items()}
 
 
 def over_seeds(values: Sequence[float], low: float = 0.0, high: float = 1.0) -> dict[str, Any]:
-    """Mean and Student's 95 % interval over seeds, kept within what is possible.
+    """Values, their mean, the confidence interval of it and the prediction interval of one more.
 
-    Where there is one seed, or all give the same, a spread cannot be told: the interval is None.
+    See `sims.train.statistics.mean_interval`; both are kept within what is possible.
     """
-    found = mean_interval(values)
-    known = len(values) > 1 and len(set(values)) > 1
-    ends = [round(min(max(end, low), high), 4) for end in found["interval"]] if known else None
-    return {"values": list(values), "mean": found["mean"], "interval": ends}
+    found = mean_interval(values, low=low, high=high)
+    return {
+        "values": list(values),
+        **{key: found[key] for key in ("mean", "interval", "prediction")},
+    }
 
 
 def collected(wanted: Sequence[Training], times: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
@@ -99,7 +112,7 @@ def collected(wanted: Sequence[Training], times: Mapping[str, Mapping[str, Any]]
             row = {
                 "variant": variant, "score": score, **over_seeds(values),
                 "items": [share["of"] for share in shares],
-                "parameters": mine[0]["reasoner"]["parameters"],
+                "parameters": _parameters(mine[0], score),
             }  # fmt: skip
             # Variants are compared with the first variant, controls with what they control for.
             same = rows if "models" in mine[0] else [r for r in rows if r["score"] == score]
@@ -108,6 +121,7 @@ def collected(wanted: Sequence[Training], times: Mapping[str, Mapping[str, Any]]
                 paired = [a - b for a, b in zip(values, base["values"], strict=True)]
                 row["difference"] = over_seeds(paired, -1.0, 1.0)
             rows.append(row)
+        rows += _permuted(variant, mine)
     return {
         "rows": rows,
         "compared_with": rows[0]["score" if "models" in results[wanted[0]] else "variant"],
@@ -128,8 +142,32 @@ def collected(wanted: Sequence[Training], times: Mapping[str, Mapping[str, Any]]
     }  # fmt: skip
 
 
+def _parameters(result: Mapping[str, Any], score: str) -> int:
+    """Numbers that were learned for one score: of the reasoner, of a reader, or none."""
+    if score == COMMONEST:
+        return 0
+    for arm, readers in result.get("readers", {}).items():
+        for name, found in readers.items():
+            if score == f"{NAMES[name]}, {ARMS[arm]}":
+                return int(found["parameters"])
+    return int(result["reasoner"]["parameters"])
+
+
+def _permuted(variant: str, results: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """A row for each reader on permuted labels: a value is of one permutation of one seed."""
+    rows = []
+    for name in results[0].get("permutations", {}):
+        values = [round(v, 6) for one in results for v in one["permutations"][name]["values"]]
+        rows.append({
+            "variant": variant, "score": f"{NAMES[name]}, permuted labels", "each": "permutation",
+            **over_seeds(values), "items": [results[0]["permutations"][name]["of"]],
+            "parameters": results[0]["readers"]["phase"][name]["parameters"],
+        })  # fmt: skip
+    return rows
+
+
 def _curves(result: Mapping[str, Any]) -> dict[str, dict[str, list[float]]]:
-    """By arm; an unnamed one where there are no arms."""
+    """Of the items that choose the weights, by arm; an unnamed one where there are no arms."""
     if "curve" in result:
         found = {"": result["curve"]}
     else:
@@ -138,6 +176,9 @@ def _curves(result: Mapping[str, Any]) -> dict[str, dict[str, list[float]]]:
         if not all(map(math.isfinite, curve["test_accuracy"])):
             raise Failed("a learning curve must be of finite numbers; train again in another --out")
     return {
-        name: {"step": curve["step"], "solved": curve["test_accuracy"]}
+        name: {
+            "step": curve["step"],
+            "solved": curve.get("validation_accuracy", curve["test_accuracy"]),
+        }
         for name, curve in found.items()
     }

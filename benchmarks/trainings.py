@@ -22,7 +22,7 @@ from _machine import ROOT, load, provenance
 from _studies import STUDIES
 from _study_inside import inside
 from _study_pictures import draw
-from _study_result import FORMAT, VERSION, asked, collected
+from _study_result import FORMAT, PROTOCOL, VERSION, asked, collected
 from _study_run import spent, train_all, trainings
 
 
@@ -57,6 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     found = {
         "format": FORMAT,
         "version": VERSION,
+        "protocol": PROTOCOL,
         "study": chosen.study,
         "title": study.title,
         "note": study.note,

@@ -8,6 +8,7 @@ from statistics import median
 from typing import Any
 
 from neuro.errors import StoreError
+from sims.train.statistics import mean_interval
 
 ORDER = ("sudoku4", "sudoku6", "sudoku6_ablations", "maze", "sudoku9", "digits_spikes")
 CAPTIONS = {
@@ -22,7 +23,7 @@ CAPTIONS = {
         "as, along its first two principal components: a line a puzzle."
     ),
 }
-CHOSEN = "They are puzzles that choose the weights, which the table leaves out."
+CHOSEN = "They are the items that choose the weights, which the table leaves out."
 HEARD = "They are the sounds of the table."
 COLOURS = {
     "sudoku": "Dark: given; blue: right; red: wrong.",
@@ -34,13 +35,19 @@ What reasoners reach that `ember train` has trained. The figures of the tables a
 items that did not choose the weights that are kept, and the page is made from what the command
 under each table saved (`docs/results/*.json`); no figure is typed by hand.
 
-Each seed makes its own puzzles, weights and order of items, so that an interval (95 %, Student's t
-over seeds, kept within 0 and 100 %) says what another seed would reach. None is given for one seed,
-or where all seeds agree, as their spread is then unknown.
+Each seed makes its own puzzles or spikes, weights and order of items. Two intervals are printed,
+both of 95 %, by Student's t over seeds, kept within 0 and 100 %. The **confidence interval of the
+mean** says where the mean over all seeds may lie. The **prediction interval** says what one more
+seed may reach; of n seeds it is √(n + 1) times as wide. Neither is given for one seed, or where all
+seeds agree, as their spread is then unknown; neither says anything of other data.
 """
 DIFFERENCES = (
-    "Differences are in points of per cent, paired by seed; their intervals are not corrected for "
-    "the number of comparisons."
+    "Differences are in points of per cent, paired by seed, with the confidence interval of their "
+    "mean, which is not corrected for the number of comparisons."
+)
+PERMUTED = (
+    "Where labels are permuted, a value is of one permutation, and the intervals are over "
+    "permutations: those of training and validation items, within each, while tests keep theirs."
 )
 EQUAL_STEPS = "Equal steps are not equal work: the last column is the mean over seeds."
 
@@ -84,7 +91,9 @@ def read(path: Path) -> dict[str, Any]:
         for row in found["rows"]:
             seeds = [one for one in found["trainings"] if one["variant"] == row["variant"]]
             values, (low, high) = row["values"], row["interval"] or (0.0, 1.0)
-            if len(values) != len(seeds) or not values:
+            of_seeds = row.get("each", "seed") == "seed"
+            n = len(seeds)
+            if not (n and values) or len(values) % n or (of_seeds and len(values) != n):
                 raise ValueError(f"{len(values)} values of {len(seeds)} seeds")
             # Saved means have four decimals.
             if abs(sum(values) / len(values) - row["mean"]) > 1e-4:
@@ -103,7 +112,8 @@ def _section(found: dict[str, Any], folder: Path) -> str:
     rows = found["rows"]
     compared = any("difference" in row for row in rows)
     scored = len({row["score"] for row in rows}) > 1
-    heads = ["", *(["answers"] if scored else []), "right", "95 % over seeds", "each seed"]
+    heads = ["", *(["answers"] if scored else []), "right, mean", "confidence interval of the mean"]
+    heads += ["prediction interval of another seed", "each seed"]
     heads += [f"less {found['compared_with']}"] if compared else []
     several = len({one["variant"] for one in found["trainings"]}) > 1
     heads += ["items", "parameters", *(["CPU time of a training"] if several else [])]
@@ -112,7 +122,9 @@ def _section(found: dict[str, Any], folder: Path) -> str:
     lines.append(_columns(["---"] * left + ["---:"] * (len(heads) - left)))
     for row in rows:
         cells = [row["variant"], *([row["score"]] if scored else []), f"{row['mean']:.1%}"]
-        cells += [_interval(row["interval"]), ", ".join(f"{v:.1%}" for v in row["values"])]
+        intervals = mean_interval(row["values"], low=0.0, high=1.0)
+        cells += [_interval(intervals[name]) for name in ("interval", "prediction")]
+        cells += [_values(row)]
         if compared:
             difference = row.get("difference")
             cells.append(
@@ -121,10 +133,11 @@ def _section(found: dict[str, Any], folder: Path) -> str:
             )  # fmt: skip
         counts = sorted(set(row["items"]))
         cells += [" to ".join(f"{n:,}" for n in dict.fromkeys((counts[0], counts[-1])))]
-        cells += [f"{row['parameters']:,}"]
+        cells += [f"{row['parameters']:,}" if row["parameters"] else "none"]
         cells += [_cpu_of_one(found, row["variant"])] if several else []
         lines.append(_columns(cells))
-    said = [DIFFERENCES] * compared + [EQUAL_STEPS] * several
+    permuted = any(row.get("each") == "permutation" for row in rows)
+    said = [DIFFERENCES] * compared + [EQUAL_STEPS] * several + [PERMUTED] * permuted
     lines += ["", *([" ".join(said), ""] if said else [])]
     lines += ["```console", found["command"], "```", "", _provenance(found), ""]
     if found["study"] == "sudoku9":
@@ -135,7 +148,7 @@ def _section(found: dict[str, Any], folder: Path) -> str:
             if name == "refined":
                 caption = f"{caption} {COLOURS.get(look['data']['kind'], '')}".strip()
             if name == "curves":
-                caption = f"{caption} {CHOSEN if look else HEARD}"
+                caption = f"{caption} {HEARD if _earlier(found) else CHOSEN}"
             of = "" if name == "curves" else f" {look['variant']}, seed {look['seed']}."
             lines += [f"![{caption}](images/results_{found['study']}_{name}.png)", ""]
             lines += [f"*{caption}{of}*", ""]
@@ -148,7 +161,22 @@ def _learned(found: dict[str, Any]) -> str:
     plain = {key: json.dumps(value).replace('"', "") for key, value in asked["data"].items()}
     keys = ", ".join(f"{key}: {value}" for key, value in plain.items())
     said = f"Trained on `{keys}` for {asked['steps']:,} steps of {asked['batch']} items."
-    return f"{said} {found['note']}".strip()
+    return " ".join(part for part in (said, found["note"], _earlier(found)) if part)
+
+
+def _earlier(found: dict[str, Any]) -> str:
+    """What a table of spikes says that was measured before validation chose anything."""
+    if found["inside"] or found.get("protocol", 1) > 1:
+        return ""
+    commits = sorted({(one["commit"] or "unknown")[:12] for one in found["trainings"]})
+    return (
+        "**Measured under an earlier protocol**, at commit "
+        f"{', '.join(f'`{commit}`' for commit in commits)}, "
+        "and not yet again: no voices chose the step; the weights are those of the last step; the "
+        "number of steps was set after curves of the test items were looked at; no simple reader, "
+        "and one permutation of the labels a seed, stands beside the reasoner. The command below "
+        "measures by the present protocol."
+    )
 
 
 def _cpu_of_one(found: dict[str, Any], variant: str) -> str:
@@ -208,6 +236,14 @@ def _published(folder: Path) -> str:
 
 def _interval(ends: list[float] | None) -> str:
     return "" if ends is None else f"{ends[0]:.1%} to {ends[1]:.1%}"
+
+
+def _values(row: dict[str, Any]) -> str:
+    """The value of each seed; of many permutations the lowest and the highest."""
+    values = row["values"]
+    if row.get("each") == "permutation":
+        return f"{len(values)} permutations, {min(values):.1%} to {max(values):.1%}"
+    return ", ".join(f"{value:.1%}" for value in values)
 
 
 def _points(ends: list[float] | None) -> str:

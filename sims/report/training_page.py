@@ -14,8 +14,15 @@ from sims.report.page import Block, Image, Page, Section, Table, Text
 from sims.report.provenance import training_provenance
 from sims.report.puzzle_page import puzzle_page
 from sims.report.wording import plain
+from sims.train.statistics import span
 
 __all__ = ["training_page"]
+
+READERS = {"linear": "linear reader", "mlp": "MLP reader"}
+_PARTS = (
+    ("train", "train on"), ("validation", "choose by"), ("test", "test on"),
+    ("extra", "test on besides"),
+)  # fmt: skip
 
 
 def training_page(folder: Path) -> Page:
@@ -55,12 +62,14 @@ def _page(result: Mapping[str, Any], started: Mapping[str, Any], folder: Path) -
         ),
         facts=[
             *((ARMS[arm], f"{found['accuracy']:.1%}") for arm, found in test.items()),
+            *_reader_facts(result),
             ("commonest answer", f"{result['baseline']['test']['accuracy']:.1%}"),
-            ("held-out items", f"{test['phase']['of']:,}"),
+            ("test items", f"{test['phase']['of']:,}"),
             ("thinking steps", f"{modulation['budget']} of {result['reasoner']['budget']}"),
         ],
         sections=[
             Section("What timing is worth", _accuracy(result)),
+            *([Section("What needs no reasoner", _readers(result))] if "readers" in result else []),
             Section("Learning", _learning(result)),
             Section("Confusions", _confusions(result)),
             Section("Thinking less", _halting(result)),
@@ -93,7 +102,7 @@ def _accuracy(result: Mapping[str, Any]) -> list[Block]:
 
 
 def _compared(result: Mapping[str, Any]) -> list[str]:
-    """How the held-out items that only one of two models got right are shared out."""
+    """How the test items that only one of two models got right are shared out."""
     if "comparisons" not in result:  # of a version that knew two models
         pair = result["comparison"]
         return [_pair(pair["phase_only"], pair["counts_only"], "counts", _p_value(pair["p"]))]
@@ -111,17 +120,67 @@ def _pair(with_timing: int, without: int, arm: str, p: str) -> str:
     other = {"counts": "with counts alone", "untimed": "with timing destroyed",
              "shuffled": "after learning shuffled labels"}[arm]  # fmt: skip
     return (
-        f"Of the held-out items, {with_timing} were right only with timing and {without} only "
+        f"Of the test items, {with_timing} were right only with timing and {without} only "
         f"{other} (exact McNemar test: {p})."
     )
 
 
 def _learning(result: Mapping[str, Any]) -> list[Block]:
     caption = (
-        "Held-out items choose nothing here: not the step that is kept, not a setting. Dashed "
-        "grey: always answering the commonest class."
+        "Test items choose nothing: validation speakers chose the step that is kept, which thin "
+        "upright lines show. Dashed grey: always answering the commonest class."
     )
-    return [Image("learning-curves", caption, figures.png(figures.learning_curves(result)))]
+    blocks: list[Block] = [
+        Image("learning-curves", caption, figures.png(figures.learning_curves(result)))
+    ]
+    if all("last" in model for model in result["models"].values()):
+        rows = [
+            [ARMS[arm], str(model["step"]), _share(model["sets"]["test"]), _share(model["last"]),
+             f"{model['best_on_test']['accuracy']:.1%} (step {model['best_on_test']['step']})"]
+            for arm, model in result["models"].items()
+        ]  # fmt: skip
+        columns = ["model", "step chosen", "chosen by validation", "last step", "best on the test"]
+        blocks.append(Table(columns, rows, frozenset(columns[1:])))
+        blocks.append(Text(
+            "The last column is what choosing the step by the test items would have claimed, and "
+            "is no result."
+        ))  # fmt: skip
+    return blocks
+
+
+def _reader_facts(result: Mapping[str, Any]) -> list[tuple[str, str]]:
+    readers = result.get("readers", {}).get("phase", {})
+    return [(READERS[name], f"{found['accuracy']:.1%}") for name, found in readers.items()]
+
+
+def _readers(result: Mapping[str, Any]) -> list[Block]:
+    """The simple readers on the same features, and on permuted labels."""
+    rows = [
+        [READERS[name], ARMS[arm], f"{found['parameters']:,}", _share(found)]
+        for arm, readers in result["readers"].items()
+        for name, found in readers.items()
+    ]
+    columns = ["reader", "features", "parameters", "test items right"]
+    controls = [
+        [READERS[name], f"{found['n']}", f"{found['mean']:.1%}", span(found["interval"]),
+         span(found["prediction"])]
+        for name, found in result["permutations"].items()
+    ]  # fmt: skip
+    headings = ["reader", "permutations", "mean", "confidence interval of the mean",
+                "prediction interval of another permutation"]  # fmt: skip
+    return [
+        Text(
+            "Ridge regression and a small MLP, on the features that the reasoner is given, with "
+            "the same training, validation and test speakers."
+        ),
+        Table(columns, rows, frozenset(columns[2:])),
+        Text(
+            "The same readers on the features of `counts and timing`, after the labels of training "
+            f"and validation items were permuted. Chance is {result['chance']:.1%}. Intervals are "
+            "of 95 %, by Student's t over permutations."
+        ),
+        Table(headings, controls, frozenset(headings[1:])),
+    ]  # fmt: skip
 
 
 def _confusions(result: Mapping[str, Any]) -> list[Block]:
@@ -143,7 +202,7 @@ def _halting(result: Mapping[str, Any]) -> list[Block]:
         f"{result['reasoner']['budget']} steps."
     )
     caption = (
-        "Accuracy on held-out items against steps thought, for several factors on the budget. "
+        "Accuracy on test items against steps thought, for several factors on the budget. "
         "Filled: the whole budget; open: the halt head may stop an item earlier. Grey: the factor "
         "of this training."
     )
@@ -153,8 +212,8 @@ def _halting(result: Mapping[str, Any]) -> list[Block]:
 def _learned_from(data: Mapping[str, Any]) -> str:
     items = ", ".join(
         f"{data['items'][name]:,} items of {data['speakers'][name]:,} speakers to {verb}"
-        for name, verb in (("train", "train on"), ("test", "test on"), ("extra", "test on besides"))
-        if data["items"][name]
+        for name, verb in _PARTS
+        if data["items"].get(name)
     )
     return f"{data['source']}: {items}"
 

@@ -149,9 +149,28 @@ def test_the_interval_is_students_and_none_where_no_spread_is_known(script) -> N
     over_seeds = script("_study_result").over_seeds
     # t(0.975, 2) = 4.3027; the deviation is 0.1, so 0.5 ± 4.3027 · 0.1 / √3.
     assert over_seeds([0.4, 0.5, 0.6])["interval"] == pytest.approx([0.2516, 0.7484], abs=1e-4)
+    # One more seed: 0.5 ± 4.3027 · 0.1 · √(1 + 1/3).
+    found = over_seeds([0.4, 0.5, 0.6], -1.0, 2.0)
+    assert found["prediction"] == pytest.approx([0.0032, 0.9968], abs=1e-4)
     assert over_seeds([0.8, 0.9, 1.0])["interval"][1] == 1.0
-    assert over_seeds([0.9])["interval"] is None
-    assert over_seeds([1.0, 1.0])["interval"] is None
+    for unknown in ([0.9], [1.0, 1.0]):
+        found = over_seeds(unknown)
+        assert found["interval"] is None and found["prediction"] is None
+
+
+def test_a_prediction_interval_holds_one_more_value_as_often_as_it_says() -> None:
+    """Drawn from a normal distribution: 95 % of next values, and far fewer for the mean's."""
+    from sims.train.statistics import mean_interval
+
+    draw, held = np.random.default_rng(5), {"interval": 0, "prediction": 0}
+    for _ in range(2000):
+        *values, following = draw.normal(size=6).tolist()
+        found = mean_interval(values)
+        for name in held:
+            low, high = found[name]
+            held[name] += low <= following <= high
+    assert 0.93 < held["prediction"] / 2000 < 0.97  # ± 4 standard errors of 0.95
+    assert held["interval"] / 2000 < 0.75
 
 
 def test_components_are_those_of_a_plane_that_is_known(script) -> None:
@@ -204,12 +223,14 @@ def test_controls_are_compared_with_what_they_control_for(tmp_path: Path, script
 
     study, plan = script("_study_result"), script("_studies").STUDIES
     wanted = script("_study_run").trainings(plan["digits_spikes"], tmp_path, seeds=2)
+    simple = {"linear": {"right": 5, "of": 10, "parameters": 30},
+              "mlp": {"right": 6, "of": 10, "parameters": 90}}  # fmt: skip
     for one, counts in zip(wanted, (8, 6), strict=True):
         right = {"phase": 7, "untimed": 7, "counts": counts, "shuffled": 1}
         arms = {
             arm: {"sets": {name: {"right": n - (name == "untimed"), "of": 10}
                            for name in ("test", "untimed")},
-                  "curve": {"step": [1], "test_accuracy": [n / 10]}}
+                  "curve": {"step": [1], "test_accuracy": [n / 10], "validation_accuracy": [0.25]}}
             for arm, n in right.items()
         }  # fmt: skip
         one.folder.mkdir(parents=True)
@@ -217,15 +238,28 @@ def test_controls_are_compared_with_what_they_control_for(tmp_path: Path, script
             "format": "ember-training", "version": 1, "seed": one.seed, "models": arms,
             "config_hash": load(one.config, one.overrides).hash, "reasoner": {"parameters": 5},
             "git_commit": "", "created": "", "versions": {},
+            "readers": {"phase": simple, "counts": simple},
+            "baseline": {"test": {"right": 1, "of": 10}},
+            "permutations": {"linear": {"values": [0.0, 0.1, counts / 20], "of": 10}},
         }))  # fmt: skip
     found = study.collected(wanted, {one.name: {} for one in wanted})
     means = {row["score"]: row["mean"] for row in found["rows"]}
     assert means == {
         "counts and timing": 0.7, "timing destroyed, counts equal": 0.7, "counts alone": 0.7,
         "shuffled labels": 0.1, "counts and timing, which tests destroy": 0.6,
+        "linear reader, counts and timing": 0.5, "MLP reader, counts and timing": 0.6,
+        "linear reader, counts alone": 0.5, "MLP reader, counts alone": 0.6,
+        "always the commonest answer": 0.1, "linear reader, permuted labels": 0.15,
     }  # fmt: skip
+    parameters = {row["score"]: row["parameters"] for row in found["rows"]}
+    assert parameters["counts alone"] == 5 and parameters["MLP reader, counts alone"] == 90
+    assert parameters["always the commonest answer"] == 0
+    permuted = found["rows"][-1]
+    assert permuted["values"] == [0.0, 0.1, 0.4, 0.0, 0.1, 0.3]  # of each permutation of each seed
+    assert permuted["each"] == "permutation" and "difference" not in permuted
+    assert all(curve["solved"] == [0.25] for curve in found["curves"])  # what chooses is drawn
     first, *others = found["rows"]
     assert "difference" not in first and found["compared_with"] == first["score"]
-    paired = {row["score"]: row["difference"]["values"] for row in others}
+    paired = {row["score"]: row["difference"]["values"] for row in others if "difference" in row}
     assert paired["counts alone"] == pytest.approx([0.1, -0.1])
     assert paired["shuffled labels"] == pytest.approx([-0.6, -0.6])

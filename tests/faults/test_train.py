@@ -23,6 +23,7 @@ name: tiny
 data:
   source: voices
   speakers: 2
+  validation: 1
   held_out: 1
   duration: 100 ms
   nerve: {n_channels: 2, fibres_per_channel: 2}
@@ -33,6 +34,7 @@ DIGITS = """
 data:
   source: digits
   voices: [en-us+f1]
+  validation: [en-us]
   held_out: [en-gb+m1]
 reasoner: {}
 """
@@ -144,6 +146,9 @@ def test_a_puzzle_solver_that_cannot_be_is_refused(
     ("override", "words"),
     [
         ("data.held_out=[en-us+f1]", "data.held_out.0: `en-us+f1` is trained on too"),
+        ("data.validation=[en-us+f1]", "data.validation.0: `en-us+f1` is trained on too"),
+        ("data.held_out=[en-us]", "data.held_out.0: `en-us` is used for validation too"),
+        ("data.validation=[]", "data.validation:"),
         ("data.voices=[]", "data.voices:"),
         ("data.pitches=[50, 50]", "data.pitches.1: `50` is listed twice"),
         ("data.pitches=[100]", "data.pitches.0: expected a number of at most 99"),

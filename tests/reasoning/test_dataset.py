@@ -23,18 +23,19 @@ from sims.train.statistics import accuracy, confusion, majority, wilson_interval
 from tests.conftest import IN_CI
 
 NERVE = NerveSpec(n_channels=3, fibres_per_channel=2)
-DATA = VoicesData(speakers=2, held_out=1, duration="100 ms", nerve=NERVE)
+DATA = VoicesData(speakers=2, validation=1, held_out=1, duration="100 ms", nerve=NERVE)
 RECORDED = Path("/usr/share/asterisk/sounds/en_US_f_Allison/digits")
 
 
 def test_whole_voices_are_held_out_in_both_states(tmp_path: Path) -> None:
     data, _ = spike_dataset(DATA, seed=5, folder=tmp_path)
-    assert len(data) == 6
-    voices = {split: {data.speakers[i] for i in data.where(split)} for split in ("train", "test")}
-    assert len(voices["train"]) == 2 and len(voices["test"]) == 1
-    assert not voices["train"] & voices["test"]
-    for split in ("train", "test"):
-        assert np.bincount(data.labels[data.where(split)]).tolist() == [len(voices[split])] * 2
+    assert len(data) == 8
+    parts = {"train": 2, "validation": 1, "test": 1}
+    voices = {split: {data.speakers[i] for i in data.where(split)} for split in parts}  # type: ignore[arg-type]
+    assert {split: len(of) for split, of in voices.items()} == parts
+    assert len(set.union(*voices.values())) == 4  # each voice is in one part
+    for split in parts:
+        assert np.bincount(data.labels[data.where(split)]).tolist() == [parts[split]] * 2  # type: ignore[arg-type]
     assert all(spikes.duration_ms == 100.0 and len(spikes) > 10 for spikes in data.spikes)
 
 
@@ -51,12 +52,12 @@ def test_the_file_has_the_layout_of_the_heidelberg_digits(tmp_path: Path) -> Non
     data, path = spike_dataset(DATA, seed=5, folder=tmp_path)
     with h5py.File(path) as file:
         times, units = file["spikes/times"], file["spikes/units"]
-        assert times.shape == units.shape == file["labels"].shape == (6,)
+        assert times.shape == units.shape == file["labels"].shape == (8,)
         assert h5py.check_vlen_dtype(times.dtype) == np.float64
         assert times[0].max() < 0.1 and (np.diff(times[0]) >= 0).all()  # seconds, sorted
         assert units[0].max() < 6
         assert [key.decode() for key in file["extra/keys"]] == ["calm", "distressed"]
-        assert file["extra/speaker"].shape == (6,)
+        assert file["extra/speaker"].shape == (8,)
     assert data.cf_hz[0] == pytest.approx(125) and data.cf_hz[-1] == pytest.approx(3500)
 
 
@@ -83,7 +84,8 @@ def test_where_recordings_lie_does_not_decide_the_data_set(
             for digit in range(10):
                 (tmp_path / folder / f"{digit}.wav").write_bytes(content)
         digits = DigitsData(
-            source="digits", voices=["a"], held_out=["b"], nerve=NERVE,
+            source="digits", voices=["a"], validation=["c"], held_out=["b"],
+            nerve=NERVE,
             recordings=None if folder is None else str(tmp_path / folder),
         )  # fmt: skip
         about = identity(digits, material(digits, seed=0), seed=0)
@@ -147,12 +149,13 @@ def test_a_channel_above_the_recording_is_refused() -> None:
 def test_digits_are_spoken_by_voices_and_recorded_by_a_person(tmp_path: Path) -> None:
     recorded = RECORDED.is_dir() or IN_CI
     digits = DigitsData(
-        source="digits", voices=["en-us+m1"], held_out=["en-gb+f2"], duration="500 ms", nerve=NERVE,
+        source="digits", voices=["en-us+m1"], validation=["en-us+m4"], held_out=["en-gb+f2"],
+        duration="500 ms", nerve=NERVE,
         recordings=str(RECORDED) if recorded else None,
     )  # fmt: skip
     data, _ = spike_dataset(digits, seed=1, folder=tmp_path)
     assert len(data.classes) == 10
-    for split in ("train", "test", *(["extra"] if recorded else [])):
+    for split in ("train", "validation", "test", *(["extra"] if recorded else [])):
         assert data.labels[data.where(split)].tolist() == list(range(10))
     seven, nine = (
         data.spikes[data.keys.index(f"en-us+m1-p50-s175-{w}")] for w in ("seven", "nine")

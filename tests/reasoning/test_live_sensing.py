@@ -25,7 +25,7 @@ from sims.sensing.recent import Recent
 from tests.reasoning._listening import RATE_HZ, asked, ear, waves
 
 NERVE = NerveSpec(n_channels=5, fibres_per_channel=3)
-DATA = VoicesData(speakers=2, held_out=1, duration="200 ms", nerve=NERVE)
+DATA = VoicesData(speakers=2, validation=1, held_out=1, duration="200 ms", nerve=NERVE)
 STEP_MS, WIDTH = 10.0, 7
 
 

@@ -25,7 +25,9 @@ from sims.train import load_model
 from sims.train.loop.trainer import Trainer
 
 ROOT = Path(__file__).parents[2]
-EXACT = ("checkpoint_phase", "checkpoint_counts", "model", "model_counts")
+EXACT = (
+    "checkpoint_phase", "checkpoint_counts", "model", "model_counts", "best_phase", "best_counts"
+)  # fmt: skip
 Train = Callable[..., tuple[int, str]]
 
 
@@ -149,9 +151,9 @@ def test_ctrl_c_while_the_sounds_are_heard_keeps_what_was_heard(
     monkeypatch.setattr(build, "_AT_ONCE", 6)
     monkeypatch.setattr(build, "_keep", interrupted)
     status, said = train(tmp_path / "out", own)
-    assert status == 130 and "6 of 18 sounds are heard and kept" in " ".join(said.split())
+    assert status == 130 and "6 of 22 sounds are heard and kept" in " ".join(said.split())
     assert train(tmp_path / "out", own)[0] == 0
-    assert len(kept) == 18  # none was heard twice
+    assert len(kept) == 22  # none was heard twice
     assert_bit_identical(undisturbed, tmp_path / "out")
 
 
@@ -173,10 +175,10 @@ def test_training_draws_from_no_global_generator(train: Train, tmp_path: Path) -
 
 def test_result_says_what_its_schema_says(undisturbed: Path) -> None:
     found = result(undisturbed)
-    assert found["data"]["items"] == {"train": 12, "test": 6, "extra": 0}
-    assert found["data"]["speakers"] == {"train": 6, "test": 3, "extra": 0}
+    assert found["data"]["items"] == {"train": 12, "test": 6, "extra": 0, "validation": 4}
+    assert found["data"]["speakers"] == {"train": 6, "test": 3, "extra": 0, "validation": 2}
     for model in found["models"].values():
-        assert set(model["sets"]) == {"train", "test", "untimed"}
+        assert set(model["sets"]) == {"train", "validation", "test", "untimed"}
         for name, scored in model["sets"].items():
             table = np.array(scored["confusion"])
             assert table.sum() == scored["of"] and np.trace(table) == scored["right"]
@@ -273,7 +275,8 @@ def test_recordings_are_known_by_their_content_and_not_by_their_place(
     monkeypatch.setattr(task, "material", lambda data, *, seed: heard)
     config = TrainConfig.model_validate({
         "name": "moved", "reasoner": {}, "data": {
-            "source": "digits", "voices": ["a"], "held_out": ["b"], "recordings": "far/away",
+            "source": "digits", "voices": ["a"], "validation": ["c"], "held_out": ["b"],
+            "recordings": "far/away",
         },
     })  # fmt: skip
     asked = config.model_dump(mode="json")
@@ -292,12 +295,12 @@ def test_ctrl_c_while_answers_are_measured_keeps_the_steps(
 
     def interrupted(*given: Any, **more: Any) -> Any:
         calls.append(1)
-        if len(calls) in (1, 23):
+        if len(calls) in (1, 43):
             signal.raise_signal(signal.SIGINT)
         return evaluate(*given, **more)
 
-    # Six held-out items: two batches a point, of which a stopped one asks for the first again;
-    # so the 22nd call is the first one after all points of both models.
+    # Four validation and six test items: four batches a point, of which a stopped one asks for the
+    # first again; so the 42nd call is the first one after all points of both models.
     monkeypatch.setattr(asked, "_BATCH", 3)
     monkeypatch.setattr(asked, "evaluate", interrupted)
     said = []

@@ -36,8 +36,9 @@ ARMS = {
 }
 SETS = {
     "train": "training items",
-    "test": "held-out speakers",
-    "untimed": "held-out, timing destroyed",
+    "validation": "validation speakers",
+    "test": "test speakers",
+    "untimed": "test, timing destroyed",
     "extra": "recordings of a person",
 }
 COLOURS = dict(zip(("counts", "phase", "untimed", "shuffled"), PALETTE, strict=False))
@@ -48,8 +49,9 @@ TEXT_UP_TO = 12  # classes; more numbers than 12 × 12 cannot be read at this si
 def learning_curves(result: Result) -> Picture:
     """Loss, accuracy and steps thought over the training, for each model.
 
-    Solid: held-out items, with the averaged weights and the whole budget. Dotted: the training
-    batches since the last point. Dashed grey: always answering the commonest class.
+    Solid: test items, with the averaged weights and the whole budget. Dotted: the training
+    batches since the last point. Dashed grey: always answering the commonest class. Thin upright:
+    the step whose weights validation chose.
     """
     figure = picture(2.1)
     loss, accuracy, halted = figure.subplots(1, 3)
@@ -60,6 +62,9 @@ def learning_curves(result: Result) -> Picture:
         accuracy.plot(steps, curve["train_accuracy"], ":", color=colour, alpha=0.8)
         accuracy.plot(steps, curve["test_accuracy"], color=colour)
         halted.plot(steps, curve["halted_after"], color=colour)
+        if "step" in model:  # results of older versions kept the last step
+            for axis in (loss, accuracy):
+                axis.axvline(model["step"], color=colour, linewidth=0.6, alpha=0.6, zorder=0)
     chance = result.get("baseline", {}).get("test", {}).get("accuracy")
     if chance is not None:
         accuracy.axhline(chance, color=MUTED, linewidth=0.7, linestyle=(0, (4, 3)), zorder=0)
@@ -68,7 +73,7 @@ def learning_curves(result: Result) -> Picture:
     loss.set_ylim(bottom=0.0)
     halted.set_ylim(bottom=0.0)
     for axis, title, detail in (
-        (loss, "loss", "held out"),
+        (loss, "loss", "test"),
         (accuracy, "accuracy", "dotted: training"),
         (halted, "steps thought", "mean, training"),
     ):
@@ -186,7 +191,7 @@ def halting(result: Result) -> Picture:
         right.plot(factors, early, ":", color=colour, marker="o", fillstyle="none", markersize=5)
     left.axvline(result["modulation"]["budget"], color=MUTED, linewidth=0.7, zorder=0)
     right.axvline(result["modulation"]["factor"], color=MUTED, linewidth=0.7, zorder=0)
-    heading(left, "accuracy", "held out; open: may halt early")
+    heading(left, "accuracy", "test; open: may halt early")
     heading(right, "steps thought", "dotted: may halt early")
     left.set_xlabel("steps thought (mean)")
     left.set_ylim(0.0, 1.02)

@@ -56,7 +56,7 @@ Reader: TypeAlias = Callable[..., Labels]
 def divided(met: ArmData, seen: Seen) -> Divided:
     """The inputs of an arm, flattened over bins: the features its reasoner is given."""
     flat = met.inputs().flatten(1).double().numpy()
-    parts = {split: seen.data.where(split) for split in ("train", "validation", "test")}  # type: ignore[arg-type]
+    parts = {split: seen.data.where(split) for split in ("train", "validation", "test")}
     return Divided(
         **{split: (flat[items], met.labels.numpy()[items]) for split, items in parts.items()},
         n_classes=len(seen.data.classes),
