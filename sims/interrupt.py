@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import TypeAlias
 
-__all__ = ["Terminated", "deferred", "exit_status", "handled", "terminable"]
+__all__ = ["Terminated", "deferred", "exit_status", "handled", "terminable", "unheeded"]
 
 
 Handler: TypeAlias = Callable[[int, FrameType | None], None]
@@ -49,6 +49,13 @@ def terminable() -> Iterator[None]:
         raise Terminated
 
     with handled(end, signal.SIGTERM):
+        yield
+
+
+@contextmanager
+def unheeded() -> Iterator[None]:
+    """Within the block, which writes down what an interrupt leaves, further signals do nothing."""
+    with handled(lambda number, frame: None, signal.SIGINT, signal.SIGTERM):
         yield
 
 

@@ -19,6 +19,7 @@ from typing import Any
 from neuro.backends import BACKENDS
 from neuro.build import Built
 from neuro.errors import EmberError, SimulationError, StoreError
+from neuro.files.lock import locked_output
 from neuro.raw_run import RawRun
 from neuro.recording import Recording
 from neuro.simulate import prepare, run_built
@@ -91,13 +92,25 @@ def run_to_file(
         EmberError: one line with file, line and key of what is wrong, before anything is
             simulated where that can be known.
         SimulationError: if a variable stopped being finite; it says where what was recorded is.
-        StoreError: if the disk is full; the last checkpoint still holds.
+        StoreError: if another process runs to the same file, or the disk is full; the last
+            checkpoint still holds.
         KeyboardInterrupt: saying what is kept.
     """
-    progress = progress or silent
     settings = settings_of(loaded, threads)
-    backend = BACKENDS[loaded.config.backend.name]
     check_writable(path, force=force)
+    with locked_output(path):
+        return _run_locked(loaded, path, force, settings, checkpoint_every_s, progress or silent)
+
+
+def _run_locked(
+    loaded: Loaded,
+    path: str | os.PathLike[str],
+    force: bool,
+    settings: Mapping[str, Any],
+    checkpoint_every_s: float | None,
+    progress: Progress,
+) -> Told:
+    backend = BACKENDS[loaded.config.backend.name]
     same = cache(lambda: identity(loaded))
     found = find_checkpoint(path, same, force=force)
     try:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-__all__ = ["Config", "Force", "Overrides"]
+__all__ = ["AllowVersionChange", "Config", "Force", "Overrides"]
 
 
 Config = Annotated[
@@ -20,3 +20,10 @@ Overrides = Annotated[
     ),
 ]
 Force = Annotated[bool, typer.Option("--force", help="Replace what is there already.")]
+AllowVersionChange = Annotated[
+    bool,
+    typer.Option(
+        "--allow-version-change",
+        help="Continue under other versions than it was begun with; the result lists both.",
+    ),
+]

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from sims.cli.base import command
-from sims.cli.options import Config, Force, Overrides
+from sims.cli.options import AllowVersionChange, Config, Force, Overrides
 
 
 class OnError(StrEnum):
@@ -56,6 +56,7 @@ def sweep(
     ] = None,
     cluster: Annotated[str | None, typer.Option(help="Address of a Dask scheduler.")] = None,
     on_error: Annotated[OnError, typer.Option(help="When a point fails.")] = OnError.CONTINUE,
+    allow_version_change: AllowVersionChange = False,
 ) -> None:
     """Run an experiment over a range of values.
 
@@ -67,8 +68,9 @@ def sweep(
 
     loaded = load(config, overrides or ())
     status = run_sweep(
-        loaded, out, workers=workers, cluster=cluster, on_error=on_error.value, console=stderr()
-    )
+        loaded, out, workers=workers, cluster=cluster, on_error=on_error.value,
+        allow_version_change=allow_version_change, console=stderr(),
+    )  # fmt: skip
     raise typer.Exit(status)
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from sims.cli.base import command
-from sims.cli.options import Config, Overrides
+from sims.cli.options import AllowVersionChange, Config, Overrides
 
 
 @command()
@@ -16,6 +16,7 @@ def train(
     config: Config,
     overrides: Overrides = None,
     out: Annotated[Path | None, typer.Option(help="Folder; runs/NAME if left out.")] = None,
+    allow_version_change: AllowVersionChange = False,
 ) -> None:
     """Train a reasoning model on spikes or on puzzles.
 
@@ -34,4 +35,5 @@ def train(
             f"{loaded.path}: a training needs the section `reasoner`, found none; to simulate "
             f"the config use `ember run`"
         )
-    raise typer.Exit(run_training(loaded, out, console=stderr()))
+    status = run_training(loaded, out, console=stderr(), allow_version_change=allow_version_change)
+    raise typer.Exit(status)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from neuro.errors import StoreError
+from neuro.files.lock import locked_output
 from sims.compare.comparing import Comparison
 from sims.compare.report import to_json
 from sims.compare.table import as_text
@@ -25,18 +26,12 @@ def comparison_folder(path: str | os.PathLike[str], *, force: bool) -> Iterator[
     The folder that `path` is in goes with it, if it was made for it and nothing else came.
 
     Raises:
-        StoreError: if something is at `path`: with `force`, something that is no comparison.
+        StoreError: if something is at `path`: with `force`, something that is no comparison; or
+            if another process compares there.
     """
-    replace, parent = check_folder(path, force=force), resolved(path).parent
-    there = parent.exists()
-    try:
-        with atomic_folder(path, replace=replace) as folder:
-            yield folder
-    except BaseException:
-        if not there:
-            with suppress(OSError):
-                parent.rmdir()
-        raise
+    replace = check_folder(path, force=force)
+    with locked_output(path), atomic_folder(path, replace=replace) as folder:
+        yield folder
 
 
 def check_folder(path: str | os.PathLike[str], *, force: bool) -> bool:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from neuro.errors import ConfigError, nearest
 
-__all__ = ["RUN_FILE_SUFFIXES", "find", "shipped", "summary"]
+__all__ = ["RUN_FILE_SUFFIXES", "called", "find", "shipped", "summary"]
 
 RUN_FILE_SUFFIXES = (".h5", ".hdf5")
 """Endings of run files, which hold the config they came from."""
@@ -47,6 +47,12 @@ def find(config: str | os.PathLike[str], folder: Path | None = None) -> Path:
     hint = nearest(path.stem, known) if path.suffix not in RUN_FILE_SUFFIXES else ""
     raise ConfigError(f"no file `{given}`, nor a shipped config of that name{hint} "
                       f"(see `ember list configs`)")  # fmt: skip
+
+
+def called(path: str | os.PathLike[str]) -> str:
+    """The name of a shipped config, else the name of its file, without where it lies."""
+    found = Path(path)
+    return found.stem if shipped().get(found.stem) == found else found.name
 
 
 def summary(path: Path) -> str:

@@ -19,7 +19,6 @@ from typing import Any
 
 import numpy as np
 
-import encoders
 from encoders.cochlea.gammatone import erb_spaced_hz
 from encoders.cochlea.nerve import (
     WORKING_RATE_HZ,
@@ -29,6 +28,7 @@ from encoders.cochlea.nerve import (
 )
 from encoders.sound import Sound, at_level, resample
 from neuro.errors import ConfigError, StoreError
+from neuro.files.lock import locked
 from neuro.signal import Signal
 from neuro.spikes import Spikes
 from neuro.wiring import generator
@@ -42,6 +42,7 @@ from sims.dataset.spike_dataset import (
     write_spike_dataset,
 )
 from sims.store.atomic import write_bytes
+from sims.store.software import hearing, software_id
 
 __all__ = ["Stopped", "dataset_file", "hear", "identity", "material", "spike_dataset"]
 
@@ -68,13 +69,13 @@ def material(data: VoicesData | DigitsData, *, seed: int) -> Material:
 
 
 def identity(data: VoicesData | DigitsData, sounds: Material, *, seed: int) -> dict[str, Any]:
-    """All that decides the spikes, JSON-ready: config, seed, outside programs, our own code."""
+    """All that decides the spikes, JSON-ready: config, seed, outside programs, the software."""
     return {
         "format": FORMAT,
         "data": data.model_dump(mode="json"),
         "seed": seed,
         "about": dict(sounds.about),
-        "code": _code_hash(),
+        "code": software_id(hearing()),
     }
 
 
@@ -118,15 +119,18 @@ def spike_dataset(
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise StoreError(f"cannot write `{folder}`: {error.strerror or error}") from None
-        try:
-            _build(data, sounds, about, file, progress, stop, threads)
-        except StoreError:
-            if not file.is_file():  # else another process was first, and cleared our parts away
-                raise
+        with locked(file.with_suffix(".lock"), str, wait=lambda: _stop_waiting(stop)):
+            if not file.is_file():  # else another process was first
+                _build(data, sounds, about, file, progress, stop, threads)
     progress(len(sounds.sounds), len(sounds.sounds))
     # Read back in any case: seconds in the file are not bit for bit the milliseconds heard. It may
     # have been built from the same recordings elsewhere: `about` says where they lie now.
     return replace(read_spike_dataset(file), about=about), file
+
+
+def _stop_waiting(stop: Callable[[], bool]) -> None:
+    if stop():
+        raise Stopped("another process builds the data set, and keeps what is heard")
 
 
 def hear(
@@ -240,12 +244,3 @@ def _kept(file: Path) -> Spikes:
         raise StoreError(
             f"cannot read `{file}`: it is damaged ({error}); delete it to build it anew"
         ) from None
-
-
-def _code_hash() -> str:
-    """Of the sources that turn a config into spikes: a changed encoder means new data."""
-    digest = hashlib.sha256()
-    for folder in (Path(encoders.__file__).parent, Path(__file__).parent):
-        for file in sorted(folder.rglob("*.py")):
-            digest.update(file.read_bytes())
-    return digest.hexdigest()[:16]

@@ -33,6 +33,7 @@ def read_sweep(folder: Path) -> tuple[dict[str, Any], dict[str, list[Any]], list
         StoreError: if the plan is not one, or lacks what a plan has.
     """
     from sims.sweep.ledger import Ledger
+    from sims.sweep.versions import software_of_points
 
     ledger = Ledger(folder)
     plan = ledger.read_plan()
@@ -56,6 +57,9 @@ def read_sweep(folder: Path) -> tuple[dict[str, Any], dict[str, list[Any]], list
     measured = [job["measures"] if job["status"] == "done" else {} for job in jobs]
     for name in dict.fromkeys(name for measures in measured for name in measures):
         table[name] = [measures.get(name) for measures in measured]
+    ran = software_of_points(ledger, table["id"])
+    if len(set(ran.values())) > 1:
+        table["software"] = [ran.get(point) for point in table["id"]]
     failed = [job for job in jobs if job["status"] == "failed"]
     for job in failed:
         job["error"] = job.get("error") or ledger.last_line(job["id"])
@@ -124,7 +128,7 @@ def _pictures(table: Mapping[str, Sequence[Any]], units: Mapping[str, str]) -> l
             blocks.append(Image(name, caption, figures.png(
                 figures.dose_response(table, keys, mine)
             )))  # fmt: skip
-    skip = {*units, "seed", "id", "status"}
+    skip = {*units, "seed", "id", "software", "status"}
     constant = [m for m in table if m not in skip and not m.startswith("spikes.")]
     constant = [m for m in constant if m not in changing]
     if constant:
@@ -148,7 +152,8 @@ def _failures(failed: Sequence[Mapping[str, Any]]) -> Table:
 
 
 def _points(table: Mapping[str, Sequence[Any]], units: Mapping[str, str]) -> list[Block]:
-    shown = ["seed", "status", *responding(table, units or ["seed"])]
+    ran = ["software"] if "software" in table else []
+    shown = ["seed", *ran, "status", *responding(table, units or ["seed"])]
     columns = [*(key for key in units if key != "seed"), *shown]
     rows = [
         [_cell(table[column][row]) for column in columns]
@@ -183,15 +188,24 @@ def _cell(value: Any) -> str:
 
 
 def _provenance(plan: Mapping[str, Any], folder: Path) -> list[Block]:
+    from sims.sweep.ledger import Ledger
+    from sims.sweep.versions import ran_under
+
     overrides = [str(text) for text in plan.get("overrides", ())]
     path = str(plan.get("config_path", ""))
+    # A page is passed on: where the folder lies on this machine is nobody else's affair.
+    place = folder.name if folder.is_absolute() else str(folder)
     rows = [
         ["config", path],
         ["overrides", " ".join(map(shlex.quote, overrides)) or "none"],
         ["plan hash", str(plan.get("plan_hash", ""))],
-        ["folder", str(folder)],
+        ["folder", place],
+        *(
+            [f"software {name}", f"{n} points: {about}"]
+            for name, n, about in ran_under(Ledger(folder), plan)
+        ),
     ]
-    again = shlex.join(["ember", "sweep", path, *overrides, "--out", str(folder)])
+    again = shlex.join(["ember", "sweep", path, *overrides, "--out", place])
     return [
         Table((), rows),
         Text("The same command goes on where the sweep stopped, and repeats nothing that is done:"),

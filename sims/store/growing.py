@@ -24,6 +24,7 @@ import h5py
 
 from neuro.disk import sync
 from neuro.errors import StoreError
+from neuro.files.lock import is_held
 from sims.store.atomic import hidden_folder, move_file, naming, resolved
 from sims.store.checkpoint import (
     Checkpoint,
@@ -33,7 +34,7 @@ from sims.store.checkpoint import (
     write_patches,
 )
 from sims.store.identity import difference
-from sims.store.journal import JournaledFile, Patches, is_held
+from sims.store.journal import JournaledFile, Patches
 
 __all__ = ["GrowingFile", "find_checkpoint", "growing_file", "partial_folder"]
 

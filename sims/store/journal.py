@@ -8,16 +8,16 @@ of that moment can be made again from whatever a kill leaves.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from neuro.errors import StoreError
+from neuro.files.lock import take
 from neuro.files.seal import BLOCK, seal_of
 
-__all__ = ["JournaledFile", "Patches", "is_held"]
+__all__ = ["JournaledFile", "Patches"]
 
 Patches = Sequence[tuple[int, bytes]]
 """Offsets, and what stands there."""
@@ -47,7 +47,7 @@ class JournaledFile:
         self._failure: OSError | None = None
         self._handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
         try:
-            if not _lock(self._handle):
+            if not take(self._handle):
                 raise StoreError(f"`{path}` is open in another process; wait for it or end it")
             os.ftruncate(self._handle, floor)
             for offset, content in patches:
@@ -234,26 +234,3 @@ def _write(handle: int, content: bytes | memoryview, at: int) -> None:
     while view:
         done = os.pwrite(handle, view, at)
         view, at = view[done:], at + done
-
-
-def is_held(path: Path) -> bool:
-    """Whether another process writes the file, as far as the system tells."""
-    try:
-        handle = os.open(path, os.O_RDONLY)
-    except OSError:
-        return False
-    try:
-        return not _lock(handle)
-    finally:
-        os.close(handle)
-
-
-def _lock(handle: int) -> bool:
-    """Keep others from writing; the system lets go when the process ends, however it ends."""
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:  # a file system without locks
-        return True
-    return True

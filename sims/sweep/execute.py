@@ -92,6 +92,7 @@ def _record(ledger: Ledger, job: Job, outcome: Outcome) -> Outcome:
             "timings": {},
             "peak_memory_bytes": 0,
             "host": "",
+            "software": "",
         }
     )
     return replace(outcome, recorded=True)

@@ -5,7 +5,7 @@ jobs/<id>.json    one finished or failed point: status, measures, timings
 logs/<id>.log     what that point wrote to stdout and stderr, each attempt after a header
 runs/<id>.h5      its whole run file, with `keep: runs`
 table.csv, table.parquet, *.png    made of the job files at the end
-sweep.lock        while a sweep is at work
+sweep.lock        while a sweep is at work, see `neuro.files.lock`
 """
 
 from __future__ import annotations
@@ -59,6 +59,11 @@ class Ledger:
     def __post_init__(self) -> None:
         for name in ("jobs", "logs", "runs"):
             object.__setattr__(self, name, self.folder / name)
+
+    @property
+    def lock_file(self) -> Path:
+        """`sweep.lock`."""
+        return self.folder / "sweep.lock"
 
     @property
     def plan_file(self) -> Path:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import importlib
 import logging
+import multiprocessing
 import queue
+import signal
 import time
 import warnings
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from multiprocessing import resource_tracker
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Protocol, TypeAlias
 
 from neuro.errors import EmberError, SimulationError
@@ -148,34 +152,46 @@ def here(run_point: RunPoint) -> Iterator[Pool]:
 
 @contextmanager
 def local_cluster(run_point: RunPoint, workers: int, log: Path) -> Iterator[Pool]:
-    """A Dask cluster of `workers` processes on this machine, reachable from this machine only.
+    """A Dask cluster of `workers` processes on this machine, reachable from this process only.
 
-    What worker processes print between points goes to the end of `log`.
+    Whoever can talk to a Dask scheduler runs code as its user, and every user of a machine can
+    reach its loopback address: so all that listens asks for a certificate, made for this cluster
+    alone and kept in memory, and pages of HTTP are not served. What worker processes print between
+    points goes to the end of `log`.
     """
     import dask
 
     distributed: Any = importlib.import_module("distributed")
 
     settings: dict[str, Any] = {
+        "distributed.scheduler.http.routes": [],
+        "distributed.worker.http.routes": [],
         # A point whose worker died comes back here at once and is counted, see `execute`.
         "distributed.scheduler.allowed-failures": 0,
         "distributed.worker.preload": ["sims.sweep.worker"],
         f"distributed.nanny.pre-spawn-environ.{LOG_VARIABLE}": str(log.resolve()),
         "distributed.nanny.pre-spawn-environ.DASK_LOGGING__DISTRIBUTED": "critical",
     }
-    with dask.config.set(settings), _quiet():
+    with (
+        TemporaryDirectory(prefix="ember-sweep-") as scratch,
+        dask.config.set({**settings, "temporary-directory": scratch}),
+        _quiet(),
+    ):
         try:
-            cluster = distributed.LocalCluster(
-                n_workers=workers,
-                threads_per_worker=1,
-                processes=True,
-                host="127.0.0.1",
-                dashboard_address=None,
-                scheduler_kwargs={"dashboard": False, "dashboard_address": "127.0.0.1:0"},
-                # Dask would pause a worker that holds much memory, and a large network may.
-                memory_limit=0,
-                silence_logs=logging.CRITICAL,
-            )
+            with _interrupts_kept_from_workers():
+                cluster = distributed.LocalCluster(
+                    n_workers=workers,
+                    threads_per_worker=1,
+                    processes=True,
+                    host="127.0.0.1",
+                    protocol="tls://",
+                    security=_temporary_certificate(),
+                    dashboard_address=None,
+                    scheduler_kwargs={"dashboard": False, "dashboard_address": "127.0.0.1:0"},
+                    # Dask would pause a worker that holds much memory, and a large network may.
+                    memory_limit=0,
+                    silence_logs=logging.CRITICAL,
+                )
         except (RuntimeError, OSError, TimeoutError) as error:
             # Each worker first imports the script that was started.
             raise SimulationError(
@@ -183,8 +199,41 @@ def local_cluster(run_point: RunPoint, workers: int, log: Path) -> Iterator[Pool
                 f"{' '.join(str(error).split())}; a script calls run_sweep below "
                 "`if __name__ == '__main__':`, and workers=0 needs no worker processes"
             ) from error
-        with cluster, distributed.Client(cluster, set_as_default=False) as client:
-            yield _OnDask(client, run_point, workers, own=True)
+        except KeyboardInterrupt:
+            _kill_workers()
+            raise
+        cluster.scheduler.http_server.stop()
+        try:
+            with cluster, distributed.Client(cluster, set_as_default=False) as client:
+                yield _OnDask(client, run_point, workers, own=True)
+        except KeyboardInterrupt:
+            _kill_workers()  # a second signal broke into the closing
+            raise
+
+
+def _temporary_certificate() -> Any:
+    security: Any = importlib.import_module("distributed.security")
+    return security.Security.temporary()
+
+
+@contextmanager
+def _interrupts_kept_from_workers() -> Iterator[None]:
+    """Ctrl-C reaches every process of the terminal; those started here leave it to this one.
+
+    A blocked signal is handed down to the threads and processes that start within the block.
+    """
+    resource_tracker.ensure_running()  # which would lift the block in the thread that starts it
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _kill_workers() -> None:
+    """End the worker processes without asking them."""
+    for process in multiprocessing.active_children():
+        process.kill()
 
 
 @contextmanager
@@ -221,6 +270,9 @@ def _quiet() -> Iterator[None]:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", module=r"distributed\..*")
             yield
+    except KeyboardInterrupt:  # what was cut off in the middle complains until the process ends
+        levels = [logging.CRITICAL for _ in levels]
+        raise
     finally:
         for logger, level in zip(loggers, levels, strict=True):
             logger.setLevel(level)

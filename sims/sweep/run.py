@@ -5,14 +5,16 @@ from __future__ import annotations
 import importlib.util
 import os
 from collections.abc import Collection
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from neuro.errors import ConfigError, EmberError
-from sims.interrupt import deferred, exit_status, terminable
+from neuro.files.lock import locked
+from sims.config.shipped import called
+from sims.interrupt import deferred, exit_status, terminable, unheeded
 from sims.store.atomic import write_bytes
-from sims.sweep._lock import locked
+from sims.store.software import simulating, software_id
 from sims.sweep._telling import Teller, conclude, how_far, say, telling
 from sims.sweep.check import check_sweep, plan_of
 from sims.sweep.execute import execute
@@ -20,6 +22,7 @@ from sims.sweep.ledger import Counts, Ledger
 from sims.sweep.plan import Plan, Point
 from sims.sweep.pools import Pool, here, local_cluster, remote_cluster
 from sims.sweep.table import Table, make_table, write_table
+from sims.sweep.versions import refuse_mixture, softwares
 from sims.sweep.worker import Job, RunPoint, simulate
 
 if TYPE_CHECKING:
@@ -37,6 +40,7 @@ def run_sweep(
     workers: int | None = None,
     cluster: str | None = None,
     on_error: Literal["continue", "stop"] = "continue",
+    allow_version_change: bool = False,
     console: Console | None = None,
     run_point: RunPoint = simulate,
 ) -> int:
@@ -51,6 +55,8 @@ def run_sweep(
         workers: How many processes; one for each core if left out, 0 to run in this process.
         cluster: Address of a Dask scheduler to use instead of processes on this machine.
         on_error: Whether to `continue` with the other points when one fails, or to `stop`.
+        allow_version_change: Whether points may run under another version of Ember or of a package
+            than those that are done; the table says which ran under which.
         console: Where progress is shown; the standard error output if left out.
         run_point: What running a point means; for tests and for sweeps over other things.
 
@@ -60,7 +66,8 @@ def run_sweep(
 
     Raises:
         ConfigError: if the config has no `sweep` section, or a point is refused.
-        StoreError: if the folder holds another sweep or other files, or is in use.
+        StoreError: if the folder holds another sweep or other files, or points that ran under
+            another version, or is in use.
         SimulationError: if the cluster cannot be reached, or is lost.
     """
     if console is None:
@@ -74,8 +81,9 @@ def run_sweep(
     if run_point is simulate and ledger.read_plan() is None:
         check_sweep(loaded)
     ledger.make_folders(runs=plan.section.keep == "runs")
-    with locked(ledger.folder):
+    with locked(ledger.lock_file, lambda who: _in_use(ledger.folder, who)):
         ledger.check_free_for(plan.hash)
+        refuse_mixture(ledger, plan, allowed=allow_version_change)
         before = _note(ledger, plan, loaded)
         todo = [point for point in plan.points if point.id in {*before.failed, *before.missing}]
         try:
@@ -86,18 +94,27 @@ def run_sweep(
                         console, plan, ledger, done=len(before.done), alone=workers == 0
                     ) as teller:
                         stop = on_error == "stop"
-                        _run(plan, todo, pool, ledger, stop, teller, alone=workers == 0)
+                        jobs = [_job(plan, point, ledger, allow_version_change) for point in todo]
+                        _run(plan, jobs, pool, ledger, stop, teller, alone=workers == 0)
                 counts = _note(ledger, plan, loaded)
                 table = make_table(plan, ledger)
                 write_table(table, plan, ledger)
                 _draw(table, plan, ledger)
         except KeyboardInterrupt as interrupt:
-            counts = _note(ledger, plan, loaded)
-            say(console, f"interrupted: {how_far(counts)} and kept in {ledger.folder}; "
-                "run the same command again to go on")  # fmt: skip
+            with unheeded():
+                counts = _note(ledger, plan, loaded)
+                say(console, f"interrupted: {how_far(counts)} and kept in {ledger.folder}; "
+                    "run the same command again to go on")  # fmt: skip
             return exit_status(interrupt)
     conclude(console, ledger, counts, len(before.done))
     return 0 if counts.complete else 1
+
+
+def _in_use(folder: Path, who: str) -> str:
+    return (
+        f"`{folder}` is in use by another sweep ({who}); wait for it, or see "
+        f"`ember status {folder}`"
+    )
 
 
 def _check_options(workers: int | None, on_error: str) -> None:
@@ -105,7 +122,7 @@ def _check_options(workers: int | None, on_error: str) -> None:
         raise ConfigError(f"--on-error must be `continue` or `stop`, found `{on_error}`")
     if workers is not None and workers < 0:
         raise ConfigError(f"--workers must be a count of at least 0, found {workers}")
-    for package in ("distributed", "pyarrow"):
+    for package in ("distributed", "pyarrow", "cryptography"):
         if importlib.util.find_spec(package) is None:
             raise EmberError(
                 f"a sweep needs the package `{package}`, which is not installed; install "
@@ -116,16 +133,18 @@ def _check_options(workers: int | None, on_error: str) -> None:
 def _note(ledger: Ledger, plan: Plan, loaded: Loaded) -> Counts:
     """Write `sweep.json` with how far the sweep is now."""
     counts = ledger.counts(point.id for point in plan.points)
+    now = simulating()
     ledger.write_plan(
         {
             **plan.to_json(),
             "expected": counts.expected,
             "done": len(counts.done),
             "failed": len(counts.failed),
-            "config_path": str(loaded.path),
+            "config_path": called(loaded.path),
             "config_text": loaded.text,
             "overrides": list(loaded.overrides),
             "resolved": loaded.resolved,
+            "software": {**softwares(ledger.read_plan()), software_id(now): dict(now)},
         }
     )
     return counts
@@ -147,7 +166,7 @@ def _cores() -> int:
 
 def _run(
     plan: Plan,
-    points: list[Point],
+    jobs: list[Job],
     opened: AbstractContextManager[Pool],
     ledger: Ledger,
     stop_on_error: bool,
@@ -155,20 +174,26 @@ def _run(
     *,
     alone: bool,
 ) -> None:
-    with opened as pool:
-        teller.stage(f"sweep {plan.name}")
+    # In this process a point is interrupted at once; on Dask, once the workers have started, and
+    # between outcomes.
+    with nullcontext(_nothing) if alone else deferred() as check, ExitStack() as stack:
         try:
-            # In this process a point is interrupted at once; on Dask, between outcomes.
-            with nullcontext(_nothing) if alone else deferred() as check:
-                execute(
-                    [_job(plan, point, ledger) for point in points],
-                    pool,
-                    ledger,
-                    retries=plan.section.retries,
-                    stop_on_error=stop_on_error,
-                    ended=teller.ended,
-                    check=check,
-                )
+            pool = stack.enter_context(opened)
+        except EmberError:
+            check()  # what an interrupt broke is no error
+            raise
+        try:
+            check()
+            teller.stage(f"sweep {plan.name}")
+            execute(
+                jobs,
+                pool,
+                ledger,
+                retries=plan.section.retries,
+                stop_on_error=stop_on_error,
+                ended=teller.ended,
+                check=check,
+            )
         except KeyboardInterrupt:
             teller.stage("stopping the workers")  # they get a few seconds
             raise
@@ -178,7 +203,7 @@ def _nothing() -> None:
     """No signal waits."""
 
 
-def _job(plan: Plan, point: Point, ledger: Ledger) -> Job:
+def _job(plan: Plan, point: Point, ledger: Ledger, any_software: bool) -> Job:
     return Job(
         id=point.id,
         values=point.values,
@@ -188,6 +213,8 @@ def _job(plan: Plan, point: Point, ledger: Ledger) -> Job:
         plan_hash=plan.hash,
         measures=tuple(measure.model_dump(mode="json") for measure in plan.section.measures),
         keep_run=plan.section.keep == "runs",
+        software=simulating(),
+        any_software=any_software,
     )
 
 

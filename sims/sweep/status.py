@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from neuro.errors import StoreError
-from sims.sweep._lock import holder
+from neuro.files.lock import holder
 from sims.sweep.ledger import Counts, Ledger
+from sims.sweep.versions import ran_under
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -50,9 +51,12 @@ def show_status(directory: str | os.PathLike[str], console: Console | None = Non
         f"expected {counts.expected}  done {len(counts.done)}  failed {len(counts.failed)}  "
         f"missing {len(counts.missing)}"
     ]
-    at_work = holder(ledger.folder)
-    if at_work is not None:
+    at_work = holder(ledger.lock_file)
+    if at_work:
         lines.append(f"a sweep is at work here: {at_work}")
+    ran = ran_under(ledger, ledger.read_plan() or {"points": []})
+    if len(ran) > 1:
+        lines += [f"{n} points ran under {name} ({about})" for name, n, about in ran]
     for point_id in counts.failed[:_MOST_LISTED]:
         job = ledger.job(point_id) or {}
         given = ", ".join(f"{key}={value}" for key, value in job.get("values", {}).items())

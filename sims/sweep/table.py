@@ -1,7 +1,8 @@
 """The result of a sweep as one tidy table: a row a point, in the order of the plan.
 
 Columns: each varied key (a number in the unit that `sweep.json` and the Parquet field's metadata
-give, or text), `seed`, `id`, then the measures. A point that is not done has empty measures.
+give, or text), `seed`, `id`, `software` (the name under which `sweep.json` lists the versions that
+a finished point ran under), then the measures. A point that is not done has empty measures.
 Nothing in the table depends on when or where a point ran.
 """
 
@@ -16,6 +17,7 @@ from typing import Any
 from sims.store.atomic import atomic_path, write_text
 from sims.sweep.ledger import Ledger
 from sims.sweep.plan import Plan
+from sims.sweep.versions import software_of_points
 
 __all__ = ["Table", "make_table", "write_table"]
 
@@ -32,6 +34,8 @@ def make_table(plan: Plan, ledger: Ledger) -> Table:
     if "seed" not in table:
         table["seed"] = [point.seed for point in plan.points]
     table["id"] = [point.id for point in plan.points]
+    ran = software_of_points(ledger, table["id"])
+    table["software"] = [ran.get(point) for point in table["id"]]
     rows: list[Mapping[str, Any]] = []
     for point in plan.points:
         job = ledger.job(point.id)

@@ -19,6 +19,7 @@ from typing import Any, TextIO
 from neuro.errors import EmberError, StoreError
 from sims.sweep.ledger import START, Ledger
 from sims.sweep.measures import Number
+from sims.sweep.versions import check_worker
 
 __all__ = ["Job", "Outcome", "PointResult", "run_job", "simulate"]
 
@@ -33,6 +34,8 @@ class Job:
         measures: Further measures, JSON-ready.
         keep_run: Whether to keep the whole run file.
         attempt: 1 at first.
+        software: What the sweep runs under, see `sims.store.software`.
+        any_software: Whether a worker of another software may run it.
     """
 
     id: str
@@ -44,6 +47,8 @@ class Job:
     measures: tuple[Mapping[str, Any], ...] = ()
     keep_run: bool = False
     attempt: int = 1
+    software: Mapping[str, Any] = field(default_factory=dict)
+    any_software: bool = False
 
 
 @dataclass(frozen=True)
@@ -111,7 +116,8 @@ def run_job(job: Job, run_point: RunPoint = simulate) -> Outcome:
     A point that is done already (because a worker was thought lost) is not run again.
 
     Raises:
-        StoreError: if this machine does not see the sweep's folder, or cannot write to it.
+        StoreError: if this machine does not see the sweep's folder, cannot write to it, or runs
+            another software.
     """
     ledger = Ledger(Path(job.folder))
     plan = ledger.read_plan()
@@ -123,6 +129,7 @@ def run_job(job: Job, run_point: RunPoint = simulate) -> Outcome:
     before = ledger.job(job.id)
     if before is not None and before["status"] == "done":
         return Outcome(job.id, done=True, attempt=job.attempt)
+    software = check_worker(job.software, allowed=job.any_software)
     started = datetime.now(UTC)
     clock = time.perf_counter()
     result, outcome = PointResult({}), Outcome(job.id, done=True, attempt=job.attempt)
@@ -148,16 +155,19 @@ def run_job(job: Job, run_point: RunPoint = simulate) -> Outcome:
             "timings": dict(result.timings),
             "peak_memory_bytes": result.peak_memory_bytes,
             "host": socket.gethostname(),
+            "software": software,
         }
     )
     return outcome
 
 
-def dask_setup(worker: object) -> None:
+def dask_setup(worker: Any) -> None:
     """Called by Dask as a worker process of ours starts.
 
-    Ctrl-C is left to the sweep that started it, and its output kept off the progress bar.
+    Ctrl-C is left to the sweep that started it, its output kept off the progress bar, and its page
+    of HTTP, which asks nobody who they are, not served.
     """
+    worker.http_server.stop()
     with suppress(ValueError):  # not the main thread: somebody else's arrangement
         signal.signal(signal.SIGINT, signal.SIG_IGN)
     log = os.environ.get(LOG_VARIABLE)

@@ -24,13 +24,21 @@ if TYPE_CHECKING:
 __all__ = ["load_model", "run_training"]
 
 
-def run_training(loaded: Loaded, out: str | Path | None = None, *, console: Console) -> int:
+def run_training(
+    loaded: Loaded,
+    out: str | Path | None = None,
+    *,
+    console: Console,
+    allow_version_change: bool = False,
+) -> int:
     """Train what a config says, in a folder; go on if it holds the same training, stopped.
 
     Args:
         loaded: A config of kind `train`.
         out: The training's folder; by default the config's `output.folder`, or `runs/NAME`.
         console: Where progress and outcome are shown.
+        allow_version_change: Whether it may continue under another version of Ember or of a package
+            than it was begun with; the result lists both.
 
     Returns:
         Exit status: 0, or 130 after ctrl-C or 143 after SIGTERM, when all that was done is kept.
@@ -38,8 +46,8 @@ def run_training(loaded: Loaded, out: str | Path | None = None, *, console: Cons
     Raises:
         ConfigError: if the config is no training, two settings contradict, or PyTorch, a GPU, a
             program or a recording that it needs is missing.
-        StoreError: if the folder holds something else, or a training of another config, or a
-            file is damaged or cannot be written.
+        StoreError: if the folder holds something else, or a training of another config or version,
+            another training is at work in it, or a file is damaged or cannot be written.
         TrainingError: if a number is not finite.
     """
     if loaded.kind != "train":
@@ -56,6 +64,7 @@ def run_training(loaded: Loaded, out: str | Path | None = None, *, console: Cons
             "`train` extra: ember-neuro[train]"
         ) from None
     from sims.config.puzzles import PuzzleTrainConfig
+    from sims.config.shipped import called
     from sims.train.session.run import run_session
     from sims.train.session.task import Task
 
@@ -65,7 +74,7 @@ def run_training(loaded: Loaded, out: str | Path | None = None, *, console: Cons
         "config_hash": loaded.hash,
         "config_text": loaded.text,
         # A folder can be moved to another machine, so nothing in it says where things lay.
-        "config_path": _called(loaded.path),
+        "config_path": called(loaded.path),
         "overrides": [text for text in loaded.overrides if not text.startswith("output")],
     }
     folder = Path(out or config.output.folder or Path("runs") / config.name)
@@ -77,15 +86,7 @@ def run_training(loaded: Loaded, out: str | Path | None = None, *, console: Cons
         from sims.train.spikes.task import SpikeTask
 
         task = SpikeTask(config)
-    return run_session(task, about, folder, console)
-
-
-def _called(path: str) -> str:
-    """The name of a shipped config, else the name of its file."""
-    from sims.config.shipped import shipped
-
-    found = Path(path)
-    return found.stem if shipped().get(found.stem) == found else found.name
+    return run_session(task, about, folder, console, allow_version_change=allow_version_change)
 
 
 def load_model(path: str | Path) -> Any:

@@ -49,6 +49,7 @@ def test_a_sweep_leaves_a_tidy_table(swept: tuple[Path, Result]) -> None:
         ("0.0", "5"), ("0.0", "6"), ("50.0", "5"), ("50.0", "6"),
     ]  # fmt: skip
     assert list(found[0])[3:] == [
+        "software",
         "rate_hz.nucleus", "rate_hz.cells", "rate_hz.cells.100ms-end",
         "spikes.nucleus", "spikes.cells",
         "modulator.noradrenaline.mean", "modulator.noradrenaline.peak",

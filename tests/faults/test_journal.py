@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 
 from neuro.errors import StoreError
 from neuro.files import seal
+from neuro.files.lock import is_held
 from neuro.files.seal import SEAL_BYTES, SealState, seal_state
 from sims.store import journal
-from sims.store.journal import JournaledFile, Patches, is_held
+from sims.store.journal import JournaledFile, Patches
 
 PAGE = journal._PAGE
 # Around the edges of pages, where mistakes live.

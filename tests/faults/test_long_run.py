@@ -23,9 +23,8 @@ from neuro.errors import EmberError, SimulationError, StoreError
 from sims.config import Loaded, load
 from sims.long_run import NEVER, Told, run_to_file
 from sims.run import run_experiment
-from sims.store import identity, read_run
+from sims.store import identity, read_run, software
 from sims.store.compare import same_spikes
-from sims.store.provenance import versions
 
 HERE = Path(__file__).parent
 CONFIG = HERE / "long_run.yaml"
@@ -282,14 +281,19 @@ def test_other_versions_and_other_code_are_refused(
 ) -> None:
     path = tmp_path / "run.h5"
     interrupted(path, job(*LONG), 2)
-    with monkeypatch.context() as patch:
-        patch.setattr(identity, "versions", lambda: versions() | {"numpy": "1.0"})
-        with pytest.raises(StoreError, match=r"the version of numpy was .* and is 1\.0"):
-            run_to_file(job(*LONG), path)
-    with monkeypatch.context() as patch:
-        patch.setattr(identity, "_code", lambda: "")
-        with pytest.raises(StoreError, match="Ember's own code has changed"):
-            run_to_file(job(*LONG), path)
+    now = software.simulating()
+    for other, says in (
+        ({"versions": {**now["versions"], "numpy": "1.0"}}, r"numpy was .* and is 1\.0"),
+        ({"sources": "0"}, "Ember's own code has changed"),
+        (
+            {"precision": {**now["precision"], "numba": "float64"}},
+            "precision of numba was float32",
+        ),
+    ):
+        with monkeypatch.context() as patch:
+            patch.setattr(identity, "simulating", lambda other=other: {**now, **other})
+            with pytest.raises(StoreError, match=says):
+                run_to_file(job(*LONG), path)
     assert run_to_file(job(*LONG), path).resumed_ms > 0
 
 
@@ -343,7 +347,7 @@ def test_a_run_that_is_going_on_is_left_alone(tmp_path: Path) -> None:
             said.append(str(caught.value))
 
     run_to_file(job(*LONG), path, checkpoint_every_s=1e-9, progress=meanwhile)
-    assert "open in another process" in said[0]
+    assert f"being made by process {os.getpid()} on" in said[0]
     assert said[1] == said[0]
     assert "another process is writing it" in said[2]
     assert dict(read_run(path).recording.spikes) == dict(

@@ -22,7 +22,6 @@ from neuro.errors import ConfigError, SimulationError, StoreError
 from sims.config import Loaded, load
 from sims.interrupt import exit_status, terminable
 from sims.sweep import pools, run_sweep, show_status, sweep_counts
-from sims.sweep._lock import locked
 from sims.sweep.worker import Job, PointResult
 
 HERE = Path(__file__).parent
@@ -167,7 +166,7 @@ def test_a_failing_point_does_not_stop_the_others(tmp_path: Path) -> None:
     assert "Traceback" in log
     assert log.count("=== attempt") == 1  # what is refused once is not tried again
     rows = (tmp_path / "s" / "table.csv").read_text().splitlines()
-    assert rows[0] == f"{AMOUNT},seed,id,amount"
+    assert rows[0] == f"{AMOUNT},seed,id,software,amount"
     assert [row.split(",")[-1] for row in rows[1:]] == ["0.0", "20.0", "", "60.0"]
 
 
@@ -259,38 +258,6 @@ def test_a_torn_job_file_is_run_again(tmp_path: Path) -> None:
     assert status_of(tmp_path / "s")[0] == 1
     assert sweep(toy(FOUR), tmp_path / "s", fine)[0] == 0
     assert (tmp_path / "s" / "table.csv").read_bytes() == table
-
-
-def test_two_sweeps_do_not_share_a_folder(tmp_path: Path) -> None:
-    (tmp_path / "s").mkdir()
-    mine = f"in use by another sweep .process {os.getpid()} on"
-    with locked(tmp_path / "s"), pytest.raises(StoreError, match=mine):
-        sweep(toy(FOUR), tmp_path / "s", fine)
-    assert sweep(toy(FOUR), tmp_path / "s", fine)[0] == 0
-
-
-def test_a_dead_lock_is_taken_over_and_a_silent_one_too(tmp_path: Path) -> None:
-    folder = tmp_path / "s"
-    folder.mkdir()
-    with locked(folder):
-        mine = json.loads((folder / "sweep.lock").read_text())
-    gone = subprocess.Popen([sys.executable, "-c", ""])
-    gone.wait()
-    elsewhere = {**mine, "host": "another-machine"}
-    later = {**mine, "started": "1"}  # another process has this one's id now
-
-    def lock(about: object, age_s: float = 0.0) -> None:
-        (folder / "sweep.lock").write_text(json.dumps(about))
-        os.utime(folder / "sweep.lock", (time.time() - age_s,) * 2)
-
-    for about, age_s in (({**mine, "pid": gone.pid}, 0.0), (later, 0.0), (elsewhere, 600.0)):
-        lock(about, age_s)
-        with locked(folder):
-            assert json.loads((folder / "sweep.lock").read_text()) == mine
-    for about in (elsewhere, mine):
-        lock(about)
-        with pytest.raises(StoreError, match="in use"), locked(folder):
-            pass
 
 
 def test_no_scheduler_at_the_address_is_one_line(

@@ -156,20 +156,28 @@ def test_what_does_not_decide_the_weights_may_change(
         run_config(config, stopped, *own, "training.clip=2.0")
 
 
-def test_other_code_than_it_was_begun_with_is_told(
+def test_other_versions_than_it_was_begun_with_stop_it(
     config: Path, cache: Path, stopped: Path
 ) -> None:
+    own = (*SHORT, f"output.cache={cache}")
     claim = stopped / "training.json"
     started = json.loads(claim.read_text())
-    started["about"]["versions"] |= {"torch": "1.0", "gone": "3.1"}
-    started["about"]["git_commit"] = "abc"
+    begun = started["about"]["software"][0]
+    begun["versions"] |= {"torch": "1.0", "gone": "3.1"}
+    begun["sources"] = "0"
     claim.write_text(json.dumps(started))
-    status, text = run_config(config, stopped, *SHORT, f"output.cache={cache}")
-    assert status == 0
-    assert "torch is 2." in text and ", where it was 1.0: " in text
-    assert "gone is not there, where it was 3.1: " in text
-    assert "commit of Ember is " in text and ", where it was abc: " in text
-    assert text.count("where it was") == 3
+    before = {file.name: file.read_bytes() for file in stopped.iterdir()}
+    with pytest.raises(StoreError, match=r"gone was 3\.1 and is not there, and 2 more") as caught:
+        run_config(config, stopped, *own)
+    assert "--allow-version-change" in one_line(caught)
+    assert {file.name: file.read_bytes() for file in stopped.iterdir()} == before
+
+    status, text = run_config(config, stopped, *own, allow_version_change=True)
+    assert status == 0 and "torch was 1.0 and is 2." in text
+    assert "Ember's own code has changed" in text
+    result = json.loads((stopped / "result.json").read_text())
+    assert [one["versions"]["torch"][:2] for one in result["software"]] == ["1.", "2."]
+    assert run_config(config, stopped, *own)[0] == 0  # what is done is done
 
 
 START_OVER = "start over"

@@ -93,10 +93,10 @@ def weights(model: Reasoner) -> dict[str, Tensor]:
     return {name: part.detach().clone() for name, part in model.state_dict().items()}
 
 
-def run_config(config: Path, out: Path, *overrides: str) -> tuple[int, str]:
+def run_config(config: Path, out: Path, *overrides: str, **options: bool) -> tuple[int, str]:
     """Train a config; the exit status and what was said."""
     console = Console(file=io.StringIO(), width=200)
-    status = run_training(load(config, overrides), out, console=console)
+    status = run_training(load(config, overrides), out, console=console, **options)
     assert isinstance(console.file, io.StringIO)
     return status, console.file.getvalue()
 

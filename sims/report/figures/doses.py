@@ -121,7 +121,7 @@ def responding(table: Table, keys: Iterable[str]) -> list[str]:
     What differs between seeds alone does not count, unless nothing but the seed was varied.
     """
     keys = list(keys)
-    skip = {*keys, "seed", "id", "status"}
+    skip = {*keys, "seed", "id", "software", "status"}
     names = [name for name in table if name not in skip and _numeric(table[name])]
     rates = {name.removeprefix("rate_hz.") for name in names if name.startswith("rate_hz.")}
     names = [n for n in names if not n.startswith("spikes.") or n[len("spikes.") :] not in rates]

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from neuro.errors import StoreError
+from neuro.files.lock import locked
 from sims.store.atomic import naming, write_json, write_text
+from sims.store.software import ALLOW, changes, shown_change
 
 __all__ = ["TrainingFolder"]
 
@@ -25,6 +27,9 @@ _FREE = (
 """Keys of the config that do not decide which weights come out, to more than their last bits, or
 whose content is known by something better than its place: a training may go on with others."""
 
+_OF_SOFTWARE = ("data_set",)
+"""Names of data sets contain the software that made them."""
+
 
 class TrainingFolder:
     """Files of one training under `path`.
@@ -37,6 +42,7 @@ class TrainingFolder:
     - `model.safetensors`, `model_<arm>.safetensors`: averaged weights of finished models
     - `curve.png`: the learning curve, where it is drawn
     - `result.json`: the outcome; its presence says that all is finished
+    - `training.lock`: while a training is at work, see `neuro.files.lock`
 
     No file says where the folder lies, so it can be moved and gone on with elsewhere.
     """
@@ -44,6 +50,7 @@ class TrainingFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.claim_file = path / "training.json"
+        self.lock_file = path / "training.lock"
         self.log_file = path / "log.jsonl"
         self.model_file = path / "model.safetensors"
         self.curve_file = path / "curve.png"
@@ -57,24 +64,41 @@ class TrainingFolder:
         """Where the weights of one model lie that were best by validation."""
         return self.path / f"best{arm and '_'}{arm}.safetensors"
 
-    def claim(self, identity: Mapping[str, Any]) -> bool:
-        """Make the folder ours; True if it was already, from an earlier start.
+    def claim(self, identity: Mapping[str, Any], *, any_software: bool = False) -> bool:
+        """Make the folder, which is `held`, ours; True if it was already, from an earlier start.
 
         Args:
             identity: JSON-ready, with `config` (resolved) and whatever else decides the
                 outcome; `about` is stored and not compared, as is what of the config does not
-                decide it.
+                decide it, but for the last of `about["software"]`.
+            any_software: Continue what was begun under another software, and add this one to the
+                list in the folder. A data set that the other one made is made anew.
 
         Raises:
-            StoreError: if the folder holds a training of another config, something else, or
-                cannot be written.
+            StoreError: if the folder holds a training of another config or, if that is not allowed,
+                of another software, or cannot be written.
         """
         if self.claim_file.is_file():
-            self._refuse_other(identity)
+            self._refuse_other(identity, _FREE + _OF_SOFTWARE)
+            if not self.result_file.is_file():
+                self._join_software(identity["about"]["software"][-1], any_software)
+            self._refuse_other(identity, _FREE + (_OF_SOFTWARE if any_software else ()))
             return True
-        if self.path.is_dir() and any(
-            entry for entry in self.path.iterdir() if not entry.name.startswith(".ember-")
-        ):
+        write_json(self.claim_file, {"format": _FORMAT, **identity})
+        return False
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Make the folder, and keep other trainings out of it within the block.
+
+        A folder that was made for it and stayed empty goes again.
+
+        Raises:
+            StoreError: if it holds something else, another training is at work in it, or it cannot
+                be written.
+        """
+        new = not self.path.is_dir()
+        if not new and not self.claim_file.is_file() and self._entries():
             raise StoreError(
                 f"`{self.path}` already exists and holds no training; give another folder"
             )
@@ -82,16 +106,29 @@ class TrainingFolder:
             self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise StoreError(f"cannot write `{self.path}`: {error.strerror or error}") from None
-        write_json(self.claim_file, {"format": _FORMAT, **identity})
-        return False
+        try:
+            with locked(
+                self.lock_file,
+                lambda who: (
+                    f"`{self.path}` is in use by another training ({who}); wait for it, "
+                    "or give another --out"
+                ),
+            ):
+                yield
+        finally:
+            if new:
+                with suppress(OSError):  # something is in it
+                    self.path.rmdir()
 
     def release(self) -> None:
         """Let go of the folder if nothing was kept in it: a corrected config may have it then."""
-        kept = {entry.name for entry in self.path.iterdir() if not entry.name.startswith(".ember-")}
-        if kept <= {self.claim_file.name}:
+        if self._entries() <= {self.claim_file.name}:
             self.claim_file.unlink(missing_ok=True)
-            with suppress(OSError):  # something is in it, or it was put there by somebody else
-                self.path.rmdir()
+
+    def _entries(self) -> set[str]:
+        """What lies in the folder, without what only passes."""
+        names = {entry.name for entry in self.path.iterdir()} - {self.lock_file.name}
+        return {name for name in names if not name.startswith(".ember-")}
 
     def started(self) -> dict[str, Any]:
         """The identity that the folder was claimed with, when the training began.
@@ -104,14 +141,38 @@ class TrainingFolder:
             if before["format"] != _FORMAT or not isinstance(before["config"]["training"], dict):
                 raise ValueError
             about = before["about"]
-            str(about["config_hash"]), str(about["git_commit"]), dict(about["versions"])
+            str(about["config_hash"])
+            software = about.get("software") or [_of_old(about)]
+            about["software"] = software
+            if not all(isinstance(one, dict) for one in software):
+                raise ValueError
         except (OSError, ValueError, KeyError, TypeError):
             raise StoreError(
                 f"`{self.claim_file}` is not the start of a training; give another folder"
             ) from None
         return before
 
-    def _refuse_other(self, identity: Mapping[str, Any]) -> None:
+    def _join_software(self, now: Mapping[str, Any], allowed: bool) -> None:
+        """See that the training continues under the software it was begun with.
+
+        Raises:
+            StoreError: if it is another one and that is not allowed.
+        """
+        before = self.started()
+        software = list(before["about"]["software"])
+        if not (found := changes(software[-1], now)):
+            return
+        if not allowed:
+            raise StoreError(
+                f"a training must continue under the versions it was begun with, found that in "
+                f"`{self.path}` {shown_change(found)}; give another --out, or add {ALLOW}, and the "
+                "result lists both"
+            )
+        software.append(dict(now))
+        about = {**before["about"], "software": software}
+        write_json(self.claim_file, {**before, "about": about}, force=True)
+
+    def _refuse_other(self, identity: Mapping[str, Any], free: tuple[str, ...]) -> None:
         before = self.started()
         ours = {key: value for key, value in identity.items() if key != "about"}
         theirs = {key: before.get(key) for key in ours}
@@ -119,7 +180,7 @@ class TrainingFolder:
         changes = [
             f"{key}: {json.dumps(old)} -> {json.dumps(new)}"
             for key, old, new in _changes(theirs, json.loads(json.dumps(ours)))
-            if key not in _FREE
+            if key not in free
         ]
         if changes:
             more = f" (and {len(changes) - 1} more)" if len(changes) > 1 else ""
@@ -174,6 +235,11 @@ class TrainingFolder:
             file.write(json.dumps(entry, allow_nan=False) + "\n")
             file.flush()
             os.fsync(file.fileno())  # a checkpoint, which is forced to the disk too, comes after
+
+
+def _of_old(about: Mapping[str, Any]) -> dict[str, Any]:
+    """What a folder of an earlier Ember says of the software: no digest of the source."""
+    return {"versions": about["versions"], "git_commit": about["git_commit"]}
 
 
 def _changes(before: Any, after: Any, path: str = "") -> list[tuple[str, Any, Any]]:
