@@ -45,28 +45,10 @@ from neuro.wiring import Site, generator
 
 __all__ = [
     "Built", "BuiltBackground", "BuiltPopulation", "BuiltProjection", "BuiltSource", "build",
-    "steps_of",
 ]  # fmt: skip
 
-_TOLERANCE = 1e-6
 _EDGE_BYTES = 6
 _DRAWN_BYTES = 40  # of an edge while its row is drawn, measured with `Pairwise`
-
-
-def steps_of(time_ms: float, dt_ms: float, what: str) -> int:
-    """`time_ms` in whole steps.
-
-    Raises:
-        NetworkError: if it is not a whole number of steps, or a step is not positive.
-    """
-    if not dt_ms > 0:
-        raise NetworkError(f"dt must be positive, found {dt_ms} ms")
-    steps = round(time_ms / dt_ms)
-    if abs(steps * dt_ms - time_ms) > _TOLERANCE * max(dt_ms, abs(time_ms)):
-        raise NetworkError(
-            f"{what} must be a whole number of time steps of {dt_ms:g} ms, found {time_ms:g} ms"
-        )
-    return steps
 
 
 @dataclass(frozen=True, eq=False)

@@ -31,6 +31,13 @@ class Normal:
     low: float = -np.inf
     high: float = np.inf
 
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """The least and the greatest value it can give; both the mean without a spread."""
+        mean, certain = float(self.mean), float(self.sd) == 0
+        low, high = (mean, mean) if certain else (-np.inf, np.inf)
+        return float(np.clip(low, self.low, self.high)), float(np.clip(high, self.low, self.high))
+
     def draw(self, n: int, rng: np.random.Generator) -> NDArray[np.float64]:
         """`n` values in coherent units; those outside are clipped to the bound."""
         return np.clip(rng.normal(float(self.mean), float(self.sd), n), self.low, self.high)
@@ -42,6 +49,11 @@ class Uniform:
 
     low: Quantity
     high: Quantity
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """The least and the greatest value it can give."""
+        return float(self.low), float(self.high)
 
     def draw(self, n: int, rng: np.random.Generator) -> NDArray[np.float64]:
         """`n` values in coherent units."""

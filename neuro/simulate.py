@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from neuro.backends import BACKENDS, backend_named, check_support
-from neuro.build import Built, build, steps_of
+from neuro.build import Built, build
 from neuro.errors import ConfigError, NetworkError, SimulationError, nearest
 from neuro.network import Network, Record
 from neuro.raw_run import RawRun
@@ -18,6 +18,7 @@ from neuro.recording import Course, Recording, Trace
 from neuro.sink import MemorySink, Sink
 from neuro.spikes import Spikes
 from neuro.stability import check_stability
+from neuro.timing import steps_of
 
 __all__ = ["as_recording", "prepare", "run_built", "simulate"]
 

@@ -189,11 +189,17 @@ def has_edges(model: NeuronModel, synapse: SynapseModel) -> bool:
         *parse_lines(model.equations, f"model `{model.name}`"),
         *parse_lines(synapse.equations, where),
     )
+    own = {"w", *synapse.parameters}  # in on_pre these are the synapse's
     varying = _CLOCK | {line.name for line in lines} | set(model.inputs)
-    varying -= {"w", *synapse.parameters}  # in on_pre these are the synapse's
+
+    def varies(name: str) -> bool:
+        if name in own:
+            return False
+        return name.endswith("_pre") or name.removesuffix("_post") in varying
+
     return any(
         not statement.increment
-        or names_in(statement.increment) & varying
+        or any(varies(name) for name in names_in(statement.increment))
         or re.search(r"\brandn?\(", statement.increment)
         for statement in parse_statements(synapse.on_pre, f"{where}: on_pre")
     )
@@ -221,7 +227,14 @@ def _suffixed(port: Port, edges: bool) -> _Suffixed:
 
     def rename(text: str, weight: str = "w") -> str:
         new = {name: name + port.suffix for name in own} | {"w": weight}
-        return re.sub(r"\b[A-Za-z]\w*\b", lambda m: new.get(m[0], m[0]), text)
+
+        def renamed(found: re.Match[str]) -> str:
+            name = found[0]
+            # In statements `v_post` and `v` are the target's, unless the synapse has a `v`.
+            bare = name.removesuffix("_post")
+            return new.get(name) or (name if bare == name else new.get(bare, bare))
+
+        return re.sub(r"\b[A-Za-z]\w*\b", renamed, text)
 
     summed = {
         line.name.removesuffix("_post")

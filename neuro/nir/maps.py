@@ -129,7 +129,7 @@ def _steps(node: Node, n: int, dt_ms: float, time_ms: float) -> NDArray[np.int64
     if (delay_ms < 0).any():
         raise NirError(f"a delay must not be negative, found {delay_ms.min():g} ms")
     steps = np.rint(delay_ms / dt_ms)
-    odd = np.abs(steps * dt_ms - delay_ms) > 1e-6 * np.maximum(dt_ms, delay_ms)
+    odd = np.abs(steps * dt_ms - delay_ms) > 1e-6 * dt_ms + 1e-15 * delay_ms
     if odd.any():
         raise NirError(
             f"a delay must be a whole number of steps of {dt_ms:g} ms, found "

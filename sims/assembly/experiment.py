@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from circuits.circuit import assemble
-from neuro.build import steps_of
 from neuro.errors import BackendUnsupported, EmberError
 from neuro.network import Network, Normal, Population, Record, Source, Uniform
 from neuro.signal import Signal
 from neuro.simulate import prepare
+from neuro.timing import steps_of
 from sims.assembly.circuits import build_order, build_parts
 from sims.assembly.modulation import build_modulation
 from sims.assembly.parts import Parts

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from neuro.backends.brian.integrator import advance_exactly, integrator
-from neuro.backends.brian.spelling import Spelling, of_edges
+from neuro.backends.brian.spelling import Spelling, of_edges, read_anew, subexpressions
 from neuro.build import BuiltPopulation, BuiltProjection
 from neuro.equations import Port
 from neuro.equations.brian_compiler import brian_unit, unit_dimension
@@ -27,8 +27,8 @@ FACTOR = "factor_syn"  # what effects make of the projection's weight
 
 
 def edge_synapses(
-    b2: Any, built: BuiltProjection, target: BuiltPopulation, ends: tuple[Any, Any],
-    spelled: tuple[Spelling, Spelling | None], dt: Any,
+    b2: Any, built: BuiltProjection, target: BuiltPopulation, source: BuiltPopulation | None,
+    ends: tuple[Any, Any], spelled: tuple[Spelling, Spelling | None], dt: Any,
 ) -> Any:  # fmt: skip
     """The Synapses of a projection that has an EdgeProgram, with its edges and start values.
 
@@ -39,7 +39,7 @@ def edge_synapses(
     port, program = target.ports[built.port], built.edge
     if program is None:
         raise ValueError(f"projection {built.projection.name} has no edge program")
-    text = _Text(port, edge_lines(port), spelled)
+    text = _Text(port, edge_lines(port), spelled, (target, source))
     name_of = of_edges(port)
     weight = port.synapse.weight.dimension
     dimensions = edge_dimensions(port)
@@ -109,8 +109,9 @@ class _Text:
     """
 
     def __init__(
-        self, port: Port, lines: tuple[Line, ...], spelled: tuple[Spelling, Spelling | None]
-    ) -> None:
+        self, port: Port, lines: tuple[Line, ...], spelled: tuple[Spelling, Spelling | None],
+        cells: tuple[BuiltPopulation, BuiltPopulation | None],
+    ) -> None:  # fmt: skip
         self.lines = lines
         self._suffix = port.suffix
         self._edge = of_edges(port)
@@ -121,6 +122,10 @@ class _Text:
             for line in lines
             if line.kind == "subexpression" and "summed" not in line.flags
         }
+        self._anew = {self._edge[n]: self._here(text) for n, text in self._written_out.items()}
+        for population, spelling, suffix in zip(cells, spelled, ("_post", "_pre"), strict=True):
+            if population and spelling:
+                self._anew |= subexpressions(population.composed, spelling, suffix)
 
     def own(self, line: Line) -> str:
         """What an equation defines: a variable of the edge, or the target's that it sums into."""
@@ -138,8 +143,8 @@ class _Text:
         else:
             left, right = self._end(statement.name), self._acting
         if statement.increment:
-            return f"{left} += {right(statement.increment)}"
-        return f"{left} = {right(statement.expression)}"
+            return f"{left} += {read_anew(right(statement.increment), self._anew)}"
+        return f"{left} = {read_anew(right(statement.expression), self._anew)}"
 
     def _here(self, expression: str) -> str:
         return substituted(expression, {name: self._end(name) for name in names_in(expression)})

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from neuro.backends.brian.edges import FACTOR, set_parameter
 from neuro.backends.brian.parts import Parts
-from neuro.build import Built, steps_of
+from neuro.build import Built
 from neuro.edge_binding import Scaled, scaled_by
 from neuro.modulation import effect_factor
+from neuro.timing import release_steps, steps_of
 from neuro.units import coherent_factor
 
 __all__ = ["Modulators"]
@@ -35,7 +36,7 @@ class Modulators:
         self._places = scaled_by(built)
         self._counts: dict[str, deque[int]] = {}
         for t in network.transmitters:
-            delay = max(1, steps_of(float(t.delay), dt_ms, f"delay of `{t.name}`"))
+            delay = release_steps(float(t.delay), dt_ms)
             self._counts[t.name] = deque([0] * delay, maxlen=delay)
         self._kept: list[tuple[list[float], list[float]]] = []
         self._step = 0

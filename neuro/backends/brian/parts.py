@@ -9,7 +9,7 @@ import numpy as np
 
 from neuro.backends.brian.edges import FACTOR, edge_synapses
 from neuro.backends.brian.integrator import integrator
-from neuro.backends.brian.spelling import of_cells
+from neuro.backends.brian.spelling import of_cells, read_anew, subexpressions
 from neuro.build import Built, BuiltBackground, BuiltPopulation, BuiltProjection
 from neuro.edge_binding import scaled_by
 from neuro.equations.brian_compiler import brian_dimension, brian_unit, unit_dimension
@@ -89,12 +89,14 @@ class Parts:
                 dimension = background.background.synapse.weight.dimension
                 text.append(f"{weight} : {brian_unit(dimension)} (shared)")
                 text.append(f"{scale} : 1 (shared)")
+        inner = subexpressions(composed, spelled)
         group = self._b2.NeuronGroup(
             built.n,
             "\n".join(text),
             threshold=spelled.text(composed.threshold) or None,
             reset="; ".join(
-                f"{spelled[s.name]} = {spelled.text(s.expression)}" for s in composed.reset
+                f"{spelled[s.name]} = {read_anew(spelled.text(s.expression), inner)}"
+                for s in composed.reset
             )
             or None,
             refractory=spelled.text(composed.refractory) or False,
@@ -128,7 +130,8 @@ class Parts:
         )
         if built.edge is not None:
             spelled = self.spelled[target.name], self.spelled.get(projection.source)
-            return edge_synapses(self._b2, built, target, ends, spelled, self.dt)
+            source = next((p for p in self._built.populations if p.name == projection.source), None)
+            return edge_synapses(self._b2, built, target, source, ends, spelled, self.dt)
         spelling = self.spelled[target.name]
 
         def post(text: str) -> str:

@@ -7,13 +7,15 @@ result, do not depend on what variables are called.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from neuro.equations.compose import Composed, Port
 from neuro.equations.edges import edge_lines
+from neuro.equations.fold import substituted
 from neuro.equations.names import renamed
+from neuro.equations.syntax import names_in
 
-__all__ = ["Spelling", "of_cells", "of_edges"]
+__all__ = ["Spelling", "of_cells", "of_edges", "read_anew", "subexpressions"]
 
 
 class Spelling:
@@ -46,3 +48,24 @@ def of_edges(port: Port) -> Spelling:
     """The names that the synapses of a port have for themselves."""
     lines = [line.name for line in edge_lines(port) if "summed" not in line.flags]
     return Spelling("e", ["w", *port.parameters, *lines])
+
+
+def subexpressions(composed: Composed, spelling: Spelling, suffix: str = "") -> dict[str, str]:
+    """The subexpressions of a model, spelled."""
+    return {
+        spelling[line.name] + suffix: spelling.text(line.expression, suffix)
+        for line in composed.lines
+        if line.kind == "subexpression"
+    }
+
+
+def read_anew(expression: str, known: Mapping[str, str]) -> str:
+    """A statement's right side with the `known` subexpressions written out, and no mere name.
+
+    Brian2 computes a subexpression again where a variable in it has changed, but does not see one
+    that is read by way of another subexpression (2.9, `make_statements`). And with its numpy
+    target `a = b; b += c` changes `a`, which is then the same array.
+    """
+    while inner := {n: known[n] for n in names_in(expression) & known.keys()}:
+        expression = substituted(expression, inner)
+    return f"-(-{expression})" if expression.strip().isidentifier() else expression

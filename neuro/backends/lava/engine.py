@@ -17,13 +17,14 @@ from neuro.backends.lava.python310 import environment
 from neuro.backends.lava.quantise import Quantised, quantise
 from neuro.backends.lava.runs import FixedRun, differences
 from neuro.backends.lava.support import lif_forms
-from neuro.build import Built, steps_of
+from neuro.build import Built
 from neuro.errors import ConfigError, NetworkError, SimulationError, nearest
 from neuro.memory import require_memory
 from neuro.network import Record
 from neuro.raw_run import RawRun
 from neuro.recorded import recorded_at
 from neuro.sink import Sink
+from neuro.timing import steps_of
 
 __all__ = ["check", "run"]
 

@@ -9,9 +9,9 @@ from neuro.backends.lava.inputs import BLOCK, inputs_of
 from neuro.backends.lava.processes import FixedNetwork
 from neuro.backends.lava.quantise import quantise
 from neuro.backends.lava.report import Report, with_spikes
-from neuro.build import steps_of
 from neuro.network import Network
 from neuro.simulate import prepare, simulate
+from neuro.timing import steps_of
 
 __all__ = ["losses"]
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from neuro.errors import ConfigError, SimulationError
+from neuro.timing import steps_of
 
 try:
     import torch
@@ -23,7 +24,7 @@ from neuro.backends.norse.device import device_named
 from neuro.backends.norse.finite import failure_of
 from neuro.backends.norse.network import TorchNetwork
 from neuro.backends.norse.support import check
-from neuro.build import Built, steps_of
+from neuro.build import Built
 from neuro.memory import require_memory
 from neuro.network import Record
 from neuro.raw_run import RawRun

@@ -9,8 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from neuro.build import Built, steps_of
+from neuro.build import Built
 from neuro.errors import NetworkError, nearest
+from neuro.timing import steps_of
 
 __all__ = ["Inputs", "OwnInputs"]
 

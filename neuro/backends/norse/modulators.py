@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from neuro.backends.norse.schedule import release_steps
 from neuro.build import Built
+from neuro.timing import release_steps
 
 __all__ = ["Modulators", "modulator_values"]
 
@@ -53,7 +53,9 @@ class Modulators(torch.nn.Module):
         super().__init__()
         self._network, self._dt_ms = built.network, built.dt_ms
         self.keys = list(dict.fromkeys(f"{e.target}.{e.parameter}" for e in built.network.effects))
-        self.release = [release_steps(t, built.dt_ms) for t in built.network.transmitters]
+        self.release = [
+            release_steps(float(t.delay), built.dt_ms) for t in built.network.transmitters
+        ]
         self.register_buffer("_anchor", torch.zeros((), dtype=_REAL), persistent=False)
 
     def initial(self, values: Mapping[str, Tensor], batch: int) -> list[Tensor]:

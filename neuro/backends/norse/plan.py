@@ -6,9 +6,10 @@ from collections.abc import Mapping
 
 from neuro.backends.norse.connectivity import Paths
 from neuro.backends.norse.parts import Parts
-from neuro.backends.norse.schedule import groups_of, release_steps, targets_of
+from neuro.backends.norse.schedule import groups_of, targets_of
 from neuro.build import Built, BuiltProjection
 from neuro.network import participants
+from neuro.timing import release_steps
 
 __all__ = ["Plan"]
 
@@ -57,7 +58,7 @@ class Plan:
             self.depths[source] = max(self.depths[source], paths[name].depth)
         for transmitter in network.transmitters:
             if source := transmitter.released_by:
-                release = release_steps(transmitter, built.dt_ms)
+                release = release_steps(float(transmitter.delay), built.dt_ms)
                 self.depths[source] = max(self.depths[source], release)
 
     def factors_on(self, kind: str, owner: str) -> Mapping[str, str]:

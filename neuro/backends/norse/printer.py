@@ -127,11 +127,12 @@ class CellPrinter:
         lines: list[str] = []
         texts = [*active, *resting, *uses]
         names = {n for _, text in texts for n in names_in(text)} | names_in(threshold or "0")
+        before = self._needed(names_in(program.refractory or "0"))
+        names |= {n for _, text in before for n in names_in(text)}
+        lines += [f"{name} = {self._text(text)}" for name, text in before]
         if self.conditional:
-            before = self._needed(names_in(program.refractory))
             condition = hoister.expression(program.refractory)
-            names |= names_in(condition) | {n for _, text in before for n in names_in(text)}
-            lines += [f"{name} = {self._text(text)}" for name, text in before]
+            names |= names_in(condition)
             lines.append(f"awake__ = ~(L__[0] & ({self._text(condition)}))")
         elif self.timed:
             # Brian2's `timestep`, so that all back ends hold a cell for the same steps.

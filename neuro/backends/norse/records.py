@@ -8,10 +8,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from neuro.build import Built, steps_of
+from neuro.build import Built
 from neuro.errors import NetworkError, nearest
 from neuro.network import Record
 from neuro.recorded import recorded_at
+from neuro.timing import steps_of
 
 __all__ = ["Watch", "watches"]
 

@@ -16,12 +16,12 @@ import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from neuro.build import Built, steps_of
+from neuro.build import Built
 from neuro.edge_binding import scaled_by
-from neuro.modulation import Transmitter
 from neuro.network import Network
+from neuro.timing import release_steps
 
-__all__ = ["Group", "groups_of", "release_steps", "targets_of"]
+__all__ = ["Group", "groups_of", "targets_of"]
 
 
 @dataclass(frozen=True)
@@ -39,11 +39,6 @@ class Group:
     transmitters: tuple[int, ...]
     most: int
     plastic: tuple[str, ...]
-
-
-def release_steps(transmitter: Transmitter, dt_ms: float) -> int:
-    """Steps from a spike to the rise of the concentration; at least one, as for synapses."""
-    return max(1, steps_of(float(transmitter.delay), dt_ms, f"delay of `{transmitter.name}`"))
 
 
 def groups_of(built: Built, shortest: Mapping[str, int]) -> tuple[Group, ...]:
@@ -98,7 +93,9 @@ def _links(built: Built, shortest: Mapping[str, int]) -> list[tuple[str | int, s
               if t.name == r.transmitter}  # fmt: skip
     for k, transmitter in enumerate(network.transmitters):
         if transmitter.released_by:
-            links.append((transmitter.released_by, k, release_steps(transmitter, built.dt_ms)))
+            links.append(
+                (transmitter.released_by, k, release_steps(float(transmitter.delay), built.dt_ms))
+            )
     for effect in network.effects:
         places = scaled_by(built)[f"{effect.target}.{effect.parameter}"]
         for owner in {targets.get(place.owner, place.owner) for place in places} & cells:

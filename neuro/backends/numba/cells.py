@@ -67,10 +67,9 @@ class CellPrinter:
         self._threshold_uses = self._needed(names_in(program.threshold or "0"))
         self._threshold = self._hoister.expression(program.threshold)
         self.conditional = bool(program.refractory) and is_condition(program.refractory)
-        self._refractory_uses: list[Assignment] = []
+        self._refractory_uses = self._needed(names_in(program.refractory or "0"))
         self._refractory = ""
         if self.conditional:
-            self._refractory_uses = self._needed(names_in(program.refractory))
             self._refractory = self._hoister.expression(program.refractory)
         elif program.refractory:
             # Brian2's `timestep`, so that both back ends hold a cell for the same steps.
@@ -131,8 +130,8 @@ class CellPrinter:
             body.append("    now__ = int32(step)")
         body += [f"    {name}__free = free[{self._address(name)}]" for name in self._guarded]
         loop = self._loads(names | set(written))
+        loop += [f"{name} = {self._text(text)}" for name, text in self._refractory_uses]
         if self.conditional:
-            loop += [f"{name} = {self._text(text)}" for name, text in self._refractory_uses]
             loop.append(f"awake__ = (last__row[i__] <= 0) | (not ({self._text(self._refractory)}))")
         elif timed and self._same_for_all(self._refractory):
             # One comparison of 32-bit numbers; the time is a whole number of steps.

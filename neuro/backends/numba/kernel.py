@@ -22,7 +22,7 @@ from neuro.backends.numba.printer import Plan, print_kernel, queue_names
 from neuro.backends.numba.random import TILE, seed_key
 from neuro.backends.numba.state import Route, RunState
 from neuro.backends.numba.tables import empty_queue
-from neuro.build import Built, steps_of
+from neuro.build import Built
 from neuro.denormals import flush_denormals
 from neuro.edge_binding import scaled_by
 from neuro.equations.names import plain
@@ -30,6 +30,7 @@ from neuro.memory import require_memory
 from neuro.network import Record
 from neuro.recorded import Recorded, recorded_at
 from neuro.sink import Sink
+from neuro.timing import steps_of
 
 __all__ = ["Kernel"]
 

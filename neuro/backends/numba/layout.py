@@ -15,11 +15,12 @@ from numpy.typing import NDArray
 
 from neuro.backends.numba.cells import CellPrinter
 from neuro.backends.numba.random import TILE, stream_of
-from neuro.build import Built, BuiltPopulation, steps_of
+from neuro.build import Built, BuiltPopulation
 from neuro.modulation import Transmitter
 from neuro.network import participants
+from neuro.timing import release_steps
 
-__all__ = ["HEADER", "Block", "Layout", "Modulators", "acted_on", "lay_out", "release_steps"]
+__all__ = ["HEADER", "Block", "Layout", "Modulators", "acted_on", "lay_out"]
 
 HEADER = ("n", "first", "at", "cells_at", "shared_at", "stream", "words")
 """What the first columns of `where` mean; the addresses of the rows of `S` follow."""
@@ -190,7 +191,7 @@ def _modulators(built: Built) -> Modulators:
         decay=np.array([np.exp(-dt_ms / float(t.uptake)) for t in network.transmitters]),
         per_spike=np.array([_per_spike(built, t) for t in network.transmitters]),
         release_steps=np.array(
-            [release_steps(t, dt_ms) for t in network.transmitters], dtype=np.int64
+            [release_steps(float(t.delay), dt_ms) for t in network.transmitters], dtype=np.int64
         ),
         receptors=np.array(
             [(transmitters[r.transmitter], float(r.ec50), r.hill) for r in network.receptors]
@@ -205,8 +206,3 @@ def _per_spike(built: Built, transmitter: Transmitter) -> float:
         return 0.0
     n = built.network.population(transmitter.released_by).n
     return float(transmitter.per_spike) / n
-
-
-def release_steps(transmitter: Transmitter, dt_ms: float) -> int:
-    """Steps from a spike to the rise of the concentration; at least one, as for synapses."""
-    return max(1, steps_of(float(transmitter.delay), dt_ms, f"delay of `{transmitter.name}`"))

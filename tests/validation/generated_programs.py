@@ -1,0 +1,175 @@
+"""Do the back ends do what the text of a network says? Ask many generated ones.
+
+    python -m tests.validation.generated_programs --count 10000 --first 0
+
+Each seed is one network (`programs.network`), run by the interpreter of its text and by back ends;
+numba's kernels run as plain Python, so that nothing is compiled. Seeds are independent: a long run
+is cut into ranges with `--first`. The last line counts: agree, ties, refused, disagree.
+
+Two runs are equal if they have the same spikes and their traces differ by no more than `TOLERANCE`
+relative to the largest value. What is drawn decays towards rest or is bounded, so that of 300
+steps of some 50 operations no more than 300 * 50 * 2**-53 = 2e-12 gathers; the reset's and the
+edges' gains of up to 2 repeat that a few times. A comparison with sides closer than `TIE` may be
+decided by rounding: such a run is a tie, and is counted and not compared.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass
+from random import Random
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # the matrices are tiny
+
+import numpy as np
+
+from neuro import Network, Record, Recording, simulate
+from neuro.errors import EmberError
+from tests.backends._plain import plain_kernels
+from tests.validation.interpreter import Outcome, interpret
+from tests.validation.programs import DT_MS, network
+
+__all__ = ["N_STEPS", "Verdict", "differences", "verdict"]
+
+N_STEPS = 300
+TOLERANCE = 1e-8
+TIE = 1e-9
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """`agree`, `tie`, `refused` or `disagree`, and what differs."""
+
+    kind: str
+    text: str = ""
+
+
+def records_of(generated: Network) -> list[Record]:
+    """Every state of every population, and every variable that edges have, at every step."""
+    found = [
+        Record(p.name, line.split("/dt")[0].strip()[1:], DT_MS)
+        for p in generated.populations
+        for line in p.model.equations.splitlines()
+        if "/dt" in line
+    ]
+    return found + [
+        Record(p.name, name, DT_MS)
+        for p in generated.projections
+        for name in _edge_variables(p.synapse.edges)
+    ]
+
+
+def _edge_variables(text: str) -> list[str]:
+    found = []
+    for line in filter(str.strip, text.splitlines()):
+        left = line.split(":")[0]
+        if "/dt" in left:
+            found.append(left.split("/dt")[0].strip()[1:])
+        elif "=" not in left:
+            found.append(left.strip())
+    return found
+
+
+def differences(ours: Recording, theirs: Outcome, generated: Network) -> list[str]:
+    """What a recording has otherwise than the interpreter, the earliest first; empty if nothing."""
+    found: list[tuple[int, str]] = []
+    for name, expected in theirs.spikes.items():
+        spikes = ours.spikes[name]
+        steps = np.rint(spikes.times_ms / DT_MS).astype(int)
+        got = sorted(zip(steps.tolist(), spikes.units.tolist(), strict=True))
+        if got != expected:
+            odd = min(set(got) ^ set(expected))
+            whose = "only the back end" if odd in set(got) else "only the text"
+            found.append((odd[0], f"spike of {name}: cell {odd[1]}, {whose}"))
+    everything = theirs.traces | theirs.edges
+    for record in records_of(generated):
+        name = f"{record.population}.{record.variable}"
+        got_values = np.asarray(ours.traces[name].data, float)
+        wanted = np.asarray(everything[name], float)
+        scale = np.maximum(np.abs(wanted).max(initial=1e-3), 1e-3)
+        odd_at = np.argwhere(~(np.abs(got_values - wanted) <= TOLERANCE * scale))
+        if odd_at.size:
+            step, cell = odd_at[0]
+            found.append((
+                int(step), f"{name}[{cell}] is {got_values[step, cell]!r}, "
+                f"the text gives {wanted[step, cell]!r}",
+            ))  # fmt: skip
+    return [f"step {step}: {text}" for step, text in sorted(found)]
+
+
+def verdict(generated: Network, backends: Sequence[str] = ("numba",)) -> Verdict:
+    """Run a network every way and compare."""
+    try:
+        expected = interpret(generated, n_steps=N_STEPS, dt_ms=DT_MS)
+    except OverflowError:
+        return Verdict("tie", "not finite")
+    for backend in backends:
+        options = {} if backend == "brian" else {"precision": "float64"}
+        try:
+            with plain_kernels():
+                got = simulate(
+                    generated, duration_ms=N_STEPS * DT_MS, dt_ms=DT_MS, backend=backend,
+                    record=records_of(generated), options=options,
+                )  # fmt: skip
+        except EmberError as error:
+            return Verdict("refused", f"{backend}: {error}")
+        found = differences(got, expected, generated)
+        if found and expected.nearest < TIE:
+            return Verdict("tie", f"{expected.nearest:.2g}")
+        if found:
+            return Verdict("disagree", f"{backend}: " + "\n  ".join(found[:4]))
+    return Verdict("agree")
+
+
+def described(generated: Network) -> str:
+    """The text of a generated network, for a report."""
+    parts = []
+    for p in generated.populations:
+        m = p.model
+        parts.append(
+            f"population {p.name} ({m.method}):\n{m.equations}\nthreshold {m.threshold}\n"
+            f"reset {m.reset!r}\nrefractory {m.refractory}\n{dict(p.parameters)}"
+        )
+    for q in generated.projections:
+        s = q.synapse
+        parts.append(
+            f"projection {q.name}: {q.source} -> {q.target} {s.name}: {s.equations}\n"
+            f"on_pre {s.on_pre!r} on_post {s.on_post!r}\n{s.edges}\n"
+            f"{q.rule.source} {q.rule.target} delay {q.delay} weight {q.weight}"
+        )
+    return "\n".join(parts)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Count verdicts over a range of seeds; 1 if any disagrees."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--count", type=int, default=10_000)
+    parser.add_argument("--first", type=int, default=0)
+    parser.add_argument("--backends", default="numba", help="numba,norse,brian")
+    parser.add_argument("--every", type=int, default=500, help="programs between two lines")
+    parser.add_argument("--show", action="store_true", help="print what disagrees in full")
+    chosen = parser.parse_args(arguments)
+    counts = dict.fromkeys(("agree", "tie", "refused", "disagree"), 0)
+    for seed in range(chosen.first, chosen.first + chosen.count):
+        generated = network(Random(seed))  # noqa: S311  # a seed is the name of a program
+        try:
+            found = verdict(generated, chosen.backends.split(","))
+        except Exception:  # a traceback is a disagreement of its own
+            found = Verdict("disagree", traceback.format_exc())
+        counts[found.kind] += 1
+        if found.kind in ("disagree", "refused"):
+            print(f"seed {seed} {found.kind}: {found.text}", flush=True)
+            if chosen.show and found.kind == "disagree":
+                print(described(generated), flush=True)
+        if (seed + 1 - chosen.first) % chosen.every == 0:
+            print(f"to seed {seed}: {counts}", flush=True)
+    print(f"seeds {chosen.first}..{chosen.first + chosen.count - 1}: {counts}")
+    return 1 if counts["disagree"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
