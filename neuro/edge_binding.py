@@ -13,7 +13,7 @@ from neuro.units import Quantity
 if TYPE_CHECKING:
     from neuro.build import Built, BuiltPopulation
 
-__all__ = ["BoundEdge", "Scaled", "bind_edges", "scaled_by"]
+__all__ = ["BoundEdge", "Scaled", "bind_edges", "factor_bounds", "scaled_by"]
 
 
 class BoundEdge(NamedTuple):
@@ -97,6 +97,23 @@ def scaled_by(built: Built) -> dict[str, tuple[Scaled, ...]]:
         found[f"{effect.target}.{effect.parameter}"] = tuple(
             _places(built, effect.target, effect.parameter)
         )
+    return found
+
+
+def factor_bounds(built: Built) -> dict[str, dict[str, tuple[float, float]]]:
+    """The least and the greatest factor on each modulated parameter, by population."""
+    found: dict[str, dict[str, tuple[float, float]]] = {}
+    for key, places in scaled_by(built).items():
+        changes = [
+            effect.at_saturation - 1
+            for effect in built.network.effects
+            if f"{effect.target}.{effect.parameter}" == key
+        ]
+        low, high = (sum(pick(c, 0.0) for c in changes) for pick in (min, max))
+        for place in places:
+            if place.kind == "cells":
+                bounds = max(0.0, 1 + low), max(0.0, 1 + high)
+                found.setdefault(place.owner, {})[place.parameter] = bounds
     return found
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from neuro.backends import BACKENDS, backend_named, check_support
 from neuro.build import Built, build
+from neuro.edge_binding import factor_bounds
 from neuro.errors import ConfigError, NetworkError, SimulationError, nearest
 from neuro.network import Network, Record
 from neuro.raw_run import RawRun
@@ -199,8 +200,9 @@ def prepare(
     chosen = backend_named(backend)
     check_support(built, chosen)
     chosen.check(built)
+    scaled = factor_bounds(built)
     for population in built.populations:
-        check_stability(population, dt_ms)
+        check_stability(population, dt_ms, scaled.get(population.name, {}))
     for r in record:
         place = recorded_at(built, r)
         if not place.variable:

@@ -1,13 +1,16 @@
 """Whether a time step is short enough for an explicit integrator, asked before a run.
 
-The equations are linearised where the cells start. A mode that the equations damp must not grow
+The equations are linearised where each cell starts. A mode that the equations damp must not grow
 under the integrator: ``|R(lambda dt)| <= 1`` with the method's stability function R (Hairer &
 Wanner 1996, Solving ODEs II, ch. IV.2). What goes unstable later is found when it becomes infinite.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from itertools import product
+from types import MappingProxyType
+from typing import NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,62 +29,111 @@ _STABILITY: dict[str, Callable[[NDArray[np.complex128]], NDArray[np.complex128]]
     "rk4": lambda z: 1 + z + z**2 / 2 + z**3 / 6 + z**4 / 24,
 }
 _SLACK = 1e-6
+_FEW = 4  # modulated parameters of which all combinations of ends are asked
+_LEAST = 1e-3  # factor
+_NONE: Mapping[str, tuple[float, float]] = MappingProxyType({})
 
 
-def check_stability(population: BuiltPopulation, dt_ms: float) -> None:
+def check_stability(
+    population: BuiltPopulation, dt_ms: float, scaled: Mapping[str, tuple[float, float]] = _NONE
+) -> None:
     """Refuse a step at which the population's integrator would amplify what should decay.
 
+    Every cell is asked, with parameters as they are and at both ends of what modulation makes
+    of them.
+
+    Args:
+        scaled: The least and the greatest factor on each modulated parameter.
+
     Raises:
-        NetworkError: naming the fastest time constant and a step that would do.
+        NetworkError: naming the cell, the fastest time constant and a step that would do.
     """
     program = population.program
     if program.method not in _STABILITY or not program.states:
         return
-    modes = np.linalg.eigvals(_jacobian(population, dt_ms))
-    damped = modes[modes.real < 0].astype(np.complex128)
-    grows = np.abs(_STABILITY[program.method](damped * dt_ms)) > 1 + _SLACK
-    if not grows.any():
-        return
+    for factors in _corners({k: v for k, v in scaled.items() if k in population.parameters}):
+        jacobians = _jacobians(population, dt_ms, factors)
+        known = np.isfinite(jacobians).all(axis=(1, 2))  # what is not shows when the cells run
+        modes = np.zeros(jacobians.shape[:2], np.complex128)
+        modes[known] = np.linalg.eigvals(jacobians[known])
+        damped = np.where(modes.real < 0, modes, 0)
+        grows = _grows(program.method, damped * dt_ms)
+        if grows.any():
+            _refuse(population, dt_ms, damped, grows, factors)
+
+
+def _refuse(
+    population: BuiltPopulation, dt_ms: float, damped: NDArray[np.complex128],
+    grows: NDArray[np.bool_], factors: Mapping[str, float],
+) -> NoReturn:  # fmt: skip
+    method = population.program.method
     shorter = dt_ms
-    while (np.abs(_STABILITY[program.method](damped * shorter)) > 1 + _SLACK).any():
+    while _grows(method, damped * shorter).any():
         shorter /= 2
-    fastest = 1 / np.abs(damped[grows]).max()
+    rates = np.where(grows, np.abs(damped), 0).max(axis=1)
+    cell = int(rates.argmax())
+    where = f" of cell {cell}" if population.n > 1 and np.ptp(rates) > 0 else ""
+    if changed := [f"{name} x {factor:g}" for name, factor in factors.items() if factor != 1]:
+        where += f" under modulation ({', '.join(changed)})"
     raise NetworkError(
-        f"population `{population.name}`: method {program.method} is unstable at a time step of "
-        f"{dt_ms:g} ms, found a time constant of {fastest:.3g} ms; set dt to {shorter:g} ms or "
-        f"less, or give the model `method: exponential_euler`"
+        f"population `{population.name}`: method {method} is unstable at a time step of "
+        f"{dt_ms:g} ms, found a time constant of {1 / rates[cell]:.3g} ms{where}; set dt to "
+        f"{shorter:g} ms or less, or give the model `method: exponential_euler`"
     )
 
 
-def _jacobian(population: BuiltPopulation, dt_ms: float) -> NDArray[np.float64]:
-    """Of the time derivatives, `(n_states, n_states)`, where the first cell starts."""
-    states = population.program.states
-    start = np.array([population.initial[name][0] for name in states])
+def _grows(method: str, z: NDArray[np.complex128]) -> NDArray[np.bool_]:
+    return np.asarray((np.abs(_STABILITY[method](z)) > 1 + _SLACK) & (z != 0))
+
+
+def _corners(scaled: Mapping[str, tuple[float, float]]) -> list[dict[str, float]]:
+    """No modulation; each parameter at its ends, and all together where they are few."""
+    # A time constant may vanish at full occupancy; it is fast before.
+    scaled = {name: (max(low, _LEAST), max(high, _LEAST)) for name, (low, high) in scaled.items()}
+    alone = [{name: end} for name, ends in scaled.items() for end in ends]
+    few = len(scaled) <= _FEW
+    together = [dict(zip(scaled, ends, strict=True)) for ends in product(*scaled.values())]
+    return [{}, *alone, *(together if few and len(scaled) > 1 else [])]
+
+
+def _jacobians(
+    population: BuiltPopulation, dt_ms: float, factors: Mapping[str, float]
+) -> NDArray[np.float64]:
+    """Of the time derivatives where each cell starts, `(n_cells, n_states, n_states)`.
+
+    One for all cells if all have the same values.
+    """
+    start = np.array([population.initial[name] for name in population.program.states])
+    varied = any(np.ndim(value) for value in population.parameters.values())
+    if not varied and (start == start[:, :1]).all():
+        start = start[:, :1]
     size = np.maximum(np.abs(start), 1e-3)
     columns = []
-    for k in range(start.size):
-        shift = np.zeros(start.size)
+    for k in range(len(start)):
+        shift = np.zeros_like(start)
         shift[k] = 1e-4 * size[k]
-        high, low = (_slope(population, start + sign * shift, dt_ms) for sign in (1, -1))
+        high, low = (_slopes(population, start + sign * shift, dt_ms, factors) for sign in (1, -1))
         columns.append((high - low) / (2 * shift[k]))
-    return np.nan_to_num(np.array(columns).T)
+    return np.array(columns).transpose(2, 1, 0)
 
 
-def _slope(
-    population: BuiltPopulation, at: NDArray[np.float64], dt_ms: float
-) -> NDArray[np.float64]:
-    """Time derivatives, from one very short step of the program; noise is left out."""
+def _slopes(
+    population: BuiltPopulation, at: NDArray[np.float64], dt_ms: float,
+    factors: Mapping[str, float],
+) -> NDArray[np.float64]:  # fmt: skip
+    """Time derivatives, `(n_states, n_cells)`, from one very short step; noise is left out."""
     program = population.program
     short = dt_ms * 1e-5
-    values: dict[str, float] = {"dt": short, "t": 0.0, "i": 0.0, "N": float(population.n)}
+    cells = np.arange(at.shape[1], dtype=np.float64)
+    values: dict[str, object] = {"dt": short, "t": 0.0, "i": cells, "N": float(population.n)}
     for name, value in population.parameters.items():
-        values[name] = float(value[0]) if isinstance(value, np.ndarray) else value
+        values[name] = value * factors.get(name, 1.0)
     values |= dict.fromkeys(program.inputs, 0.0) | dict.fromkeys(program.summed, 0.0)
-    values |= zip(program.states, at.tolist(), strict=True)
+    values |= zip(program.states, at, strict=True)
     for name, text in program.active:
-        values[name] = float(evaluate(_quiet(text), values))
-    new = np.array([values[f"{name}__new"] for name in program.states])
-    return (new - at) / short
+        values[name] = evaluate(_quiet(text), values)
+    new = [np.broadcast_to(values[f"{name}__new"], at.shape[1:]) for name in program.states]  # type: ignore[call-overload]
+    return (np.array(new) - at) / short
 
 
 def _quiet(text: str) -> str:

@@ -11,7 +11,7 @@ from neuro.equations.compiler import cache_folder
 
 __all__ = ["once"]
 
-_FORMAT = "2"  # raise when a check becomes stricter
+_FORMAT = "3"  # raise when a check becomes stricter
 
 
 def once(what: object, check: Callable[[], object]) -> None:

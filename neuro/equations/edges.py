@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["compile_edge", "edge_lines"]
 
-_FORMAT = "3"  # raise when what this file derives from the same text changes
+_FORMAT = "4"  # raise when what this file derives from the same text changes
 _END = "__end"
 _memory: dict[str, EdgeProgram] = {}
 
@@ -164,13 +164,13 @@ def _derive(port: Port, target: Composed, source: Composed | None) -> EdgeProgra
             state_dependent |= reads_cells or (on_target and not statement.increment)
             statements[when].append((left, whole))
 
-    summed = _summed(names, lines, target, port, inner)
+    event = [line for line in own if "event-driven" in line.flags]
+    summed = _summed(names, lines, target, port, inner, {line.name for line in event})
     written = {name for group in statements.values() for name, _ in group}
     if "w" in written and "w" not in stored:
         stored.append("w")
     _check_initial(port, stored, edge, where)
 
-    event = [line for line in own if "event-driven" in line.flags]
     clock = [line for line in own if "clock-driven" in line.flags]
     plain = {line.name for line in own if line.kind == "parameter"} | {"w", *port.parameters}
     advance, _ = _integrated(
@@ -223,8 +223,9 @@ def _derive(port: Port, target: Composed, source: Composed | None) -> EdgeProgra
 
 
 def _summed(
-    names: EdgeNames, lines: Sequence[Line], target: Composed, port: Port, inner: Mapping[str, str]
-) -> list[Assignment]:
+    names: EdgeNames, lines: Sequence[Line], target: Composed, port: Port,
+    inner: Mapping[str, str], event: set[str],
+) -> list[Assignment]:  # fmt: skip
     from neuro.equations.brian_compiler import unit_dimension
     from neuro.equations.dimensions import check_expression
 
@@ -245,6 +246,11 @@ def _summed(
         names.check_reads(line.expression, where, statement=False)
         check_expression(line.expression, wanted, names.edge_dimensions, where)
         text = substituted(names.canonical(line.expression, statement=False), inner)
+        if stale := sorted(names_in(text) & event):
+            raise EquationError(
+                f"{where} may not read the event-driven `{stale[0]}`, which spikes alone bring up "
+                f"to date; make `{stale[0]}` (clock-driven)"
+            )
         found.append((name, names.arriving(text)))
     return found
 

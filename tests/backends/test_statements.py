@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from neuro import Network, Population, Recording, simulate
-from neuro.model import NeuronModel
+from neuro.equations import check_synapse
+from neuro.errors import EquationError
+from neuro.model import NeuronModel, SynapseModel
 from neuro.units import Dimension, Quantity, ms, mV, pA
 from tests.backends._plain import plain_kernels
 
@@ -56,3 +58,22 @@ def test_a_reset_reads_a_subexpression_anew(backend: str, reset: str, same: str)
     assert ours == written_out
     if "0.21" not in same:
         assert len(ours.times_ms) == 13
+
+
+@pytest.mark.parametrize("reads", ["u", "twice"])
+def test_a_sum_may_not_read_what_is_event_driven(reads: str) -> None:
+    synapse = SynapseModel(
+        name="stale",
+        equations="S : volt",
+        current="",
+        on_pre="u += 1",
+        edges=f"""
+            du/dt = -u/tau_u         : 1 (event-driven)
+            twice = 2*u              : 1
+            S_post = w*{reads}       : volt (summed)
+        """,
+        weight=mV(1),
+        parameters={"tau_u": ms(10)},
+    )
+    with pytest.raises(EquationError, match=r"S_post may not read the event-driven `u`"):
+        check_synapse(synapse)
