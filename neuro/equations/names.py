@@ -29,7 +29,7 @@ ELAPSED = "elapsed__"  # the time since an edge was last brought up to date
 
 _MEANINGS = {
     "t": "it is the time", "dt": "it is the time step", "i": "it is the number of the cell",
-    "N": "it is the number of cells", "xi": "it is white noise", "inf": "it is infinity",
+    "N": "it is the number of cells", "inf": "it is infinity",
     "lastspike": "it is a variable of Brian2's", "not_refractory": "it is a variable of Brian2's",
 }  # fmt: skip
 _PREFIX = "u_"
@@ -54,7 +54,7 @@ def check_name(name: str, where: str) -> None:
     elif name in CONSTANTS:
         reason = "it is a constant"
     elif is_noise(name):
-        reason = "names that begin with xi_ are white noise"
+        reason = "xi and names that begin with xi_ are white noise"
     elif name.endswith(("_pre", "_post")):
         reason = "_pre and _post mean variables of the two cells of a synapse"
     if reason:

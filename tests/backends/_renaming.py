@@ -10,16 +10,26 @@ import re
 import tokenize
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from pathlib import Path
 
-from neuro import NeuronModel, SynapseModel
+from neuro import Network, NeuronModel, Population, SynapseModel
+from neuro.backends.numba import kernel as numba_parts
+from neuro.brian2_import import brian2
+from neuro.build import build
+from neuro.equations import Port, compile_edge, compose
+from neuro.equations.brian_compiler import unit_number
 from neuro.equations.names import check_name
+from neuro.equations.port_names import of_port
 from neuro.equations.syntax import parse_lines
 from neuro.errors import EquationError
+from neuro.models import LIF
+from neuro.synapses import STDP_ADDITIVE
 
-__all__ = ["identifiers_in", "legal", "names_of", "own_names_of", "renamed_model",
-           "renamed_synapse"]  # fmt: skip
+__all__ = ["identifiers_in", "legal", "names_in_printed_code", "names_of", "names_of_brian",
+           "own_names_of", "renamed_model", "renamed_synapse"]  # fmt: skip
 
 _WORD = re.compile(r"\b[A-Za-z_]\w*\b(/dt)?")
+_PARTS = ("delivery", "intrinsics", "mathematics", "random")  # of the numba back end
 _EDGE_FLAGS = ("event-driven", "clock-driven", "summed")
 
 
@@ -99,6 +109,48 @@ def _renaming(new: Callable[[str], str]) -> Callable[[str], str]:
     return rename
 
 
+def names_in_printed_code(kernels: Iterable[str]) -> set[str]:
+    """Every name in these kernels, in what they import, and in the modules that norse prints."""
+    import torch
+
+    from neuro.backends.norse.cells import CellStep
+    from neuro.backends.norse.edge_printer import EdgePrinter
+    from neuro.backends.norse.fused_printer import print_kernel
+
+    built = build(Network("n", (Population("cells", LIF, 2),)), seed=0, dt_ms=0.1).populations[0]
+    cell = CellStep(built, 0.1, dtype=torch.float32, trainable=("C",))
+    loop = print_kernel(
+        cell, port=None, drive="I_ext", added=True, output="", wide=(), trained=("C",)
+    )  # fmt: skip
+    port = Port(of_port(1), STDP_ADDITIVE, dict(STDP_ADDITIVE.parameters), ())
+    composed = compose(LIF, [port])
+    edges = EdgePrinter(compile_edge(port, composed, composed), "float32")
+    parts = [Path(str(numba_parts.__file__)).with_name(f"{name}.py") for name in _PARTS]
+    texts = [path.read_text(encoding="utf-8") for path in parts]
+    return identifiers_in([*kernels, *texts, cell.source, edges.source, loop.source])
+
+
+def names_of_brian() -> set[str]:
+    """What Brian2 has a use for: variables and attributes of its groups, functions, C++'s words."""
+    b2 = brian2()
+    from brian2.core.functions import DEFAULT_FUNCTIONS
+
+    group = b2.NeuronGroup(1, "dv/dt = -v/second : 1", threshold="v > 1", refractory="1*second",
+                           method="euler")  # fmt: skip
+    synapses = b2.Synapses(
+        group, group, "da/dt = -a/second : 1 (event-driven)", on_pre="a += 1", on_post="a -= 1"
+    )
+    network = {"no network": None}
+    group._network = synapses._network = network  # so that Brian2 does not warn of unused objects
+    found = {*dir(group), *dir(synapses), *group.variables, *synapses.variables}
+    words = "auto bool case char const default double enum extern float inline long namespace new "
+    words += (
+        "private public register return short signed sizeof static struct switch template this "
+    )
+    words += "summed shared constant active numpy weave cython device"
+    return found | {*DEFAULT_FUNCTIONS} | {*words.split()}
+
+
 def identifiers_in(sources: Iterable[str]) -> set[str]:
     """Every identifier in these sources, and in the namespaces that they are compiled in."""
     found = set(dir(builtins))
@@ -119,6 +171,6 @@ def legal(names: Iterable[str]) -> list[str]:
             check_name(name, "test")
         except EquationError:
             return False
-        return name not in ("I", "w")
+        return name not in ("I", "w", "I_ext") and unit_number(name) is None
 
     return sorted(filter(allowed, set(names)))

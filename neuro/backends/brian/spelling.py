@@ -1,8 +1,9 @@
-"""Names as Brian2 sees them: `u003_v` for the model's `v`, the fourth of its names.
+"""Names as Brian2 sees them: `u003v` for the model's `v`, the fourth of its names.
 
 Brian2 keeps names for itself (`j`, `summed`, `lastupdate` …), of which none begins so. The number
 comes first because SymPy sorts the terms of a sum by name: the sums, and so the last bits of a
-result, do not depend on what variables are called.
+result, do not depend on what variables are called. No underscore follows it, since a variable
+called `pre` would then end in `_pre`.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ class Spelling:
 
     def __init__(self, letter: str, names: Iterable[str]) -> None:
         unique = dict.fromkeys(names)
-        self._names = {name: f"{letter}{k:03}_{name}" for k, name in enumerate(unique)}
+        self._names = {name: f"{letter}{k:03}{name}" for k, name in enumerate(unique)}
 
     def __getitem__(self, name: str) -> str:
         return self._names[name]
