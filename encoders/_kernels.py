@@ -8,10 +8,13 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from neuro.compiled import kept
+
 __all__ = ["fire"]
 
 
-@njit(cache=True, nogil=True)
+@kept
+@njit(nogil=True)
 def _uniform(key: np.uint64, counter: int) -> float:  # pragma: no cover
     """Number `counter` of the stream `key`, in (0, 1): SplitMix64 (Steele, Lea & Flood 2014)."""
     z = key + np.uint64(counter + 1) * np.uint64(0x9E3779B97F4A7C15)
@@ -21,7 +24,8 @@ def _uniform(key: np.uint64, counter: int) -> float:  # pragma: no cover
     return (float(z >> np.uint64(11)) + 0.5) * 2.0**-53
 
 
-@njit(cache=True, nogil=True)
+@kept
+@njit(nogil=True)
 def fire(
     rate: NDArray[np.float64], dt_ms: float, key: np.uint64, absolute_ms: float, relative_ms: float
 ) -> NDArray[np.float64]:  # pragma: no cover

@@ -8,10 +8,13 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from neuro.compiled import kept
+
 __all__ = ["calcium_current", "cascade", "receptor_potential", "release"]
 
 
-@njit(cache=True, nogil=True)
+@kept
+@njit(nogil=True)
 def cascade(
     signal: NDArray[np.float64], pole: complex, gain: float
 ) -> NDArray[np.complex128]:  # pragma: no cover
@@ -27,7 +30,8 @@ def cascade(
     return out
 
 
-@njit(cache=True, nogil=True)
+@kept
+@njit(nogil=True)
 def receptor_potential(
     bundle_nm: NDArray[np.float64],
     dt_ms: float,
@@ -48,7 +52,8 @@ def receptor_potential(
     return out
 
 
-@njit(cache=True, nogil=True)
+@kept
+@njit(nogil=True)
 def calcium_current(
     potential_mv: NDArray[np.float64],
     dt_ms: float,
@@ -66,7 +71,8 @@ def calcium_current(
     return out
 
 
-@njit(cache=True, nogil=True)
+@kept
+@njit(nogil=True)
 def release(
     current_pa: NDArray[np.float64],
     dt_ms: float,

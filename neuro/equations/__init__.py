@@ -5,7 +5,7 @@
 `edges` EdgeProgram, for synapses with a state · `hoist` what need not be computed every step
 """
 
-from neuro.equations.compiler import cache_folder, compile_step
+from neuro.equations.compiler import compile_step
 from neuro.equations.compose import Composed, Port, compose, has_edges, ports_of
 from neuro.equations.dimensions import check_model, check_synapse
 from neuro.equations.edge_program import EdgeProgram
@@ -13,6 +13,6 @@ from neuro.equations.edges import compile_edge
 from neuro.equations.program import StepProgram
 
 __all__ = [
-    "Composed", "EdgeProgram", "Port", "StepProgram", "cache_folder", "check_model",
+    "Composed", "EdgeProgram", "Port", "StepProgram", "check_model",
     "check_synapse", "compile_edge", "compile_step", "compose", "has_edges", "ports_of",
 ]  # fmt: skip

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
 import re
-import tempfile
-from collections.abc import Callable, Sequence
-from importlib.metadata import version
-from pathlib import Path
-from typing import Protocol, TypeVar
+from collections.abc import Sequence
 
 from neuro.equations.compose import Composed
+from neuro.equations.kept import cached
 from neuro.equations.names import WEIGHT, is_noise
 from neuro.equations.port_names import without_ports
 from neuro.equations.program import Assignment, StepProgram
@@ -19,34 +14,9 @@ from neuro.equations.syntax import is_condition, names_in
 from neuro.errors import EquationError
 from neuro.units import Dimension
 
-__all__ = ["FORMAT", "cache_folder", "cached", "compile_step", "in_order", "numbers", "ordered"]
+__all__ = ["compile_step", "in_order", "numbers", "ordered"]
 
-FORMAT = "8"  # raise when what this file derives from the same text changes
 _memory: dict[str, StepProgram] = {}
-
-
-def cache_folder() -> Path:
-    """Where derived programs and compiled kernels are kept: `$EMBER_CACHE` or the user's cache.
-
-    The folder is made on demand; where that fails, a temporary folder serves for this process.
-    """
-    home = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
-    folder = Path(os.environ.get("EMBER_CACHE") or os.path.join(home, "ember"))
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            return folder
-    except OSError:
-        return _scratch()
-
-
-_scratch_folder: list[tempfile.TemporaryDirectory[str]] = []
-
-
-def _scratch() -> Path:
-    if not _scratch_folder:
-        _scratch_folder.append(tempfile.TemporaryDirectory(prefix="ember-cache-"))
-    return Path(_scratch_folder[0].name)
 
 
 def compile_step(composed: Composed, weights: list[Dimension]) -> StepProgram:
@@ -63,33 +33,14 @@ def compile_step(composed: Composed, weights: list[Dimension]) -> StepProgram:
         return _memory[key]
     with without_ports():
         _memory[key] = cached(
-            f"step-{key}.json", StepProgram.from_json, lambda: _derive(composed, weights)
+            "step", key, StepProgram.from_json, lambda: _derive(composed, weights)
         )
     return _memory[key]
 
 
-class _Kept(Protocol):
-    def to_json(self) -> str: ...
-
-
-_P = TypeVar("_P", bound=_Kept)
-
-
-def cached(name: str, read: Callable[[str], _P], derive: Callable[[], _P]) -> _P:
-    """The program kept in the cache under this file name; derived, and kept, if it is not there."""
-    path = cache_folder() / name
-    try:
-        return read(path.read_text())
-    except (OSError, ValueError, TypeError, AttributeError):
-        pass  # absent or damaged: derive it again
-    program = derive()
-    _keep(path, program.to_json())
-    return program
-
-
 def _key(composed: Composed, weights: list[Dimension]) -> str:
     parts = (
-        FORMAT, version("brian2"), version("sympy"), composed.name, composed.text,
+        composed.name, composed.text,
         composed.threshold, composed.reset, composed.refractory, composed.method, composed.on_pre,
         composed.summed,
         sorted((name, tuple(map(str, q.dimension))) for name, q in composed.parameters.items()),
@@ -97,18 +48,7 @@ def _key(composed: Composed, weights: list[Dimension]) -> str:
         sorted((k, str(getattr(v, "dimension", v))) for k, v in composed.initial.items()),
         [tuple(map(str, w)) for w in weights],
     )  # fmt: skip
-    return hashlib.blake2b(repr(parts).encode(), digest_size=16).hexdigest()
-
-
-def _keep(path: Path, text: str) -> None:
-    """Several processes may derive the same program: the last whole file wins."""
-    try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".step-")
-        with os.fdopen(handle, "w") as file:
-            file.write(text)
-        os.replace(name, path)
-    except OSError:  # a full or read-only disk costs time, not the run
-        pass
+    return repr(parts)
 
 
 def _derive(composed: Composed, weights: list[Dimension]) -> StepProgram:

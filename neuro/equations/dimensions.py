@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Mapping
 
 from neuro.equations import brian_compiler
-from neuro.equations._checked import once
 from neuro.equations.compose import Composed, Port, compose, has_edges
+from neuro.equations.kept import once
 from neuro.equations.names import WEIGHT, is_noise
 from neuro.equations.port_names import of_port, without_ports
 from neuro.equations.syntax import CONSTANTS, is_condition, names_in, parse_expression

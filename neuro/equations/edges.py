@@ -5,16 +5,15 @@ Only synapses that do more than add to the target have one (`compose.has_edges`)
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Mapping, Sequence
-from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-from neuro.equations.compiler import FORMAT, cached, ordered
+from neuro.equations.compiler import ordered
 from neuro.equations.compose import EDGE_FLAGS, Composed, Port
 from neuro.equations.edge_program import EdgeProgram
 from neuro.equations.fold import substituted
+from neuro.equations.kept import cached
 from neuro.equations.names import ELAPSED
 from neuro.equations.port_names import without_ports
 from neuro.equations.program import Assignment
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
 
 __all__ = ["compile_edge", "edge_lines"]
 
-_FORMAT = "4"  # raise when what this file derives from the same text changes
 _END = "__end"
 _memory: dict[str, EdgeProgram] = {}
 
@@ -78,7 +76,7 @@ def compile_edge(port: Port, target: Composed, source: Composed | None) -> EdgeP
     if key not in _memory:
         with without_ports():
             _memory[key] = cached(
-                f"edge-{key}.json", EdgeProgram.from_json, lambda: _derive(port, target, source)
+                "edge", key, EdgeProgram.from_json, lambda: _derive(port, target, source)
             )
     return _memory[key]
 
@@ -92,14 +90,14 @@ def _key(port: Port, target: Composed, source: Composed | None) -> str:
 
     synapse = port.synapse
     parts = (
-        FORMAT, _FORMAT, version("brian2"), version("sympy"), synapse.name, port.suffix,
+        synapse.name, port.suffix,
         synapse.equations, synapse.edges, synapse.on_pre, synapse.on_post,
         tuple(map(str, synapse.weight.dimension)),
         sorted((n, tuple(map(str, q.dimension))) for n, q in port.parameters.items()),
         sorted((k, str(getattr(v, "dimension", v))) for k, v in synapse.initial.items()),
         cells(target), cells(source),
     )  # fmt: skip
-    return hashlib.blake2b(repr(parts).encode(), digest_size=16).hexdigest()
+    return repr(parts)
 
 
 def _derive(port: Port, target: Composed, source: Composed | None) -> EdgeProgram:

@@ -6,6 +6,7 @@ from __future__ import annotations
 # mypy: disable-error-code="no-untyped-def"
 import numpy as np
 
+from neuro.compiled import kept
 from sims.puzzles._draws import below, compiled, permuted, stream
 
 __all__ = ["ENDS", "FIRST_COLOUR", "SIDE", "cropped", "draw_augmentations", "draw_places", "pack"]
@@ -14,6 +15,7 @@ SIDE = 30
 ENDS, FIRST_COLOUR = 1, 2
 
 
+@kept
 @compiled
 def draw_augmentations(key, item, first, symmetries, colours):  # pragma: no cover
     """Symmetries of the square, and orders of the colours in which 0, black, keeps its place."""
@@ -24,6 +26,7 @@ def draw_augmentations(key, item, first, symmetries, colours):  # pragma: no cov
         permuted(state, colours[k, 1:])
 
 
+@kept
 @compiled
 def draw_places(key, item, first, heights, widths, rows, columns):  # pragma: no cover
     """Where each example of each puzzle lies on its board; one of a puzzle's in the corner.
@@ -42,6 +45,7 @@ def draw_places(key, item, first, heights, widths, rows, columns):  # pragma: no
             columns[puzzle, e] = 0 if e == stays else column
 
 
+@kept
 @compiled
 def pack(grid, symmetries, colours, rows, columns, out):  # pragma: no cover
     """Augmented copies of a grid as tokens, `(copies, 900)`: 0 around it, an edge of 1, colours.
@@ -81,6 +85,7 @@ def pack(grid, symmetries, colours, rows, columns, out):  # pragma: no cover
             board[top : top + high, left + wide] = ENDS
 
 
+@kept
 @compiled
 def cropped(tokens):  # pragma: no cover
     """Rows and columns of the largest rectangle of colours in the upper left corner."""

@@ -15,6 +15,7 @@ import numpy as np
 from numba import njit
 
 from neuro.backends.numba.random import philox, seed_key, stream_of
+from neuro.compiled import kept
 
 __all__ = ["below", "chance", "permuted", "stream", "stream_key"]
 
@@ -22,7 +23,7 @@ _32 = np.uint64(32)
 _LOW = np.uint64(0xFFFFFFFF)
 _ONE = np.uint64(1)
 
-compiled: Any = njit(cache=True, nogil=True)
+compiled: Any = njit(nogil=True)
 
 
 def stream_key(seed: int, what: str) -> np.uint64:
@@ -30,6 +31,7 @@ def stream_key(seed: int, what: str) -> np.uint64:
     return np.uint64(int(seed_key(seed)) ^ (stream_of(what) << 32))
 
 
+@kept
 @compiled
 def stream(key, item, part):  # pragma: no cover
     """The stream of part `part` of item `item`, from its beginning."""
@@ -40,6 +42,7 @@ def stream(key, item, part):  # pragma: no cover
     return state
 
 
+@kept
 @compiled
 def _word(state):  # pragma: no cover
     at = state[3]
@@ -48,18 +51,21 @@ def _word(state):  # pragma: no cover
     return a
 
 
+@kept
 @compiled
 def below(state, n):  # pragma: no cover
     """A number in 0 … n - 1; for n below 1000 each is as likely to within one in four million."""
     return np.int64((_word(state) * np.uint64(n)) >> _32)
 
 
+@kept
 @compiled
 def chance(state):  # pragma: no cover
     """A number in [0, 1)."""
     return np.float64(np.int64(_word(state))) * 2.0**-32
 
 
+@kept
 @compiled
 def permuted(state, values):  # pragma: no cover
     """Shuffle in place (Fisher & Yates)."""

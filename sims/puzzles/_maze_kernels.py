@@ -6,6 +6,7 @@ from __future__ import annotations
 # mypy: disable-error-code="no-untyped-def"
 import numpy as np
 
+from neuro.compiled import kept
 from sims.puzzles._draws import below, chance, compiled, permuted, stream
 
 __all__ = ["GOAL", "OPEN", "PATH", "START", "WALL", "make_mazes", "spread"]
@@ -16,6 +17,7 @@ _DR = (0, 0, 1, -1)
 _DC = (1, -1, 0, 0)
 
 
+@kept
 @compiled
 def spread(board, size, source, steps, ways):  # pragma: no cover
     """Fewest steps from `source` to each cell (-1: none lead there) and in how many ways, up to 2.
@@ -46,6 +48,7 @@ def spread(board, size, source, steps, ways):  # pragma: no cover
     return queue[:last]
 
 
+@kept
 @compiled
 def _open_around(board, size, cell):  # pragma: no cover
     count = 0
@@ -57,12 +60,14 @@ def _open_around(board, size, cell):  # pragma: no cover
     return count
 
 
+@kept
 @compiled
 def _scatter(state, board, share):  # pragma: no cover
     for cell in range(board.size):
         board[cell] = WALL if chance(state) < share else OPEN
 
 
+@kept
 @compiled
 def _carve(state, board, size, winding, loops):  # pragma: no cover
     """Grow corridors from one cell: a cell is opened if one open cell is beside it, no more.
@@ -94,6 +99,7 @@ def _carve(state, board, size, winding, loops):  # pragma: no cover
             board[cell] = OPEN
 
 
+@kept
 @compiled
 def make_mazes(
     key, first, size, carved, low, high, winding, unique, least, most, boards, answers, lengths

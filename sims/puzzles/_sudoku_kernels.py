@@ -6,6 +6,7 @@ from __future__ import annotations
 # mypy: disable-error-code="no-untyped-def"
 import numpy as np
 
+from neuro.compiled import kept
 from sims.puzzles._draws import below, compiled, permuted, stream, stream_key
 from sims.puzzles._sudoku_symmetry_kernels import draw_symmetry, turn
 
@@ -17,6 +18,7 @@ VIEWS = 8
 _VIEWS_KEY = stream_key(0, "sudoku grade")
 
 
+@kept
 @compiled
 def _bits(x):  # pragma: no cover
     """How many candidates."""
@@ -27,6 +29,7 @@ def _bits(x):  # pragma: no cover
     return count
 
 
+@kept
 @compiled
 def _settle(open_, peers, units, full, queue, n):  # pragma: no cover
     """Naked and hidden singles until none is left; `queue[:n]` are cells that became single.
@@ -76,6 +79,7 @@ def _settle(open_, peers, units, full, queue, n):  # pragma: no cover
             return True
 
 
+@kept
 @compiled
 def _tightest(open_):  # pragma: no cover
     """The open cell with the fewest candidates, the first of several; -1 if none is open."""
@@ -89,6 +93,7 @@ def _tightest(open_):  # pragma: no cover
     return best
 
 
+@kept
 @compiled
 def start(board, full):  # pragma: no cover
     """Candidates of each cell of a board, before anything follows from them."""
@@ -98,6 +103,7 @@ def start(board, full):  # pragma: no cover
     return open_
 
 
+@kept
 @compiled
 def search(open_, peers, units, full, limit, solution):  # pragma: no cover
     """Solutions (as far as `limit`) and guesses, until the search is exhausted.
@@ -143,6 +149,7 @@ def search(open_, peers, units, full, limit, solution):  # pragma: no cover
         fine = _settle(open_, peers, units, full, queue, 1 if single else 0)
 
 
+@kept
 @compiled
 def fill(state, peers, units, full, solution):  # pragma: no cover
     """Write a full grid drawn from `state`: a random candidate of a random tightest cell.
@@ -177,6 +184,7 @@ def fill(state, peers, units, full, solution):  # pragma: no cover
             return
 
 
+@kept
 @compiled
 def graded(board, box_rows, box_columns, peers, units):  # pragma: no cover
     """Guesses that the board takes, the mean over itself and `VIEWS - 1` symmetric copies.
@@ -201,6 +209,7 @@ def graded(board, box_rows, box_columns, peers, units):  # pragma: no cover
     return (2 * total + VIEWS) // (2 * VIEWS)
 
 
+@kept
 @compiled
 def make_boards(
     key, first, box_rows, box_columns, peers, units, low, high, boards, solutions, guesses

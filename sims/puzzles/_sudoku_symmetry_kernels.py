@@ -6,11 +6,13 @@ from __future__ import annotations
 # mypy: disable-error-code="no-untyped-def"
 import numpy as np
 
+from neuro.compiled import kept
 from sims.puzzles._draws import below, compiled, permuted, stream
 
 __all__ = ["augment_boards", "canonical_form", "draw_symmetry", "turn"]
 
 
+@kept
 @compiled
 def _lines(state, per_box, lines):  # pragma: no cover
     """A random order of rows (or columns) that keeps those of a box together."""
@@ -24,6 +26,7 @@ def _lines(state, per_box, lines):  # pragma: no cover
             lines[g * per_box + j] = groups[g] * per_box + within[j]
 
 
+@kept
 @compiled
 def draw_symmetry(state, box_rows, box_columns, rows, columns, digits):  # pragma: no cover
     """Fill in the orders of rows, columns and digits; returns whether to transpose first."""
@@ -35,6 +38,7 @@ def draw_symmetry(state, box_rows, box_columns, rows, columns, digits):  # pragm
     return transpose
 
 
+@kept
 @compiled
 def turn(board, transpose, rows, columns, digits, out):  # pragma: no cover
     """Write the symmetric copy of a board."""
@@ -46,6 +50,7 @@ def turn(board, transpose, rows, columns, digits, out):  # pragma: no cover
             out[i * size + j] = digits[board[at]]
 
 
+@kept
 @compiled
 def augment_boards(
     key, item, first, box_rows, box_columns, board, answer, out_boards, out_answers
@@ -61,6 +66,7 @@ def augment_boards(
         turn(answer, transpose, rows, columns, digits, out_answers[copy])
 
 
+@kept
 @compiled
 def canonical_form(board, box_rows, transposes, column_orders, best):  # pragma: no cover
     """Write the smallest board, read row by row, that any symmetry makes of this one.

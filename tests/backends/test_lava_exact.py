@@ -111,7 +111,7 @@ def test_the_networks_reach_every_corner(compared: list[Pair]) -> None:
 
 def pure(change: Callable[[str], str]) -> types.ModuleType:
     """The kernel's own text, changed, in plain Python."""
-    source = Path(kernel.__file__).read_text().replace("@njit(cache=True, nogil=True)\n", "")
+    source = Path(kernel.__file__).read_text("utf-8").replace("@kept\n@njit(nogil=True)\n", "")
     module = types.ModuleType("changed_kernel")
     exec(compile(change(source), "changed_kernel", "exec"), module.__dict__)
     return module

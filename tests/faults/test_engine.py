@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -119,53 +115,6 @@ def test_a_feature_that_a_back_end_lacks_is_refused_by_name(
     monkeypatch.setitem(BACKENDS, "numba", lame)
     with pytest.raises(BackendUnsupported, match="edge variables"):
         prepare(Network("n", (cells,), projections=(p,)))
-
-
-ONE = """
-from neuro import Network, Population, simulate
-from neuro.models import LIF
-from neuro.units import pA
-run = simulate(Network("x", (Population("c", LIF, 10, {"I_ext": pA(600)}),)), duration_ms=50)
-print(len(run.spikes["c"]))
-"""
-
-
-def in_a_process(cache: Path) -> str:
-    done = subprocess.run(
-        [sys.executable, "-c", ONE], env=os.environ | {"EMBER_CACHE": str(cache)},
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
-def test_a_damaged_cache_is_rebuilt(tmp_path: Path) -> None:
-    right = in_a_process(tmp_path)
-    assert int(right) > 10
-
-    def cut(path: Path) -> None:
-        path.write_bytes(path.read_bytes()[:1000])
-
-    def overwrite(path: Path) -> None:
-        content = bytearray(path.read_bytes())
-        content[len(content) // 2 :][:500] = bytes(500)
-        path.write_bytes(bytes(content[: len(content) // 2]) + bytes(500))
-
-    for pattern, damage in (
-        ("kernels/*/__pycache__/*.nbc", cut), ("kernels/*/__pycache__/*.nbi", overwrite),
-        ("kernels/*/kernel_*.py", overwrite), ("step-*.json", cut),
-    ):  # fmt: skip
-        (path,) = tmp_path.glob(pattern)
-        before = path.read_bytes()
-        damage(path)
-        assert path.read_bytes() != before or pattern == "step-*.json"
-        assert in_a_process(tmp_path) == right
-
-
-def test_a_cache_that_cannot_be_made_costs_time_only(tmp_path: Path) -> None:
-    blocked = tmp_path / "file"
-    blocked.write_text("not a folder")
-    assert int(in_a_process(blocked)) > 10
 
 
 def test_spikes_that_outgrow_a_queue_all_arrive() -> None:

@@ -170,11 +170,13 @@ def test_a_damaged_cache_is_rebuilt_and_an_unwritable_one_does_without(
     monkeypatch.setenv("EMBER_CACHE", str(tmp_path / "cache"))
     compiler._memory.clear()
     prepare(network)
-    (step,) = (tmp_path / "cache").glob("step-*.json")
-    step.write_text(step.read_text()[:100])
+    (step,) = (tmp_path / "cache").glob("step-*")
+    whole_text = step.read_text("utf-8")
+    step.write_text(whole_text.replace("+", "*", 1), encoding="utf-8")
+    assert step.read_text("utf-8") != whole_text
     compiler._memory.clear()
     assert simulate(network, duration_ms=50).spikes["cell"] == whole
-    assert step.read_text().startswith("{") and step.read_text().endswith("}")
+    assert step.read_text("utf-8") == whole_text
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("EMBER_CACHE", str(tmp_path / "file" / "below"))  # cannot be made
     compiler._memory.clear()

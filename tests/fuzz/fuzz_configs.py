@@ -127,7 +127,7 @@ KINDS = (
         mutate=damage_yaml,
         task="tests.fuzz.fuzz_configs:task",
         count=2000,
-        sample=24,
+        sample=16,
         preload=(
             "sims.cli",
             "neuro.errors",

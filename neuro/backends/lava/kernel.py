@@ -13,6 +13,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from neuro.compiled import kept
+
 __all__ = ["Arriving", "Board", "Edges", "Found", "advance"]
 
 
@@ -85,7 +87,8 @@ class Found(NamedTuple):
     sample_at: NDArray[np.int64]
 
 
-@njit(cache=True, nogil=True)
+@kept
+@njit(nogil=True)
 def advance(
     begin: int, end: int, board: Board, edges: Edges, arriving: Arriving, found: Found
 ) -> int:  # pragma: no cover
@@ -121,7 +124,8 @@ def advance(
     return end
 
 
-@njit(cache=True, nogil=True)
+@kept
+@njit(nogil=True)
 def fired_cells(fired: NDArray[np.uint8], cells: NDArray[np.int64]) -> int:  # pragma: no cover
     """Write the numbers of cells that fired, in order; how many there are."""
     count = 0
@@ -138,7 +142,8 @@ def fired_cells(fired: NDArray[np.uint8], cells: NDArray[np.int64]) -> int:  # p
     return count
 
 
-@njit(cache=True, nogil=True)
+@kept
+@njit(nogil=True)
 def update(step: int, p: int, board: Board, row: NDArray[np.int32]) -> int:  # pragma: no cover
     """Step the cells of a process; `row` is what arrives now, and is cleared."""
     low, high = board.first[p], board.first[p + 1]
@@ -178,7 +183,8 @@ def update(step: int, p: int, board: Board, row: NDArray[np.int32]) -> int:  # p
     return 0
 
 
-@njit(cache=True, nogil=True)
+@kept
+@njit(nogil=True)
 def count_odd(step: int, p: int, board: Board) -> int:  # pragma: no cover
     """Count what wrapped or was cut in this step; and take the marks off."""
     for i in range(board.first[p], board.first[p + 1]):
@@ -192,7 +198,8 @@ def count_odd(step: int, p: int, board: Board) -> int:  # pragma: no cover
     return 0
 
 
-@njit(cache=True, nogil=True)
+@kept
+@njit(nogil=True)
 def deliver(
     step: int, g: int, senders: NDArray[np.int64], payload: NDArray[np.int64],
     ring: NDArray[np.int32], edges: Edges,
@@ -208,7 +215,8 @@ def deliver(
     return 0
 
 
-@njit(cache=True, nogil=True)
+@kept
+@njit(nogil=True)
 def deliver_shifted(
     step: int, g: int, senders: NDArray[np.int64], payload: NDArray[np.int64],
     ring: NDArray[np.int32], edges: Edges,
@@ -235,7 +243,8 @@ def deliver_shifted(
     return 0
 
 
-@njit(cache=True, nogil=True)
+@kept
+@njit(nogil=True)
 def sample(step: int, board: Board, found: Found, after: int) -> int:  # pragma: no cover
     """Write a frame of each probe that is due, before or after the update."""
     for r in range(found.kind.size):

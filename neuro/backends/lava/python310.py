@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from neuro.equations import cache_folder
+from neuro.cache import cache_folder
 from neuro.errors import ConfigError, SimulationError
 
 __all__ = ["LAVA", "PYTHON_VARIABLE", "environment", "find_python"]
@@ -82,7 +82,13 @@ def environment(named: str = "") -> Path:
         ConfigError: if there is no Python 3.10.
         SimulationError: if the environment cannot be made.
     """
-    folder = cache_folder() / f"{LAVA.replace('==', '-')}-python{_WANTED}"
+    cache = cache_folder()
+    if cache is None:
+        raise SimulationError(
+            f"{LAVA} needs a cache folder to be installed in; set EMBER_CACHE to a folder of your "
+            f"own, or use the emulator: `runner: emulator`"
+        )
+    folder = cache / f"{LAVA.replace('==', '-')}-python{_WANTED}"
     python = folder / "bin" / "python"
     if python.exists() and not named and not os.environ.get(PYTHON_VARIABLE):
         return python

@@ -17,6 +17,7 @@ import numba
 import numpy as np
 
 from neuro.backends.numba.intrinsics import prefetch
+from neuro.compiled import kept
 
 __all__ = ["collect", "deliver", "factors_of", "push", "push_again", "sample"]
 
@@ -135,7 +136,8 @@ def sample(frame, values, courses):
         courses[frame, k] = values[k]
 
 
-@numba.njit(error_model="numpy", cache=True)
+@kept
+@numba.njit(error_model="numpy")
 def push_again(now, steps, senders, first, pointer, segment, queue):
     """Enter in a new queue what is still under way at step `now` of these spikes."""
     depth = queue.shape[0] - 1

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from neuro.backends.numba.cache import forget_kernel, load_kernel, seal_kernel
+from neuro.backends.numba.cache import load_kernel
 from neuro.backends.numba.cells import CellPrinter
 from neuro.backends.numba.cores import move_to_own_core
 from neuro.backends.numba.edge_arrays import EdgeArrays
@@ -232,15 +230,7 @@ class Kernel:
     def compile(self) -> None:
         """Compile the kernel, or load its machine code, by a call that takes no step."""
         self._prepare(0)
-        try:
-            self._call(0)
-        except (EOFError, OSError, RuntimeError, pickle.UnpicklingError, ValueError, LookupError):
-            # What a cut or overwritten file raises depends on where; the kernel itself is sound.
-            source = Path(self._module.__file__ or "").read_text()
-            forget_kernel(self._module)
-            self._module = load_kernel(source)
-            self._call(0)
-        seal_kernel(self._module)
+        self._call(0)
 
     def advance(self, stop: int, pool: ThreadPoolExecutor, sink: Sink) -> str:
         """Go on to step `stop` and hand over what was recorded; why it stopped short, if it did."""

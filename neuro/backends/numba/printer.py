@@ -37,6 +37,7 @@ from neuro.backends.numba.intrinsics import await_all, select
 from neuro.backends.numba.mathematics import FLOAT32, FLOAT64, clip
 from neuro.backends.numba.random import normal{bits} as normal, uniform{bits} as uniform
 from neuro.backends.numba.random import poisson_input
+from neuro.compiled import kept
 '''
 _DOUBLES = (
     "acos", "asin", "atan", "ceil", "cos", "cosh", "exp", "floor", "log", "log10", "sin", "sinh",
@@ -135,7 +136,7 @@ def print_kernel(built: Built, layout: Layout, printers: Sequence[CellPrinter], 
         *calls.publish("start"),
     ]
     run = [
-        "@njit(error_model='numpy', cache=True, nogil=True)",
+        "@kept\n@njit(error_model='numpy', nogil=True)",
         "def run(",
         *(f"    {line}," for line in _wrapped(parameters)),
         "):",

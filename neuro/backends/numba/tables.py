@@ -19,13 +19,14 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from neuro.compiled import kept
 from neuro.edges import BuiltProjection, Row
 from neuro.errors import SimulationError
 from neuro.wiring import ROWS
 
 __all__ = ["Entry", "Table", "build_table", "empty_queue"]
 
-_inner = numba.njit(error_model="numpy", nogil=True, cache=True)
+_inner = numba.njit(error_model="numpy", nogil=True)
 _ROOM = 127  # entries of a queue's row at first
 _COUNTED = 1 << 22  # buckets up to which edges are counted into place; beyond, they are sorted
 
@@ -158,6 +159,7 @@ def _arrange(
     return _segments(filled, starts, at, at + n_edges, n_blocks, n_senders, longest)
 
 
+@kept
 @_inner
 def _place(counts, cells, delays, bounds, address, n_senders, longest, key, out):
     """The bucket (block, sender, delay) and the address of each edge of one projection."""
@@ -173,6 +175,7 @@ def _place(counts, cells, delays, bounds, address, n_senders, longest, key, out)
             e += 1
 
 
+@kept
 @_inner
 def _count_into(key, address, value, buckets, out_address, out_value):
     """Sort by bucket, keeping the order within one; the size of each."""
