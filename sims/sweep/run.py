@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, ExitStack, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from neuro.errors import ConfigError, EmberError
+from neuro.errors import ConfigError, EmberError, StoreError
 from neuro.files.lock import locked
 from sims.config.shipped import called
 from sims.interrupt import deferred, exit_status, terminable, unheeded
@@ -67,7 +67,7 @@ def run_sweep(
     Raises:
         ConfigError: if the config has no `sweep` section, or a point is refused.
         StoreError: if the folder holds another sweep or other files, or points that ran under
-            another version, or is in use.
+            another version, or is in use, or cannot be written.
         SimulationError: if the cluster cannot be reached, or is lost.
     """
     if console is None:
@@ -106,6 +106,10 @@ def run_sweep(
                 say(console, f"interrupted: {how_far(counts)} and kept in {ledger.folder}; "
                     "run the same command again to go on")  # fmt: skip
             return exit_status(interrupt)
+        except StoreError as error:  # a full disk, most likely
+            raise StoreError(
+                f"{error}; points that were finished are kept, and the same command runs the rest"
+            ) from error
     conclude(console, ledger, counts, len(before.done))
     return 0 if counts.complete else 1
 

@@ -10,13 +10,14 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TextIO
 
 from neuro.errors import EmberError, StoreError
+from sims.store.atomic import naming
 from sims.sweep.ledger import START, Ledger
 from sims.sweep.measures import Number
 from sims.sweep.versions import check_worker
@@ -137,10 +138,12 @@ def run_job(job: Job, run_point: RunPoint = simulate) -> Outcome:
         try:
             result = run_point(job)
         except Exception as error:
-            traceback.print_exc()
+            with suppress(OSError):  # the log's disk may be full; the job file says it too
+                traceback.print_exc()
             outcome = Outcome(job.id, False, _one_line(error), _is_accident(error), job.attempt)
-        sys.stdout.flush()
-        sys.stderr.flush()
+        with suppress(OSError):
+            sys.stdout.flush()
+            sys.stderr.flush()
     ledger.write_job(
         {
             "id": job.id,
@@ -189,13 +192,20 @@ def _is_accident(error: Exception) -> bool:
 
 @contextmanager
 def _captured(path: Path, job: Job) -> Iterator[None]:
-    """Send this process's stdout and stderr, native libraries' too, to the end of a log."""
-    # Line by line, so that what a killed process said is kept.
-    with open(path, "a", 1, encoding="utf-8", errors="backslashreplace") as log:
-        now = datetime.now(UTC).isoformat(timespec="seconds")
-        log.write(
-            f"{START} {job.attempt} at {now} on {socket.gethostname()}, process {os.getpid()}\n"
-        )
+    """Send this process's stdout and stderr, native libraries' too, to the end of a log.
+
+    Raises:
+        StoreError: if the log cannot be written at the start; what it cannot take later is lost.
+    """
+    with ExitStack() as stack:
+        with naming(path):
+            # Line by line, so that what a killed process said is kept.
+            log = open(path, "a", 1, encoding="utf-8", errors="backslashreplace")  # noqa: SIM115
+            stack.callback(_closed, log)
+            now = datetime.now(UTC).isoformat(timespec="seconds")
+            log.write(
+                f"{START} {job.attempt} at {now} on {socket.gethostname()}, process {os.getpid()}\n"
+            )
         streams: tuple[TextIO, TextIO] = (sys.stdout, sys.stderr)
         for stream in streams:
             stream.flush()
@@ -210,3 +220,11 @@ def _captured(path: Path, job: Job) -> Iterator[None]:
             for fd, copy in saved:
                 os.dup2(copy, fd)
                 os.close(copy)
+
+
+def _closed(log: TextIO) -> None:
+    try:
+        log.close()
+    except OSError:  # the last lines did not fit; close what is left of it
+        with suppress(OSError):
+            log.close()

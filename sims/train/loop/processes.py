@@ -9,6 +9,7 @@ training is that of one process with the whole batch, to the rounding of sums.
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -156,6 +157,11 @@ def launched(device: str) -> Iterator[World]:
         chosen = chosen_device(device, world.local_rank, world.local_size)
         if chosen.type == "cuda":
             torch.cuda.set_device(chosen)
+        if world.local_size == world.size:
+            # On one machine, listen to that machine alone. Neither gloo nor NCCL asks who connects.
+            loopback = "lo0" if sys.platform == "darwin" else "lo"
+            for variable in ("GLOO_SOCKET_IFNAME", "NCCL_SOCKET_IFNAME"):
+                os.environ.setdefault(variable, loopback)
         backend = "cpu:gloo,cuda:nccl" if chosen.type == "cuda" else "gloo"
         distributed.init_process_group(backend, timeout=_PATIENCE)
     except ConfigError:
