@@ -6,8 +6,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+from bridges.language._tensor_files import MOST_JSON_BYTES
 from bridges.language.settings import LanguageSettings, RopeScaling, Sense
 from neuro.errors import ConfigError, StoreError
+from neuro.files.regular import read_text
 
 __all__ = ["config_of", "read_config", "settings_of", "text_ends"]
 
@@ -36,11 +38,14 @@ def read_config(folder: Path) -> dict[str, Any]:
     """The folder's `config.json`; a `StoreError` if it is missing or is no JSON object."""
     path = folder / "config.json"
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise StoreError(
-            f"a model's folder must hold `{path.name}`, found: {error.strerror}, `{path}`"
-        ) from None
+        if not path.exists():
+            raise StoreError(
+                f"a model's folder must hold `{path.name}`, found: No such file or directory, "
+                f"`{path}`"
+            )
+        found = json.loads(read_text(path, MOST_JSON_BYTES))
+    except StoreError:
+        raise
     except (ValueError, RecursionError) as error:
         raise StoreError(f"`{path}` must be JSON, found: {error}; fetch it again") from None
     if not isinstance(found, dict):

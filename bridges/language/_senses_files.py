@@ -11,6 +11,7 @@ from torch import Tensor
 
 from bridges.language._llama_table import shown
 from bridges.language._tensor_files import (
+    MOST_JSON_BYTES,
     SENSE_WEIGHTS,
     SENSES,
     Stored,
@@ -21,6 +22,7 @@ from bridges.language._tensor_files import (
 from bridges.language.model import LanguageModel
 from bridges.language.settings import REQUEST_ARGUMENTS, LanguageSettings, Sense
 from neuro.errors import ConfigError, StoreError
+from neuro.files.regular import read_text
 
 __all__ = ["check_sense_table", "load_senses", "read_senses", "write_senses"]
 
@@ -42,8 +44,10 @@ def read_senses(folder: Path) -> tuple[Sense, ...] | None:
     if not path.exists():
         return None
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
+        found = json.loads(read_text(path, MOST_JSON_BYTES))
+    except StoreError:
+        raise
+    except (ValueError, RecursionError) as error:
         raise _unfit(path, " ".join(str(error).split())) from None
     if not isinstance(found, dict) or not isinstance(found.get("senses"), list):
         raise _unfit(path, "no list of them under `senses`")

@@ -15,14 +15,18 @@ import torch
 from torch import Tensor
 
 from neuro.errors import StoreError
+from neuro.files.regular import open_regular, read_text
 
 __all__ = [
-    "INDEX", "SENSES", "SENSE_WEIGHTS", "SINGLE", "Stored", "files_of_a_model", "read_table",
-    "stored_tensors", "total_bytes", "write_json", "write_tensors",
+    "INDEX", "MOST_JSON_BYTES", "SENSES", "SENSE_WEIGHTS", "SINGLE", "Stored",
+    "files_of_a_model", "read_table", "stored_tensors", "total_bytes", "write_json",
+    "write_tensors",
 ]  # fmt: skip
 
 SINGLE, INDEX = "model.safetensors", "model.safetensors.index.json"
 SENSES, SENSE_WEIGHTS = "ember.json", "ember.safetensors"
+MOST_JSON_BYTES = 1 << 28
+"""Of a file that describes a model; engineering choice, far above any."""
 _FLOATS = {"F64", "F32", "F16", "BF16"}
 
 
@@ -38,10 +42,11 @@ class Stored:
         """Its numbers."""
         from safetensors import SafetensorError, safe_open
 
+        open_regular(self.path).close()
         try:
             with safe_open(self.path, framework="pt") as file:
                 return file.get_tensor(self.name)
-        except (SafetensorError, OSError, RuntimeError) as error:  # the last by torch
+        except (SafetensorError, OSError, RuntimeError, ValueError) as error:
             raise _unreadable(self.path, error) from None
 
     def into(self, part: Tensor) -> None:
@@ -95,6 +100,7 @@ def read_table(path: Path) -> dict[str, Stored]:
     from safetensors import SafetensorError, safe_open
 
     found: dict[str, Stored] = {}
+    open_regular(path).close()
     try:
         with safe_open(path, framework="pt") as file:
             for name in file.keys():  # noqa: SIM118 - not a mapping
@@ -105,7 +111,9 @@ def read_table(path: Path) -> dict[str, Stored]:
                         f"{part.get_dtype()}; quantised weights are not supported"
                     )
                 found[name] = Stored(path, name, tuple(part.get_shape()))
-    except (SafetensorError, OSError, RuntimeError) as error:  # the last by torch
+    except StoreError:
+        raise
+    except (SafetensorError, OSError, RuntimeError, ValueError) as error:
         raise _unreadable(path, error) from None
     return found
 
@@ -142,11 +150,11 @@ def files_of_a_model(folder: Path) -> list[Path]:
 
 def _read_index(path: Path) -> dict[str, str]:
     try:
-        places = json.loads(path.read_text(encoding="utf-8"))["weight_map"]
+        places = json.loads(read_text(path, MOST_JSON_BYTES))["weight_map"]
         if not (places and all(isinstance(name, str) for name in places.values())):
             raise ValueError("no file names")
-    except OSError as error:
-        raise _unreadable(path, error) from None
+    except StoreError:
+        raise
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise StoreError(
             f"`{path}` must hold a `weight_map` from tensors to files, found: "

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from bridges.language._tokenizer_check import checked_tokenizer
 from neuro.errors import ConfigError, SignalError, StoreError
+from neuro.files.regular import read_text
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer as Foreign
@@ -16,6 +18,8 @@ __all__ = ["BYTE_VOCABULARY", "ByteTokenizer", "FileTokenizer", "Tokenizer"]
 
 BYTE_VOCABULARY = 258
 """256 bytes, the begin and the end of a text."""
+
+_MOST_BYTES = 1 << 29  # the largest published ones have some 30 MB; engineering choice
 
 
 class Tokenizer(Protocol):
@@ -108,19 +112,15 @@ class FileTokenizer:
         self, path: Path, *, begin: int | None = None, ends: frozenset[int] = frozenset()
     ) -> None:
         library = _library()
+        text = read_text(path, _MOST_BYTES)
         try:
-            text = path.read_text(encoding="utf-8")
-            json.loads(text)
-            self._inner: Foreign = library.Tokenizer.from_str(text)
-        except OSError as error:
-            raise StoreError(f"cannot read `{path}`: {error.strerror}") from None
+            with _without_panics():
+                self._inner: Foreign = library.Tokenizer.from_str(checked_tokenizer(text))
         except Exception as error:  # the library raises bare `Exception`
             reason = " ".join(str(error).split())
             raise StoreError(
                 f"`{path}` must be a tokenizer.json, found: {reason}; fetch it again"
             ) from None
-        self._inner.no_truncation()
-        self._inner.no_padding()
         self._text, self.begin, self.ends = text, begin, ends
         self.vocabulary: int = 1 + max(self._inner.get_vocab().values(), default=-1)
         for token in (*ends, *(() if begin is None else (begin,))):
@@ -134,9 +134,11 @@ class FileTokenizer:
         """The tokens of a text.
 
         Raises:
-            SignalError: if the text holds half of a surrogate pair, which is no character.
+            SignalError: if the text holds half of a surrogate pair, which is no character, or
+                the tokenizer fails on it.
         """
-        return tuple(self._inner.encode(_utf8(text).decode(), add_special_tokens=False).ids)
+        with _without_panics():
+            return tuple(self._inner.encode(_utf8(text).decode(), add_special_tokens=False).ids)
 
     def decode(self, ids: Sequence[int]) -> str:
         """The text of tokens.
@@ -145,11 +147,25 @@ class FileTokenizer:
             ConfigError: if a token is outside the vocabulary.
         """
         _check(ids, self.vocabulary)
-        return self._inner.decode(list(ids), skip_special_tokens=True)
+        with _without_panics():
+            return self._inner.decode(list(ids), skip_special_tokens=True)
 
     def save(self, path: Path) -> None:
         """Write the file that was read."""
         _write(path, self._text)
+
+
+@contextmanager
+def _without_panics() -> Iterator[None]:
+    """Make an error that the library did not expect in itself one that can be handled."""
+    try:
+        yield
+    except BaseException as error:
+        if type(error).__name__ != "PanicException":  # a BaseException, which the library hides
+            raise
+        raise SignalError(
+            f"the tokenizer must read any text, found that it fails: {' '.join(str(error).split())}"
+        ) from None
 
 
 def _utf8(text: str) -> bytes:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
 
 from neuro.errors import StoreError
 
@@ -18,7 +18,7 @@ _KINDS = {
 _NOT_BLOCKING = getattr(os, "O_NONBLOCK", 0)  # opening a pipe without a writer would wait for one
 
 
-def open_regular(path: str | os.PathLike[str]) -> BinaryIO:
+def open_regular(path: str | os.PathLike[str]) -> BufferedReader:
     """Open a regular file to read.
 
     Raises:

@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from neuro.errors import StoreError
-from sims.puzzles.npy_writer import FORMAT, SPLITS
+from neuro.files.npy import map_npy
+from neuro.files.regular import read_text
+from sims.puzzles.npy_writer import FORMAT, SPLITS, SUMMED, digest_of
 from sims.puzzles.puzzle_set import PuzzleFormat, PuzzleSet, PuzzleSplit, Tokens
 from sims.puzzles.sudoku_grid import BOXES
-from sims.store.atomic import naming
 
 __all__ = ["read_puzzles"]
 
@@ -55,6 +55,8 @@ def read_puzzles(path: str | os.PathLike[str], *, check_tokens: bool = True) -> 
                 f"train and {about[1][key]} in test"
             )
     ours = _ours(folder / "ember.json")
+    if check_tokens:
+        _check_sums(folder, ours.get("sums", {}))
     format = _format(folder, about[0], ours)
     train, test = (
         _split(folder / split, said, format, check_tokens)
@@ -93,6 +95,18 @@ def _ours(path: Path) -> dict[str, Any]:
     if not isinstance(said.get("about", {}), dict):
         raise StoreError(f"`{path}`: `about` must be an object, found {said['about']!r:.40}")
     return said
+
+
+def _check_sums(folder: Path, sums: Any) -> None:
+    """Sets that Ember made hold a digest of each file; those of others do not."""
+    if not isinstance(sums, dict) or not set(sums) <= set(SUMMED):
+        raise StoreError(f"`{folder / 'ember.json'}`: `sums` must name files of the set")
+    for name, said in sums.items():
+        if digest_of(folder / name) != said:
+            raise StoreError(
+                f"`{folder / name}` does not fit its checksum in ember.json, so it was damaged or "
+                "changed; make the set anew"
+            )
 
 
 def _format(folder: Path, said: dict[str, Any], ours: dict[str, Any]) -> PuzzleFormat:
@@ -187,22 +201,10 @@ def _split(
 
 
 def _array(path: Path, ndim: int) -> Tokens:
-    """An array of whole numbers, mapped; an empty one, which cannot be mapped, is loaded."""
-    try:
-        try:
-            values: NDArray[Any] = np.lib.format.open_memmap(path, mode="r")  # never a pickle
-        except ValueError:
-            if path.stat().st_size > 4096:  # a header and nothing after it is smaller
-                raise
-            with path.open("rb") as file:
-                values = np.lib.format.read_array(file, allow_pickle=False)
-    except FileNotFoundError:
-        raise StoreError(f"`{path}` must be there, as the public layout has it; found none") from (
-            None
-        )
-    except (OSError, ValueError, EOFError) as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise StoreError(f"cannot read `{path}` as an array: {reason}") from None
+    """An array of whole numbers, mapped."""
+    if not path.exists():
+        raise StoreError(f"`{path}` must be there, as the public layout has it; found none")
+    values = map_npy(path)
     if not np.issubdtype(values.dtype, np.integer):
         raise StoreError(f"`{path}` must hold whole numbers, found {values.dtype}")
     if values.ndim != ndim:
@@ -252,13 +254,8 @@ def _identifiers(path: Path, format: PuzzleFormat) -> tuple[str, ...]:
 
 
 def _json(path: Path) -> Any:
-    with naming(path):
-        if not path.is_file():
-            raise StoreError(f"`{path}` must be there, found none")
-        if path.stat().st_size > _JSON_BYTES:
-            raise StoreError(f"`{path}` must be smaller than {_JSON_BYTES >> 20} MiB")
-        try:
-            return json.loads(path.read_text(encoding="utf-8"))
-        except (ValueError, RecursionError) as error:
-            reason = " ".join(str(error).split())
-            raise StoreError(f"cannot read `{path}` as JSON: {reason}") from None
+    try:
+        return json.loads(read_text(path, _JSON_BYTES))
+    except (ValueError, RecursionError) as error:
+        reason = " ".join(str(error).split())
+        raise StoreError(f"cannot read `{path}` as JSON: {reason}") from None

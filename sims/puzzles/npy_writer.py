@@ -4,13 +4,15 @@
     DIR/{train,test}/dataset.json       what the public trainers read, no key more
     DIR/{train,test}/all__grades.npy    ours, of groups
     DIR/identifiers.json                name of each puzzle identifier
-    DIR/ember.json                      ours: kind, shape, and how the set was made
+    DIR/ember.json                      ours: kind, shape, how the set was made, and a digest of
+                                        each other file
 
 Arrays are written as they come, so a set may be larger than memory.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -22,12 +24,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuro.errors import StoreError
+from neuro.files.regular import open_regular
 from sims.puzzles.puzzle_set import PuzzleFormat, PuzzleSet, PuzzleSplit
 from sims.store.atomic import atomic_folder, check_writable, write_json
 
 __all__ = [
-    "FORMAT", "NAME", "SPLITS", "PuzzleWriter", "SplitWriter", "check_place", "write_puzzles",
-    "writing_puzzles",
+    "FORMAT", "NAME", "SPLITS", "SUMMED", "PuzzleWriter", "SplitWriter", "check_place", "digest_of",
+    "write_puzzles", "writing_puzzles",
 ]  # fmt: skip
 
 FORMAT = 1
@@ -35,6 +38,19 @@ FORMAT = 1
 
 SPLITS = ("train", "test")
 NAME = "all"  # of the only subset, in the public builders too
+
+SUMMED = (
+    *(
+        f"{split}/{NAME}__{field}.npy"
+        for split in SPLITS
+        for field in (
+            "inputs", "labels", "puzzle_identifiers", "puzzle_indices", "group_indices", "grades",
+        )
+    ),
+    *(f"{split}/dataset.json" for split in SPLITS),
+    "identifiers.json",
+)  # fmt: skip
+"""Files of a set whose digests `ember.json` holds."""
 
 
 class SplitWriter:
@@ -128,7 +144,19 @@ class PuzzleWriter:
         write_json(self._folder / "ember.json", {
             "format": FORMAT, "kind": format.kind, "rows": format.rows,
             "columns": format.columns, "box": format.box, "about": about,
+            "sums": {name: digest_of(self._folder / name) for name in SUMMED
+                     if (self._folder / name).is_file()},
         })  # fmt: skip
+
+
+def digest_of(path: Path) -> str:
+    """A digest of a file's content, in hexadecimal.
+
+    Raises:
+        StoreError: if it is missing or no regular file.
+    """
+    with open_regular(path) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @contextmanager

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bridges.language._tokenizer_check import checked_tokenizer
 from bridges.language.tokens import BYTE_VOCABULARY, ByteTokenizer, FileTokenizer
 from neuro.errors import ConfigError, SignalError, StoreError
 from tests.reasoning._language import needs_tokenizers
@@ -117,13 +119,62 @@ def test_files_that_are_no_tokenizer_are_refused(tmp_path: Path) -> None:
         with pytest.raises(StoreError, match=r"must be a tokenizer\.json, found: ") as refused:
             FileTokenizer(bad)
         assert "\n" not in str(refused.value)
-    with pytest.raises(StoreError, match=r"cannot read .*No such file"):
+    with pytest.raises(StoreError, match=r"cannot read .*no such file"):
         FileTokenizer(tmp_path / "missing.json")
     bad.write_bytes(b"\xff\xfe")
-    with pytest.raises(StoreError, match=r"must be a tokenizer\.json"):
+    with pytest.raises(StoreError, match=r"must be UTF-8, found the byte 0xff at 0"):
         FileTokenizer(bad)
     with pytest.raises(StoreError, match="cannot write"):
         ByteTokenizer().save(tmp_path / "no" / "folder.json")
+
+
+HOSTILE: dict[str, tuple[dict[str, Any], str]] = {
+    "Precompiled": ({"normalizer": {"type": "Precompiled", "precompiled_charsmap": "AAAA"}},
+                    "found 'Precompiled'"),
+    "empty Replace": (
+        {"normalizer": {"type": "Replace", "content": "a", "pattern": {"String": ""}}},
+        "must have 1 to 2000 characters, found 0"),
+    "empty Replace in a sequence": (
+        {"decoder": {"type": "Sequence", "decoders": [
+            {"type": "Replace", "pattern": {"String": ""}, "content": "a"}]}}, "found 0"),
+    "(a+)+$": ({"pre_tokenizer": {"type": "Split", "pattern": {"Regex": "(a+)+$"},
+                                  "behavior": "Isolated", "invert": False}}, "repeat what repeats"),
+    "((ab*)?){4,}": ({"pre_tokenizer": {"type": "Split", "pattern": {"Regex": "((ab*)?){4,}"},
+                                        "behavior": "Isolated", "invert": False}}, "what repeats"),
+    "a back reference": ({"pre_tokenizer": {"type": "Split", "pattern": {"Regex": r"(a*)\1"},
+                                            "behavior": "Isolated", "invert": False}}, "back ref"),
+    "an empty added token": ({"added_tokens": [{"id": 0, "content": ""}]}, "must have a text"),
+    "a number of 4e9": ({"model": {"type": "WordLevel", "vocab": {"a": 2**32}, "unk_token": "a"}},
+                        "0 to 9,999,999"),
+    "a merge of nothing": ({"model": {"type": "BPE", "vocab": {"a": 0}, "merges": ["a b"]}},
+                           "of tokens in `vocab`, found 'b'"),
+    "no unknown": ({"model": {"type": "Unigram", "vocab": [["a", 0.0]], "unk_id": 7}}, "unk_id"),
+}  # fmt: skip
+
+
+@pytest.mark.usefixtures("library")
+@pytest.mark.parametrize("name", HOSTILE)
+def test_what_ends_or_hangs_the_process_is_refused_by_name(name: str, tmp_path: Path) -> None:
+    path = tmp_path / "tokenizer.json"
+    ByteTokenizer().save(path)
+    part, words = HOSTILE[name]
+    path.write_text(json.dumps({**json.loads(path.read_text()), **part}))
+    with pytest.raises(StoreError, match="must be a tokenizer") as refused:
+        FileTokenizer(path)
+    assert words in str(refused.value)
+
+
+@pytest.mark.parametrize("pattern", [
+    r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+",
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|"
+    r"\s*[\r\n]+|\s+(?!\S)|\s+",
+    r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+"
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)?|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+",
+])  # fmt: skip
+def test_patterns_of_published_tokenizers_are_let_through(pattern: str) -> None:
+    """Those of GPT-2, Llama 3 and GPT-4o."""
+    part = {"type": "Split", "pattern": {"Regex": pattern}, "behavior": "Isolated", "invert": False}
+    checked_tokenizer(json.dumps({"model": {"vocab": {"a": 0}}, "pre_tokenizer": part}))
 
 
 def test_what_is_no_character_is_refused() -> None:

@@ -191,10 +191,10 @@ def test_wrong_metadata_is_refused(key: str, value: Any, message: str, foreign: 
         ("train/dataset.json", b"{", "as JSON"),
         ("train/dataset.json", b"[]", "must hold an object, found list"),
         ("train/dataset.json", b"[" * 100_000, "as JSON"),
-        ("train/all__inputs.npy", b"", "cannot read"),
-        ("train/all__inputs.npy", b"PK\x03\x04 no array", "cannot read"),
+        ("train/all__inputs.npy", b"", "must be a whole array"),
+        ("train/all__inputs.npy", b"PK\x03\x04 no array", "must be a whole array"),
         ("train/all__labels.npy", None, "must be there, as the public layout has it"),
-        ("test/dataset.json", None, "must be there, found none"),
+        ("test/dataset.json", None, "there is no such file"),
         ("identifiers.json", b'["<blank>", "a"]', "= 1 names, found 2"),
         ("identifiers.json", b"[1]", "must be a list of names"),
         ("ember.json", b'{"format": 7}', "must be of format 1, found 7"),
@@ -220,7 +220,7 @@ def test_damaged_files_are_refused(
 def test_a_truncated_array_is_refused(foreign: Path) -> None:
     file = foreign / "train" / "all__inputs.npy"
     file.write_bytes(file.read_bytes()[:-100])
-    with pytest.raises(StoreError, match=r"cannot read .*all__inputs\.npy"):
+    with pytest.raises(StoreError, match=r"all__inputs\.npy. must be a whole array"):
         read_puzzles(foreign)
 
 
@@ -233,7 +233,7 @@ def test_a_pickle_is_refused_unopened(n: int, foreign: Path, tmp_path: Path) -> 
     np.save(
         foreign / "train" / "all__inputs.npy", np.array([Trap()] * n, object), allow_pickle=True
     )
-    with pytest.raises(StoreError, match=r"Python objects|Object arrays"):
+    with pytest.raises(StoreError, match=r"found object of"):
         read_puzzles(foreign)
     assert not (tmp_path / "opened").exists()
 

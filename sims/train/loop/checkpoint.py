@@ -7,7 +7,9 @@ leaves the old one or the new one.
 
 from __future__ import annotations
 
+import hashlib
 import json
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["prefixed", "read_tensors", "under", "write_tensors"]
 
-_HEADER = "ember"
+_HEADER, _SUM = "ember", "ember_sum"
 
 
 _TYPES = {
@@ -39,10 +41,10 @@ def write_tensors(
     Raises:
         StoreError: if the file cannot be written; the one that was there stays.
     """
-    text = json.dumps({"kind": kind, **header}, allow_nan=False)
+    text = json.dumps({"kind": kind, "summed": True, **header}, allow_nan=False)
     # Widest types first, so that each lies on a multiple of its own width.
     ordered = sorted(tensors.items(), key=lambda named: (-named[1].element_size(), named[0]))
-    entries: dict[str, Any] = {"__metadata__": {_HEADER: text}}
+    entries: dict[str, Any] = {}
     end = 0
     for name, tensor in ordered:
         begin, end = end, end + tensor.numel() * tensor.element_size()
@@ -50,12 +52,24 @@ def write_tensors(
             "dtype": _TYPES[str(tensor.dtype).removeprefix("torch.")],
             "shape": list(tensor.shape), "data_offsets": [begin, end],
         }  # fmt: skip
+    entries["__metadata__"] = {_HEADER: text, _SUM: _sum(text, dict(ordered))}
     said = json.dumps(entries).encode()
     said += b" " * (-len(said) % 8)
     with atomic_path(path, force=True) as temporary, temporary.open("wb") as file:
         file.write(len(said).to_bytes(8, "little") + said)
         for _, tensor in ordered:
             file.write(_bytes(tensor))
+
+
+def _sum(text: str, tensors: Mapping[str, Tensor]) -> str:
+    """A digest of everything a file holds, which one damaged byte changes."""
+    digest = hashlib.blake2b(text.encode(), digest_size=20)
+    for name, tensor in sorted(tensors.items()):
+        about = json.dumps(
+            [name, str(tensor.dtype), list(tensor.shape), zlib.crc32(_bytes(tensor))]
+        )
+        digest.update(about.encode())
+    return digest.hexdigest()
 
 
 def _bytes(tensor: Tensor) -> memoryview:
@@ -74,17 +88,24 @@ def read_tensors(
         advice: What to do where the file is none of ours.
 
     Raises:
-        StoreError: if the file is missing, truncated, foreign or of another kind.
+        StoreError: if the file is missing, truncated, damaged, foreign or of another kind, or a
+            model has a weight that is not finite.
     """
+    import torch
     from safetensors import SafetensorError, safe_open
 
     try:
         if not path.is_file():
             raise OSError("a folder" if path.is_dir() else "no such file")
         with safe_open(path, framework="pt") as file:
-            header = json.loads((file.metadata() or {}).get(_HEADER, "null"))
+            metadata = file.metadata() or {}
+            text = metadata.get(_HEADER, "null")
+            header = json.loads(text)
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (SafetensorError, ValueError, OSError) as error:
+        summed = isinstance(header, dict) and header.pop("summed", False)
+        if (summed or _SUM in metadata) and metadata.get(_SUM) != _sum(text, tensors):
+            raise ValueError("its checksum does not fit its content, so it was damaged")
+    except (SafetensorError, ValueError, OSError, RuntimeError) as error:
         reason = " ".join(str(error).split())
         raise StoreError(
             f"`{path}` must be a whole {kind} of Ember, found: {reason}; {advice}"
@@ -92,6 +113,12 @@ def read_tensors(
     if not isinstance(header, dict) or header.get("kind") != kind:
         found = header.get("kind") if isinstance(header, dict) else "no header of Ember"
         raise StoreError(f"`{path}` must be a {kind} of Ember, found: {found}; {advice}")
+    for name, tensor in tensors.items():
+        if kind == "model" and not bool(torch.isfinite(tensor).all()):
+            raise StoreError(
+                f"`{path}`: `{name}` must be finite, found NaN or infinity; its training has "
+                f"diverged; {advice}"
+            )
     return tensors, header
 
 
