@@ -56,7 +56,7 @@ def check_stability(
         known = np.isfinite(jacobians).all(axis=(1, 2))  # what is not shows when the cells run
         modes = np.zeros(jacobians.shape[:2], np.complex128)
         modes[known] = np.linalg.eigvals(jacobians[known])
-        damped = np.where(modes.real < 0, modes, 0)
+        damped = modes * (modes.real < 0)
         grows = _grows(program.method, damped * dt_ms)
         if grows.any():
             _refuse(population, dt_ms, damped, grows, factors)

@@ -24,7 +24,7 @@ PINSKY_RINZEL = NeuronModel(
         ds/dt = alpha_s*(1 - s) - beta_s*s                                      : 1
         dc/dt = clip(rise_c, 0, fall_c)/ms - fall_c/ms*c                        : 1
         dq/dt = alpha_q*(1 - q) - 0.001/ms*q                                    : 1
-        dCa/dt = 0.13/ms*10*s**2*(E_Ca - v_d)/mV - 0.075/ms*Ca                  : 1
+        dCa/dt = 0.13/ms*g_Ca*s**2*(E_Ca - v_d)/I_Ca - 0.075/ms*Ca              : 1
         m_inf = alpha_m / (alpha_m + beta_m)                                    : 1
         alpha_m = 1.28/exprel(-(v + 46.9*mV)/(4*mV))/ms                         : Hz
         beta_m = 1.4/exprel((v + 19.9*mV)/(5*mV))/ms                            : Hz
@@ -46,6 +46,7 @@ PINSKY_RINZEL = NeuronModel(
         "E_L": mV(-60), "E_Na": mV(60), "E_K": mV(-75), "E_Ca": mV(80),
         "p": Quantity(0.5),  # the soma's share of the membrane
         "I_d": pA(0),
+        "I_Ca": _PATCH.i(1),  # 1 µA/cm², in which the paper states what calcium brings in
         "V_spike": mV(-20),  # where a spike is counted; engineering choice
     },
     initial={
