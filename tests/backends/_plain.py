@@ -41,7 +41,6 @@ def plain_kernels() -> Iterator[list[str]]:
 
     with (
         mock.patch.object(kernel, "load_kernel", load),
-        mock.patch.object(kernel, "seal_kernel"),
         np.errstate(all="ignore"),
     ):
         yield sources
