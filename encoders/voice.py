@@ -1,15 +1,18 @@
 """Voices of speakers drawn at random: calm, distressed, and the sound of the startle demo.
 
-Calm and distressed differ by micro-timing alone: jitter, shimmer, breathiness and tremor. Mean
-F0, contour, vowel, vocal-tract length, open quotient, envelope and level come from one
-distribution; the same seed is the same speaker saying the same in both states.
+Calm and distressed differ in when the glottis closes: in jitter, and in the tremor of F0. Mean F0,
+contour, vowel, vocal-tract length, open quotient, shimmer, breath noise, envelope and level come
+from one distribution; the same seed is the same speaker saying the same in both states. `utterance`
+also brings each to the time-averaged spectrum of the speaker's voice without jitter and tremor, at
+the resolution of the ear's filters. A finer spectrum, which resolves harmonics, shows how wide they
+are: that is the jitter itself, and no filter takes it away.
 
 | measure | calm | distressed | published |
 |---|---|---|---|
 | local jitter | 0.3–0.8 % | 1.5–3.5 % | 0.5–0.6 % in healthy adults (Naufel de Felippe et al. 2006); 1.04 % is MDVP's limit for a disordered voice |
-| local shimmer | 1.5–3.5 % | 6–12 % | 0.2 dB, or 2.3 %, in healthy adults (same); 3.81 % is MDVP's limit |
-| noise to voice | −26 to −20 dB | −14 to −8 dB | harmonics-to-noise ratio 20 dB and more in healthy voices (Boersma 1993); under 7 dB is disordered |
 | tremor of F0 | 0.3–1 % at 4–6 Hz | 2–4 % at 6–10 Hz | physiological tremor up to 1–2 %, 4–10 Hz; engineering choice |
+| local shimmer | 1.5–3.5 % | the same | 0.2 dB, or 2.3 %, in healthy adults (Naufel de Felippe et al. 2006); 3.81 % is MDVP's limit |
+| noise to voice | −26 to −20 dB | the same | harmonics-to-noise ratio 20 dB and more in healthy voices (Boersma 1993); under 7 dB is disordered |
 
 That distress is heard in them: more jitter makes an infant's cry more aversive at equal F0
 (Protopapas & Eimas 1997, J Acoust Soc Am 102:3723); jitter rises with felt negative affect
@@ -26,18 +29,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from encoders.sound import Sound
-from encoders.source_filter import BANDWIDTHS_HZ, HIGHER_HZ, VOWELS_HZ, Voice, synthesize
+from encoders.source_filter import (
+    BANDWIDTHS_HZ,
+    HIGHER_HZ,
+    OUTPUT_RMS,
+    VOWELS_HZ,
+    Voice,
+    synthesize,
+)
+from encoders.spectrum import with_spectrum_of
 from neuro.errors import SignalError
 from neuro.wiring import generator
 
-__all__ = ["Voice", "calm", "distressed", "embedded_sound", "synthesize"]
+__all__ = ["Voice", "calm", "distressed", "embedded_sound", "synthesize", "utterance"]
 
 RATE_HZ = 16000
 
-# low and high of an even draw, in the order calm, distressed; noise in dB re voice
+# low and high of an even draw, of both states; noise in dB re voice
+SHIMMER = (0.015, 0.035)
+NOISE_DB = (-26.0, -20.0)
+# the same in the order calm, distressed
 JITTER = ((0.003, 0.008), (0.015, 0.035))
-SHIMMER = ((0.015, 0.035), (0.06, 0.12))
-NOISE_DB = ((-26.0, -20.0), (-14.0, -8.0))
 TREMOR_HZ = ((4.0, 6.0), (6.0, 10.0))
 TREMOR_DEPTH = ((0.003, 0.01), (0.02, 0.04))
 
@@ -48,8 +60,27 @@ def calm(seed: int) -> Voice:
 
 
 def distressed(seed: int) -> Voice:
-    """The same speaker's utterance in distress: other micro-timing, nothing else."""
+    """The same speaker's utterance in distress: other jitter and tremor, nothing else."""
     return _in_state(seed, 1)
+
+
+def utterance(
+    voice: Voice, *, duration_s: float, sample_rate_hz: int = RATE_HZ, seed: int
+) -> NDArray[np.float64]:
+    """Samples of a voice with the time-averaged spectrum of the same voice without jitter.
+
+    What `synthesize` says, filtered so that jitter and tremor, which fill the gaps between low
+    harmonics, leave no trace in the level of any auditory filter's band; see
+    `encoders.spectrum.with_spectrum_of`.
+
+    Returns, raises: as `synthesize`.
+    """
+    said, steady = (
+        synthesize(one, duration_s=duration_s, sample_rate_hz=sample_rate_hz, seed=seed)
+        for one in (voice, replace(voice, jitter=0.0, tremor_depth=0.0))
+    )
+    out = with_spectrum_of(said, steady, sample_rate_hz)
+    return np.asarray(out * (OUTPUT_RMS / np.sqrt(np.mean(out**2))))
 
 
 def embedded_sound(name: Literal["startle", "calm", "distressed"], speaker: int = 0) -> Sound:
@@ -66,7 +97,7 @@ def embedded_sound(name: Literal["startle", "calm", "distressed"], speaker: int 
         raise SignalError(f"the embedded sounds are startle, calm and distressed, found `{name}`")
     if name != "startle":
         voice = (calm if name == "calm" else distressed)(speaker)
-        samples = synthesize(voice, duration_s=1.0, sample_rate_hz=RATE_HZ, seed=speaker)
+        samples = utterance(voice, duration_s=1.0, seed=speaker)
         return Sound(samples, RATE_HZ, f"the embedded sound `{name}`")
     cry = replace(
         distressed(speaker),
@@ -92,8 +123,6 @@ def _in_state(seed: int, state: int) -> Voice:
     return replace(
         speaker,
         jitter=within(JITTER),
-        shimmer=within(SHIMMER),
-        breathiness=10.0 ** (within(NOISE_DB) / 20.0),
         tremor_hz=within(TREMOR_HZ),
         tremor_depth=within(TREMOR_DEPTH),
     )
@@ -113,6 +142,8 @@ def _speaker(seed: int) -> Voice:
         f0_hz=f0_hz,
         contour=points,
         open_quotient=float(rng.uniform(0.5, 0.7)),
+        shimmer=float(rng.uniform(*SHIMMER)),
+        breathiness=10.0 ** (float(rng.uniform(*NOISE_DB)) / 20.0),
         formants_hz=tuple(float(scale * f) for f in vowel + HIGHER_HZ),
         bandwidths_hz=BANDWIDTHS_HZ,
         envelope=((0.0, 0.0), (float(rise), 1.0), (float(1 - fall), 1.0), (1.0, 0.0)),

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
 
+from neuro.errors import SimulationError
 from neuro.units import Dimension, Quantity
 
-__all__ = ["NeuronModel", "SynapseModel"]
+__all__ = ["NeuronModel", "SynapseModel", "variant"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,3 +81,27 @@ class SynapseModel:
     edges: str = ""
     on_post: str = ""
     initial: Mapping[str, Quantity | str] = field(default_factory=dict)
+
+
+Model = TypeVar("Model", NeuronModel, SynapseModel)
+
+
+def variant(model: Model, *, name: str, source: str, **changes: Any) -> Model:
+    """A model with other values, or other text, under a name and a source of its own.
+
+    A paper that gives the equations does not vouch for values that it does not contain, so nothing
+    is inherited: `source` says where the changes come from, or that they are an engineering choice.
+
+    >>> from neuro.models import LIF
+    >>> variant(LIF, name="slow", source="engineering choice", refractory="5*ms").source
+    'engineering choice'
+
+    Raises:
+        SimulationError: if the source is empty or that of the model it is made from.
+    """
+    if not source.strip() or source == model.source:
+        raise SimulationError(
+            f"a variant of the model `{model.name}` must give a source of its own, found "
+            f"{source!r}; name the paper of its values, or say `engineering choice`"
+        )
+    return replace(model, name=name, source=source, **changes)

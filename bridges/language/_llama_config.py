@@ -11,7 +11,7 @@ from bridges.language.settings import LanguageSettings, RopeScaling, Sense
 from neuro.errors import ConfigError, StoreError
 from neuro.files.regular import read_text
 
-__all__ = ["config_of", "read_config", "settings_of", "text_ends"]
+__all__ = ["config_of", "read_config", "read_generation_config", "settings_of", "text_ends"]
 
 # Keys that would change what is computed, with the only value under which they do not.
 _PLAIN: dict[str, tuple[Any, ...]] = {
@@ -36,7 +36,17 @@ _SIZES = {
 
 def read_config(folder: Path) -> dict[str, Any]:
     """The folder's `config.json`; a `StoreError` if it is missing or is no JSON object."""
-    path = folder / "config.json"
+    return _read_object(folder / "config.json")
+
+
+def read_generation_config(folder: Path) -> dict[str, Any]:
+    """The folder's `generation_config.json`, empty if there is none; a `StoreError` if it is no
+    JSON object."""
+    path = folder / "generation_config.json"
+    return _read_object(path) if path.is_file() else {}
+
+
+def _read_object(path: Path) -> dict[str, Any]:
     try:
         if not path.exists():
             raise StoreError(
@@ -113,16 +123,31 @@ def config_of(
     }
 
 
-def text_ends(config: dict[str, Any]) -> tuple[int | None, frozenset[int]]:
-    """The tokens that begin and end a text, as far as the config gives them."""
-    begin, ends = config.get("bos_token_id"), config.get("eos_token_id")
-    many = ends if isinstance(ends, list) else [] if ends is None else [ends]
-    if not all(_is_whole(each) for each in (*many, *([] if begin is None else [begin]))):
-        raise ConfigError(
-            "config.json: `bos_token_id` and `eos_token_id` must be whole numbers, found "
-            f"{json.dumps(begin)} and {json.dumps(ends)}"
-        )
-    return begin, frozenset(many)
+def text_ends(
+    config: dict[str, Any], generation: dict[str, Any] | None = None
+) -> tuple[int | None, frozenset[int]]:
+    """The tokens that begin and end a text.
+
+    What `generation_config.json` gives counts before what `config.json` gives, key by key: models
+    for conversation end an answer with other tokens than a text, and say so only there.
+
+    Raises:
+        ConfigError: naming the file, if one is not a whole number or a list of them.
+    """
+    found: dict[str, Any] = {"bos_token_id": None, "eos_token_id": None}
+    for file, given in (("config.json", config), ("generation_config.json", generation or {})):
+        for key in found:
+            value = given.get(key)
+            many = value if isinstance(value, list) and key == "eos_token_id" else [value]
+            if value is None:
+                continue
+            if not all(_is_whole(each) for each in many):
+                raise ConfigError(
+                    f"{file}: `bos_token_id` must be a whole number, and `eos_token_id` one or a "
+                    f"list of them, found `{key}`: {_shown(value)}"
+                )
+            found[key] = value if key == "bos_token_id" else many
+    return found["bos_token_id"], frozenset(found["eos_token_id"] or ())
 
 
 def _positions(config: dict[str, Any]) -> dict[str, Any]:

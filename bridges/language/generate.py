@@ -42,6 +42,7 @@ def generate(
     limit: int,
     decoding: Decoding = Decoding(),  # noqa: B008 - frozen
     stop: Collection[int] = (),
+    vocabulary: int | None = None,
     randomness: Randomness | None = None,
     modulation: Modulation = REST,
     noise: torch.Generator | None = None,
@@ -54,6 +55,9 @@ def generate(
     Args:
         prompts: Padded on the left, as `interleave` does, so that each row ends in its text.
         stop: Tokens that end an item.
+        vocabulary: How many tokens the tokenizer knows (`Tokenizer.vocabulary`). A model's table is
+            often padded beyond; those rows are never chosen, and have no share in probabilities.
+            None: all that the model has.
         randomness: Where tokens are drawn from; not needed at temperature 0.
         modulation: `temperature` scales the decoding's, `gain` and `noise` act on all that is
             read.
@@ -62,9 +66,10 @@ def generate(
 
     Raises:
         ConfigError: if the limit is below 1 or does not fit the model's positions, a prompt
-            ends in padding, or sampling has no generator.
+            ends in padding, a stop token is unknown, or sampling has no generator.
     """
     _check(model, prompts, limit, stop)
+    known = _known(model, vocabulary, stop)
     decoding = replace(decoding, temperature=decoding.temperature * modulation.temperature)
     batch, length = prompts.shape
     cache = model.new_cache(batch, capacity=length + limit)
@@ -80,10 +85,12 @@ def generate(
     surprise: list[list[float]] = [[] for _ in range(batch)]
     feed, other_feed = prompts, amateur.prompts if amateur is not None else None
     for _ in range(limit):
-        logits = reader(feed)
+        logits = reader(feed)[:, :known]
         scores = logits
         if amateur is not None and other is not None and other_feed is not None:
-            scores = contrasted(logits, other(other_feed), alpha=amateur.alpha, beta=amateur.beta)
+            scores = contrasted(
+                logits, other(other_feed)[:, :known], alpha=amateur.alpha, beta=amateur.beta
+            )
         token = choose(scores, history, decoding, randomness)
         log_p = logits.log_softmax(dim=-1).gather(-1, token[:, None]).squeeze(-1)
         going = going & ~torch.isin(token, stops)
@@ -113,6 +120,18 @@ class _Reader:
             inputs, cache=self.cache, modulation=self.modulation, generator=self.noise
         )
         return self.model.logits(states[:, -1])
+
+
+def _known(model: LanguageModel, vocabulary: int | None, stop: Collection[int]) -> int:
+    """How many tokens may be chosen: those that both the model and the tokenizer have."""
+    if vocabulary is None:
+        return model.settings.vocabulary
+    if vocabulary < 1 or any(token >= vocabulary for token in stop):
+        raise ConfigError(
+            f"the tokenizer's vocabulary must hold a token and all stop tokens, found {vocabulary} "
+            f"tokens and the stops {sorted(stop)}"
+        )
+    return min(vocabulary, model.settings.vocabulary)
 
 
 def _next(token: Tensor, going: Tensor) -> Mixed:

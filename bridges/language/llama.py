@@ -18,7 +18,13 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from bridges.language._llama_config import config_of, read_config, settings_of, text_ends
+from bridges.language._llama_config import (
+    config_of,
+    read_config,
+    read_generation_config,
+    settings_of,
+    text_ends,
+)
 from bridges.language._llama_table import check_table, their_names
 from bridges.language._replacing import CONFIG, staged, whole
 from bridges.language._senses_files import (
@@ -136,14 +142,16 @@ def save_model(
 
 
 def load_tokenizer(folder: Path) -> FileTokenizer:
-    """The tokenizer of a model's folder, with the begin and end of a text from its config.
+    """The tokenizer of a model's folder, with the begin and end of a text from its configs.
+
+    `generation_config.json`, where there is one, counts before `config.json`.
 
     Raises:
         StoreError: if a file is missing or unreadable.
         ConfigError: if begin or end is not a token.
     """
     with whole(folder) as where:
-        begin, ends = text_ends(read_config(where))
+        begin, ends = text_ends(read_config(where), read_generation_config(where))
         return FileTokenizer(where / "tokenizer.json", begin=begin, ends=ends)
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 
 from circuits._checks import counts, not_negative
 from circuits.circuit import Circuit, Port, Sourced, circuit
 from neuro.errors import NetworkError
+from neuro.model import variant
 from neuro.models import LIF
 from neuro.network import Normal
 from neuro.synapses import EXPONENTIAL_CONDUCTANCE
@@ -17,7 +16,7 @@ from neuro.wiring import NearestCF
 
 ENDBULBS = Sourced(3, range=(1, 4), source="Ryugo & Sento 1991, J Comp Neurol 305:35 (cat)")
 
-BUSHY = replace(
+BUSHY = variant(
     LIF,
     name="bushy",
     parameters={
@@ -30,7 +29,7 @@ BUSHY = replace(
     source="Lapicque 1907; parameters after Rothman & Manis 2003, J Neurophysiol 89:3097",
 )  # fmt: skip
 
-ENDBULB = replace(
+ENDBULB = variant(
     EXPONENTIAL_CONDUCTANCE,
     name="endbulb",
     # AMPA receptors of fast subunits: decay 0.2-0.4 ms near body temperature.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Literal
 
 from circuits._checks import not_negative
@@ -19,6 +18,7 @@ from circuits.cortex._tables import (
     THALAMIC_PROBABILITIES,
 )
 from neuro.errors import NetworkError
+from neuro.model import variant
 from neuro.models import LIF
 from neuro.network import Normal
 from neuro.synapses import EXPONENTIAL_CURRENT
@@ -26,7 +26,7 @@ from neuro.units import Hz, Quantity, ms, mV, nS, pA, pF
 from neuro.wiring import FixedTotal
 
 # Potjans & Diesmann 2014, Cereb Cortex 24:785, table 5.
-CELL = replace(
+CELL = variant(
     LIF,
     name="microcircuit_lif",
     parameters={
@@ -36,7 +36,9 @@ CELL = replace(
     source="Potjans & Diesmann 2014, Cereb Cortex 24:785",
 )  # fmt: skip
 TAU = ms(0.5)
-SYNAPSE = replace(EXPONENTIAL_CURRENT, name="microcircuit_synapse", parameters={"tau": TAU})
+SYNAPSE = variant(
+    EXPONENTIAL_CURRENT, name="microcircuit_synapse", parameters={"tau": TAU}, source=CELL.source
+)
 WEIGHT = pA(87.81)  # 0.15 mV at the peak of the potential
 WEIGHT_SPREAD, DELAY_SPREAD = 0.1, 0.5  # standard deviations, of the mean
 DELAYS = (ms(1.5), ms(0.75))  # of excitatory and inhibitory synapses

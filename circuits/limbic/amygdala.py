@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from circuits._checks import counts, not_negative
 from circuits.circuit import Circuit, Port, Sourced, circuit
+from neuro.model import variant
 from neuro.models import LIF
 from neuro.network import Uniform
 from neuro.synapses import EXPONENTIAL_CONDUCTANCE
@@ -17,8 +16,15 @@ from neuro.wiring import FixedInDegree, Pairwise
 # thresholds is an engineering choice: no two cells alike.
 THRESHOLD = Uniform(mV(-52), mV(-48))
 
-AMPA = replace(EXPONENTIAL_CONDUCTANCE, name="ampa", parameters={"tau": ms(3), "E_rev": mV(0)})
-GABA = replace(EXPONENTIAL_CONDUCTANCE, name="gaba", parameters={"tau": ms(8), "E_rev": mV(-80)})
+SYNAPSES = "engineering choice, in place of the alpha conductance of Vlachos et al. 2011"
+AMPA = variant(
+    EXPONENTIAL_CONDUCTANCE, name="ampa", source=SYNAPSES,
+    parameters={"tau": ms(3), "E_rev": mV(0)},
+)  # fmt: skip
+GABA = variant(
+    EXPONENTIAL_CONDUCTANCE, name="gaba", source=SYNAPSES,
+    parameters={"tau": ms(8), "E_rev": mV(-80)},
+)  # fmt: skip
 
 EXCITATORY = Sourced(160, range=(160, 3400), source="Vlachos et al. 2011: 3400, scaled down")
 INHIBITORY = Sourced(30, range=(30, 600), source="Vlachos et al. 2011: 600, scaled down")

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from circuits._checks import counts, not_negative
 from circuits.circuit import Circuit, Port, circuit
+from neuro.model import variant
 from neuro.models import ADEX
 from neuro.network import Uniform
 from neuro.synapses import EXPONENTIAL_CONDUCTANCE
 from neuro.units import Conductance, ms, mV, nS, pA, pF
 from neuro.wiring import FixedInDegree, Pairwise
 
-NORADRENERGIC = replace(
+NORADRENERGIC = variant(
     ADEX,
     name="noradrenergic",
     parameters={
@@ -27,14 +26,18 @@ NORADRENERGIC = replace(
     source="Brette & Gerstner 2005; parameters after Williams et al. 1984, Neuroscience 13:137",
 )  # fmt: skip
 
-EXCITATION = replace(
-    EXPONENTIAL_CONDUCTANCE, name="lc_excitation", parameters={"tau": ms(20), "E_rev": mV(0)}
-)
-# Noradrenaline from neighbours opens potassium channels through alpha-2 receptors: slow to
-# come (delay) and to go (Egan, Henderson, North & Williams 1983, J Physiol 345:477).
-ALPHA2 = replace(
-    EXPONENTIAL_CONDUCTANCE, name="alpha2", parameters={"tau": ms(250), "E_rev": mV(-95)}
-)
+EXCITATION = variant(
+    EXPONENTIAL_CONDUCTANCE, name="lc_excitation", source="engineering choice",
+    parameters={"tau": ms(20), "E_rev": mV(0)},
+)  # fmt: skip
+# Noradrenaline from neighbours opens a hyperpolarising conductance through alpha-2 receptors
+# (Aghajanian & VanderMaelen 1982, abstract). That it is of potassium, slow to come and to go, is
+# said by Egan, Henderson, North & Williams 1983, J Physiol 345:477 (source not read).
+ALPHA2 = variant(
+    EXPONENTIAL_CONDUCTANCE, name="alpha2", parameters={"tau": ms(250), "E_rev": mV(-95)},
+    source="Aghajanian & VanderMaelen 1982, Science 215:1394 (alpha-2 receptors open a conductance "
+    "that hyperpolarises); times and reversal: engineering choices",
+)  # fmt: skip
 
 
 @circuit

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from circuits._checks import counts, not_negative
 from circuits.circuit import Circuit, Port, Sourced, circuit
+from neuro.model import variant
 from neuro.models import LIF
 from neuro.network import Uniform
 from neuro.synapses import EXPONENTIAL_CONDUCTANCE
@@ -20,7 +19,7 @@ INHIBITORY = Sourced(
 )
 REACH = 0.2  # connection probability between the fibres and cells of one patch, Medlock 2022
 
-NEURON = replace(
+NEURON = variant(
     LIF,
     name="dorsal_horn_cell",
     # A spinal neuron of lamina I: 0.5-1 GOhm, tau 20-40 ms (Prescott & De Koninck 2002,
@@ -31,15 +30,21 @@ NEURON = replace(
     },
     source="Lapicque 1907; parameters after Prescott & De Koninck 2002, J Physiol 539:817",
 )  # fmt: skip
-AMPA = replace(EXPONENTIAL_CONDUCTANCE, name="ampa", parameters={"tau": ms(5), "E_rev": mV(0)})
+AMPA = variant(
+    EXPONENTIAL_CONDUCTANCE, name="ampa", parameters={"tau": ms(5), "E_rev": mV(0)},
+    source="engineering choice",
+)  # fmt: skip
 # Substance P on NK1 receptors: a depolarisation of one to three seconds.
-NK1 = replace(
+NK1 = variant(
     EXPONENTIAL_CONDUCTANCE,
     name="nk1",
     parameters={"tau": ms(1000), "E_rev": mV(0)},
     source="time constants of Medlock et al. 2022, J Neurosci 42:3133: 1000-3000 ms",
 )
-GABA = replace(EXPONENTIAL_CONDUCTANCE, name="gaba", parameters={"tau": ms(20), "E_rev": mV(-70)})
+GABA = variant(
+    EXPONENTIAL_CONDUCTANCE, name="gaba", parameters={"tau": ms(20), "E_rev": mV(-70)},
+    source="engineering choice",
+)  # fmt: skip
 
 
 @circuit

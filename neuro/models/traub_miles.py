@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-from neuro.model import NeuronModel
+from neuro.model import NeuronModel, variant
 from neuro.models._membrane import Membrane
 from neuro.units import Quantity, mV
 
@@ -37,7 +35,7 @@ TRAUB_MILES = NeuronModel(
     "2007, J Comput Neurosci 23:349 (COBA-HH)",
 )  # fmt: skip
 
-TRAUB_MILES_PING = replace(
+TRAUB_MILES_PING = variant(
     TRAUB_MILES,
     name="traub_miles_ping",
     parameters={

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
+from neuro.model import variant
 from neuro.synapses.biexponential import BIEXPONENTIAL_CONDUCTANCE
 from neuro.units import ms, mV
 
-GABA_A = replace(
+GABA_A = variant(
     BIEXPONENTIAL_CONDUCTANCE,
     name="gaba_a",
     parameters={"tau_rise": ms(0.2), "tau_decay": ms(8.3), "E_rev": mV(-80)},

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
+from neuro.model import variant
 from neuro.synapses.exponential import EXPONENTIAL_CONDUCTANCE
 from neuro.units import Hz, Quantity, ms, mV, nS
 
-SYNAPTIC_SCALING = replace(
+SYNAPTIC_SCALING = variant(
     EXPONENTIAL_CONDUCTANCE,
     name="synaptic_scaling",
     edges="""
@@ -31,7 +30,7 @@ SYNAPTIC_SCALING = replace(
 proportional part; its slower integral part is left out.
 """
 
-INHIBITORY_PLASTICITY = replace(
+INHIBITORY_PLASTICITY = variant(
     EXPONENTIAL_CONDUCTANCE,
     name="inhibitory_plasticity",
     edges="""

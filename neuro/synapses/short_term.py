@@ -7,9 +7,7 @@ after rest transmits `U*w`.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-from neuro.model import SynapseModel
+from neuro.model import SynapseModel, variant
 from neuro.synapses.exponential import EXPONENTIAL_CONDUCTANCE, EXPONENTIAL_CURRENT
 from neuro.units import Quantity, ms
 
@@ -27,7 +25,7 @@ _FACILITATING = {"U": Quantity(0.05), "tau_rec": ms(125), "tau_facil": ms(1200)}
 def _plastic(
     static: SynapseModel, kind: str, variable: str, unit: str, **values: Quantity
 ) -> SynapseModel:
-    return replace(
+    return variant(
         static,
         name=f"{kind}_{unit}",
         edges=_RESOURCES,

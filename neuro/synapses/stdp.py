@@ -7,8 +7,7 @@ count. The source's spike counts when it arrives, so the delay is axonal.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
+from neuro.model import variant
 from neuro.synapses.exponential import EXPONENTIAL_CONDUCTANCE
 from neuro.units import Quantity, ms, mV, nS
 
@@ -17,7 +16,7 @@ TRACES = """
     da_minus/dt = -a_minus/tau_minus : 1 (event-driven)
 """
 
-STDP_ADDITIVE = replace(
+STDP_ADDITIVE = variant(
     EXPONENTIAL_CONDUCTANCE,
     name="stdp_additive",
     edges=TRACES,
@@ -34,7 +33,7 @@ STDP_ADDITIVE = replace(
 )  # fmt: skip
 """Steps are fractions of `w_max`, whatever the weight: weights gather at 0 and at `w_max`."""
 
-STDP_MULTIPLICATIVE = replace(
+STDP_MULTIPLICATIVE = variant(
     EXPONENTIAL_CONDUCTANCE,
     name="stdp_multiplicative",
     edges=TRACES,

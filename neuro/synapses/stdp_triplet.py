@@ -6,12 +6,11 @@ slowly. A spike reads the slow trace of its own cell as it was just before. All 
 
 from __future__ import annotations
 
-from dataclasses import replace
-
+from neuro.model import variant
 from neuro.synapses.exponential import EXPONENTIAL_CONDUCTANCE
 from neuro.units import Quantity, ms, mV, nS
 
-STDP_TRIPLET = replace(
+STDP_TRIPLET = variant(
     EXPONENTIAL_CONDUCTANCE,
     name="stdp_triplet",
     edges="""
@@ -43,7 +42,7 @@ STDP_TRIPLET = replace(
     source="Pfister & Gerstner 2006, J Neurosci 26:9673 (all-to-all, visual cortex)",
 )  # fmt: skip
 
-STDP_TRIPLET_HIPPOCAMPUS = replace(
+STDP_TRIPLET_HIPPOCAMPUS = variant(
     STDP_TRIPLET,
     name="stdp_triplet_hippocampus",
     parameters={

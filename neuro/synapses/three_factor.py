@@ -6,13 +6,12 @@ a transmitter. Without an effect it keeps its value and no weight changes.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
+from neuro.model import variant
 from neuro.synapses.exponential import EXPONENTIAL_CONDUCTANCE
 from neuro.synapses.stdp import TRACES
 from neuro.units import Hz, Quantity, ms, mV, nS
 
-STDP_REWARD = replace(
+STDP_REWARD = variant(
     EXPONENTIAL_CONDUCTANCE,
     name="stdp_reward",
     edges=f"""{TRACES}
@@ -45,7 +44,7 @@ Let an effect of the dopamine receptor scale `reward` with `at_saturation: 2`: t
 `reward - reward_0` is the occupancy, and `reward_0` can be raised by the tonic occupancy.
 """
 
-STDP_GATED = replace(
+STDP_GATED = variant(
     EXPONENTIAL_CONDUCTANCE,
     name="stdp_gated",
     edges=TRACES,

@@ -37,7 +37,7 @@ class NerveSpec(StrictModel):
 
 
 class VoicesData(StrictModel):
-    """Vowels of the embedded synthesiser: calm against distressed, by micro-timing alone."""
+    """Vowels of the embedded synthesiser: calm, and distressed by more jitter and tremor."""
 
     source: Literal["voices"] = "voices"
     """The embedded synthesiser; needs nothing installed."""

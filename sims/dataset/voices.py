@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 
 from encoders.sound import Sound
-from encoders.voice import Voice, calm, distressed, synthesize
+from encoders.voice import Voice, calm, distressed, utterance
 from neuro.wiring import generator
 from sims.config.train import VoicesData
 from sims.dataset.labelled import LabelledSound, Material, Split
@@ -21,8 +21,9 @@ _RATE_HZ = 16000
 def voices(data: VoicesData, *, seed: int) -> Material:
     """Every speaker in both states, `takes` times each.
 
-    A speaker says the same vowel with the same mean pitch, contour, vocal tract and level in
-    both states; what differs is how steadily the glottis repeats, and how much noise it makes.
+    A speaker says the same vowel with the same mean pitch, contour, vocal tract, shimmer, breath
+    noise, level and time-averaged spectrum in both states; what differs is how steadily the glottis
+    repeats. See `encoders.voice`.
     Speakers that choose or that are tested are never trained on.
     """
     sounds = []
@@ -47,7 +48,7 @@ def voices(data: VoicesData, *, seed: int) -> Material:
 
 
 def _uttered(state: str, identity: int, duration_s: float, take_seed: int) -> Sound:
-    samples = synthesize(
+    samples = utterance(
         _STATES[state](identity), duration_s=duration_s, sample_rate_hz=_RATE_HZ, seed=take_seed
     )
     return Sound(samples, _RATE_HZ, f"a {state} voice")

@@ -2,11 +2,11 @@
 
 A task of the training subset gives all its pairs to train on. A task of the evaluation subset
 gives its demonstrations to train on, and its test pairs, which nobody trains on, to test on; both
-under the same puzzle identifiers. Unlike there, a pair of the training subset that is also a test
-pair of the evaluation subset, turned or recoloured or not, is left out: ARC-AGI-1 has two. Every
-task is a group of up to `1 + augment` puzzles that
-differ; in training each example but one of a puzzle lies anywhere on the board, in testing all
-lie in the corner.
+under the same puzzle identifiers. Unlike there, a pair of the training subset, or a demonstration
+of an evaluation task, that is also a test pair of another evaluation task, turned or recoloured or
+not, is left out: ARC-AGI-1 has two, in its training subset. Every task is a group of up to
+`1 + augment` puzzles that differ; in training each example but one of a puzzle lies anywhere on the
+board, in testing all lie in the corner.
 """
 
 from __future__ import annotations
@@ -84,12 +84,10 @@ def make_arc(
         for subset in SUBSETS
         for task in _chosen(plan, subset, list(tasks[subset].values()))
     ]
-    tested = {
-        canonical_pair(pair)
-        for subset, task in chosen
-        if subset == "evaluation"
-        for pair in task.test
-    }
+    tested: dict[bytes, set[str]] = {}
+    for subset, task in chosen:
+        for pair in task.test if subset == "evaluation" else ():
+            tested.setdefault(canonical_pair(pair), set()).add(task.name)
     names, left_out = ["<blank>"], []
     with writing_puzzles(path, force=force) as writer:
         for done, (subset, task) in enumerate(chosen):
@@ -100,15 +98,14 @@ def make_arc(
                 Augmentation(int(s), tuple(map(int, c))).name(task.name) if k else task.name
                 for k, (s, c) in enumerate(zip(symmetries, colours, strict=True))
             ]
-            taught = task.train
-            if subset == "training":
-                pairs = (*task.train, *task.test)
-                taught = tuple(pair for pair in pairs if canonical_pair(pair) not in tested)
-                left_out += [task.name] * (len(pairs) - len(taught))
-            if not taught:
-                continue
-            places = _places(taught, task.name, symmetries, seed=plan.seed)
-            _write(writer.train, taught, symmetries, colours, places, numbers)
+            # What a task itself shows of its test pairs, all who solve it are shown.
+            own = {task.name} if subset == "evaluation" else set()
+            pairs = task.train if subset == "evaluation" else (*task.train, *task.test)
+            taught = tuple(p for p in pairs if tested.get(canonical_pair(p), own) <= own)
+            left_out += [task.name] * (len(pairs) - len(taught))
+            if taught:
+                places = _places(taught, task.name, symmetries, seed=plan.seed)
+                _write(writer.train, taught, symmetries, colours, places, numbers)
             if subset == "evaluation":
                 corner = np.zeros((2, symmetries.size, len(task.test)), np.int64)
                 _write(writer.test, task.test, symmetries, colours, corner, numbers)

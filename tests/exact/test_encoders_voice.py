@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -114,7 +116,7 @@ def test_same_seed_same_samples_and_level() -> None:
 
 
 def test_calm_and_distressed_are_the_same_speaker_but_for_micro_timing() -> None:
-    timing = ("jitter", "shimmer", "breathiness", "tremor_hz", "tremor_depth")
+    timing = ("jitter", "tremor_hz", "tremor_depth")
     for speaker in range(50):
         quiet, upset = calm(speaker), distressed(speaker)
         assert replace(quiet, **{name: getattr(upset, name) for name in timing}) == upset
@@ -155,8 +157,16 @@ def test_the_startle_sound_has_one_sudden_loud_onset() -> None:
     loud = np.flatnonzero(frame > 0.1 * frame.max())
     assert sound.duration_ms == pytest.approx(1500)
     assert loud[0] == pytest.approx(900, abs=10)
-    murmur = frame[150:650].max()
-    assert 20 * np.log10(frame.max() / murmur) > 30
+    murmur, cry = (
+        np.sqrt(np.mean(sound.values[round(a * 16000) : round(b * 16000)] ** 2))
+        for a, b in ((0.1, 0.7), (0.9, 1.4))
+    )
+    louder_db = 20 * np.log10(cry / murmur)
+    assert louder_db == pytest.approx(40.0, abs=0.01)
+    # Prose that says by how much mirrors this, in the config and in the docstring.
+    shown = (Path(__file__).parents[2] / "configs/startle.yaml").read_text()
+    for text in (shown, embedded_sound.__doc__ or ""):
+        assert re.search(r"(\d+) dB\s+louder", text)[1] == f"{louder_db:.0f}"  # type: ignore[index]
     assert frame[200:600].min() > 0  # but it is there
 
 

@@ -139,3 +139,21 @@ def test_no_gradient_is_recorded() -> None:
     assert torch.is_grad_enabled()
     generate(lm, prompts(), limit=2, decoding=GREEDY)
     assert all(part.grad is None for part in lm.parameters())
+
+
+def test_tokens_beyond_the_tokenizer_are_never_said() -> None:
+    """A table padded beyond the tokenizer, whose last rows the model likes best."""
+    lm = talker()
+    free = {
+        token for got in generate(lm, prompts(), limit=12, decoding=GREEDY) for token in got.ids
+    }
+    few = max(free)  # the highest that it says is unknown to a tokenizer of so many
+    for how, random in ((GREEDY, None), (Decoding(5.0), generator())):
+        made = generate(lm, prompts(), limit=12, decoding=how, vocabulary=few, randomness=random)
+        assert max(token for got in made for token in got.ids) < few
+        assert all(p <= 0 for got in made for p in got.log_probability)
+    whole = [got.ids for got in generate(lm, prompts(), limit=12, decoding=GREEDY)]
+    more = generate(lm, prompts(), limit=12, decoding=GREEDY, vocabulary=10_000)
+    assert [got.ids for got in more] == whole
+    with pytest.raises(ConfigError, match=r"hold a token and all stop tokens, found 5 tokens"):
+        generate(lm, prompts(), limit=1, stop={6}, vocabulary=5)

@@ -488,5 +488,28 @@ def test_ends_of_a_text_are_read_from_the_config(tmp_path: Path) -> None:
     read = load_tokenizer(tmp_path)
     assert (read.begin, read.ends) == (1, frozenset({2, 3}))
     config(eos_token_id="end")(tmp_path)
-    with pytest.raises(ConfigError, match="must be whole numbers, found 1 and"):
+    with pytest.raises(ConfigError, match=r'config\.json: .* found `eos_token_id`: "end"'):
+        load_tokenizer(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("generation", "expected"),
+    [
+        ({"eos_token_id": [4, 5]}, (1, {4, 5})),
+        ({"eos_token_id": 6, "bos_token_id": 7}, (7, {6})),
+        ({"temperature": 0.6}, (1, {2, 3})),
+        ({"eos_token_id": None}, (1, {2, 3})),
+    ],
+)
+def test_ends_of_an_answer_in_the_generation_config_count_first(
+    tmp_path: Path, generation: dict[str, Any], expected: tuple[int, set[int]]
+) -> None:
+    needs_tokenizers()
+    write(tmp_path, bos_token_id=1, eos_token_id=[2, 3])
+    ByteTokenizer().save(tmp_path / "tokenizer.json")
+    (tmp_path / "generation_config.json").write_text(json.dumps(generation))
+    read = load_tokenizer(tmp_path)
+    assert (read.begin, read.ends) == (expected[0], frozenset(expected[1]))
+    (tmp_path / "generation_config.json").write_text('{"eos_token_id": [true]}')
+    with pytest.raises(ConfigError, match=r"generation_config\.json: .*found `eos_token_id`"):
         load_tokenizer(tmp_path)

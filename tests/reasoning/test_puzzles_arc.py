@@ -191,6 +191,31 @@ def test_a_pair_that_is_tested_elsewhere_is_not_trained_on(folder: Path, tmp_pat
     assert made.train.n_groups == 3
 
 
+def test_a_demonstration_that_another_task_tests_on_is_not_trained_on(
+    folder: Path, tmp_path: Path
+) -> None:
+    """As it stands, turned and recoloured; a task keeps what it shows of its own test."""
+    tasks = read_arc(folder)
+    c, d = tasks["evaluation"].values()
+    change = Augmentation(5, (0, 3, 2, 1, 4, 9, 6, 7, 8, 5))
+    turned = (change(c.test[0][0]), change(c.test[0][1]))
+    for stolen in (c.test[0], turned):
+        tasks["evaluation"] = {
+            "cc": ArcTask("cc", (c.test[0], *c.train), c.test),
+            "dd": ArcTask("dd", (stolen, *d.train), d.test),
+        }
+        out = make_arc(ArcPlan(augment=0), tasks, tmp_path / f"set{len(list(tmp_path.iterdir()))}")
+        made = read_puzzles(out)
+        assert made.about["left_out"] == ["dd"]
+        shown = np.diff(made.train.puzzle_indices).tolist()
+        assert shown[-2:] == [len(c.train) + 1, len(d.train)]  # control: its own stays
+    alone = {"cc": c, "dd": ArcTask("dd", (turned,), d.test)}
+    made = read_puzzles(
+        make_arc(ArcPlan(augment=0), {**tasks, "evaluation": alone}, tmp_path / "alone")
+    )
+    assert made.train.n_groups == 3 and made.test.n_groups == 2  # it is tested all the same
+
+
 @given(grids, grids, st.integers(0, 7), st.permutations(range(1, 10)))
 def test_pairs_are_equivalent_by_augmentation_alone(
     i: np.ndarray, o: np.ndarray, symmetry: int, colours: list[int]
@@ -373,7 +398,7 @@ def test_a_name_of_another_form_is_refused(name: str) -> None:
 
 
 @pytest.mark.skipif("EMBER_ARC" not in os.environ, reason="EMBER_ARC: folder with arc-agi-*.tar.gz")
-def test_the_public_tasks_overlap_as_the_documentation_says() -> None:
+def test_the_public_tasks_overlap_as_the_documentation_says(tmp_path: Path) -> None:
     one, two = (read_arc(Path(os.environ["EMBER_ARC"]) / f"arc-agi-{n}.tar.gz") for n in (1, 2))
     assert [len(one[s]) for s in one] == [400, 400] and [len(two[s]) for s in two] == [1000, 120]
     assert len(shared_tasks(one["evaluation"], two["training"])) == 376
@@ -381,3 +406,8 @@ def test_the_public_tasks_overlap_as_the_documentation_says() -> None:
     assert len(shared_tasks(two["evaluation"], one["training"])) == 0
     assert shared_tasks(one["evaluation"], one["training"]) == {"070dd51e"}
     assert not shared_tasks(two["evaluation"], two["training"])
+    left_out = {1: {"40853293", "caa06a1f"}, 2: set()}
+    for number, tasks in ((1, one), (2, two)):
+        made = read_puzzles(make_arc(ArcPlan(augment=0), tasks, tmp_path / f"arc{number}"))
+        assert set(made.about["left_out"]) == left_out[number]
+        assert made.test.n_groups == len(tasks["evaluation"])

@@ -92,7 +92,20 @@ def _detail(signal: Signal) -> str:
         channels = signal.values.shape[1] if signal.values.ndim == 2 else 1
         several = f"{channels} channels, " if channels > 1 else ""
         return f"{several}{low} to {high} {pretty_unit(unit)}".rstrip()
-    rms = float(np.sqrt(np.mean(np.square(signal.values))))
-    if rms == 0.0:
+    return sound_levels(signal)
+
+
+def sound_levels(signal: Signal) -> str:
+    """The RMS level of a pressure over the run, and from its first to its last sample but 0.
+
+    Neither is the config's `level` where the sound is shorter than the run, or begins or ends in
+    silence: that is the RMS over the whole sound, silences in it included, before it is padded.
+    """
+    sounding = np.flatnonzero(signal.values)
+    if not sounding.size:
         return "silence"
-    return f"{20.0 * np.log10(rms / 20e-6):.0f} dB SPL over the whole sound"
+    whole, part = signal.values, signal.values[sounding[0] : sounding[-1] + 1]
+    over_run, while_sounding = (
+        20.0 * np.log10(np.sqrt(np.mean(np.square(values))) / 20e-6) for values in (whole, part)
+    )
+    return f"RMS {while_sounding:.0f} dB SPL while it sounds, {over_run:.0f} dB over the run"
