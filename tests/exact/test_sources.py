@@ -33,7 +33,7 @@ SHARED = {
             "facilitating_current",
             "facilitating_conductance",
         }
-    ),  # fmt: skip
+    ),
 }
 
 
