@@ -13,7 +13,7 @@ from neuro.modulation import Effect, Receptor, Transmitter
 from neuro.network import Background, Drive, Network, Population, Projection, Source, Value
 from neuro.registry import Registry
 from neuro.signal import Signal
-from neuro.units import Quantity, ms
+from neuro.units import Quantity, ms, quantities
 from neuro.wiring import Rule
 
 __all__ = ["CIRCUITS", "Circuit", "Port", "Sourced", "assemble", "circuit"]
@@ -144,9 +144,10 @@ def circuit(function: Callable[..., Circuit]) -> Callable[..., Circuit]:
     """Register a circuit under its function's name.
 
     Parameters annotated `Port` or `Signal` are inputs; keyword-only ones are its settings,
-    typed, with defaults, so that a config can be checked against them.
+    typed, with defaults, so that a config can be checked against them; their units are checked
+    when Python calls it, too.
     """
-    return CIRCUITS.add(function.__name__, function)
+    return CIRCUITS.add(function.__name__, quantities(function))
 
 
 def assemble(

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from neuro.registry import Registry
 from neuro.signal import Signal
 from neuro.spikes import Spikes
+from neuro.units import admit, quantities
 
 __all__ = ["ENCODERS", "Encoding", "SpikeOutput", "encoder"]
 
@@ -38,6 +39,9 @@ class Encoding:
     signals: Mapping[str, Signal] = field(default_factory=dict)
     duration_ms: float = 0.0
 
+    def __post_init__(self) -> None:
+        admit(self)
+
 
 ENCODERS: Registry[Callable[..., Encoding]] = Registry("encoder")
 
@@ -46,6 +50,6 @@ def encoder(function: Callable[..., Encoding]) -> Callable[..., Encoding]:
     """Register an encoder under its function's name.
 
     All its parameters are keyword-only, typed and, but for `duration_ms` (the run's duration)
-    and `seed` (the run's), settings a config may give.
+    and `seed` (the run's), settings a config may give. Their units are checked when it is called.
     """
-    return ENCODERS.add(function.__name__, function)
+    return ENCODERS.add(function.__name__, quantities(function))

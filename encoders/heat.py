@@ -12,7 +12,7 @@ from encoders.encoding import Encoding, SpikeOutput, encoder
 from neuro.errors import SignalError
 from neuro.signal import Signal
 from neuro.spikes import Spikes
-from neuro.units import Length, Temperature, Time, celsius, m, ms
+from neuro.units import Length, Temperature, Time, admit, celsius, m, ms, quantities
 from neuro.wiring import generator
 
 __all__ = ["A_DELTA", "C", "Nociceptor", "heat_fibres", "nociceptor_rate_hz", "temperature_pulses"]
@@ -49,6 +49,9 @@ class Nociceptor:
     fatigue: float = 0.01
     tau_fatigue_ms: float = 100_000.0
 
+    def __post_init__(self) -> None:
+        admit(self)
+
 
 # C: polymodal, threshold 43 °C (40–47), 0.8 m/s, up to about 20 Hz at 50 °C.
 C = Nociceptor(
@@ -64,6 +67,7 @@ A_DELTA = Nociceptor(
 )  # fmt: skip
 
 
+@quantities
 def temperature_pulses(
     duration_ms: float,
     *,
@@ -92,6 +96,7 @@ def temperature_pulses(
     return Signal(baseline_c + (peak_c - baseline_c) * height, FRAME_MS, "degC")
 
 
+@quantities
 def nociceptor_rate_hz(
     temperature: Signal, kind: Nociceptor, thresholds_c: NDArray[np.float64], gain: float = 1.0
 ) -> NDArray[np.float64]:
@@ -161,12 +166,12 @@ def heat_fibres(
     _check(
         (0 < duration_ms < np.inf, f"a run must last longer than 0 ms, found {duration_ms:g} ms"),
         (
-            0 <= onset < duration_ms,
+            0 <= onset < ms(duration_ms),
             f"heat must begin within the run (0 to {duration_ms:g} ms), found onset {onset}; "
             f"set an earlier `onset` or a longer `duration`",
         ),
         (
-            -20 <= baseline <= peak <= 70,
+            celsius(-20) <= baseline <= peak <= celsius(70),
             f"heat needs -20 degC <= baseline <= peak <= 70 degC, found {baseline} and {peak}",
         ),
         (
@@ -177,7 +182,7 @@ def heat_fibres(
         (
             pulses == 1 or interval >= 2 * rise + hold,
             f"heat pulses must not overlap: set an interval of at least "
-            f"{2 * rise + hold:g} ms, found {interval}",
+            f"{2 * rise + hold}, found {interval}",
         ),
         (distance >= 0, f"the distance must not be negative, found {distance}"),
         (n_a_delta >= 1 and n_c >= 1, f"found {n_a_delta} Aδ and {n_c} C fibres, need 1 of each"),

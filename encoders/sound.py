@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from neuro.errors import SignalError
 from neuro.signal import Signal
+from neuro.units import admit, quantities
 
 __all__ = ["FRAME_MS", "REFERENCE_PA", "Channel", "Sound", "at_level", "load_sound", "resample"]
 
@@ -45,6 +46,7 @@ class Sound:
     name: str = "the sound"
 
     def __post_init__(self) -> None:
+        admit(self)
         values = np.array(self.values, dtype=np.float64)
         if values.ndim != 1:
             raise SignalError(f"{self.name} must be one channel of samples, found {values.shape}")
@@ -103,6 +105,7 @@ def load_sound(path: str | Path, channel: Channel = "mix") -> Sound:
     return Sound(values, float(rate), name)
 
 
+@quantities
 def resample(sound: Sound, rate_hz: float) -> Sound:
     """The sound at another sampling rate, band-limited to the lower of the two.
 
@@ -119,6 +122,7 @@ def resample(sound: Sound, rate_hz: float) -> Sound:
     return Sound(values, rate_hz, sound.name)
 
 
+@quantities
 def at_level(sound: Sound, level_db: float) -> Signal:
     """The sound in Pa, with its RMS over the whole sound at `level_db` dB SPL (re 20 µPa).
 

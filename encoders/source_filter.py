@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuro.errors import SignalError
+from neuro.units import admit, quantities
 from neuro.wiring import generator
 
 __all__ = ["OUTPUT_RMS", "VOWELS_HZ", "Voice", "pulse_times_s", "synthesize"]
@@ -66,6 +67,7 @@ class Voice:
 
     def __post_init__(self) -> None:
         # Above 0.2, Gaussian perturbations cut at 3 SD would let a period approach 0.
+        admit(self)
         for name, low, high in (
             ("f0_hz", 20.0, 2000.0), ("jitter", 0.0, 0.2), ("shimmer", 0.0, 0.3),
             ("breathiness", 0.0, 100.0), ("tremor_hz", 0.0, 50.0), ("tremor_depth", 0.0, 0.5),
@@ -81,6 +83,7 @@ class Voice:
             )
 
 
+@quantities
 def pulse_times_s(
     voice: Voice, duration_s: float, seed: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -108,6 +111,7 @@ def pulse_times_s(
     return np.array(closures), np.array(strengths)
 
 
+@quantities
 def synthesize(
     voice: Voice, *, duration_s: float, sample_rate_hz: int = 16000, seed: int = 0
 ) -> NDArray[np.float64]:

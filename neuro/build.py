@@ -40,7 +40,7 @@ from neuro.network import (
     Value,
     participants,
 )  # fmt: skip
-from neuro.units import FREQUENCY, Quantity
+from neuro.units import FREQUENCY, NUMBER, SPEED, coherent
 from neuro.wiring import Site, generator
 
 __all__ = [
@@ -183,13 +183,17 @@ def _population(network: Network, population: Population, seed: int) -> BuiltPop
     }
     for name, value in population.parameters.items():
         own = _inside(where, "parameter", name, composed.parameters, ports)
-        _check_dimension(f"{where}: parameter `{name}`", value, composed.parameters[own])
+        unit = composed.parameters[own].dimension.unit
+        _check_dimension(f"{where}: parameter `{name}`", value, unit)
         parameters[own] = _bind(value, population.n, f"{where}: `{name}`", seed, name)
     starts: dict[str, tuple[str, Value | str]] = {
         state: (state, value) for state, value in composed.initial.items()
     }
     for name, value in population.initial.items():
-        starts[_inside(where, "state", name, program.states, ports)] = name, value
+        own = _inside(where, "state", name, program.states, ports)
+        if not isinstance(value, str):
+            _check_dimension(f"{where}: initial `{name}`", value, program.units[own])
+        starts[own] = name, value
     initial: dict[str, NDArray[np.float64]] = {}
     for state in program.states:
         name, chosen = starts.get(state, (state, 0.0))
@@ -219,25 +223,21 @@ def _inside(
     return own
 
 
-def _check_dimension(where: str, value: Value, expected: Quantity) -> None:
-    if isinstance(value, Normal):
-        samples: list[object] = [value.mean, value.sd]
-    elif isinstance(value, Uniform):
-        samples = [value.low, value.high]
-    else:
-        samples = [value]
-    for one in samples:
-        if isinstance(one, Quantity) and one.dimension != expected.dimension:
-            raise NetworkError(
-                f"{where} must be a {expected.dimension} in {expected.dimension.unit}, "
-                f"found `{one}`"
-            )
+def _check_dimension(where: str, value: Value, unit: str) -> None:
+    """Refuse what only the compiled model can tell: states, and parameters of synapses."""
+    found = getattr(value, "dimension", NUMBER)
+    bare = found == NUMBER and unit not in (FREQUENCY.unit, SPEED.unit)  # in coherent units
+    if found.unit != unit and (not bare or isinstance(value, (Normal, Uniform))):
+        raise NetworkError(
+            f"{where} must be in {unit}, found `{value}`, which is {found}; give it as text or a "
+            f"quantity, such as `20 {unit}`"
+        )
 
 
 def _bind(value: Value, n: int, where: str, seed: int, *stream: str) -> float | NDArray[np.float64]:
     if isinstance(value, (Normal, Uniform)):
         return value.draw(n, generator(seed, where, *stream))
-    array = np.asarray(value, dtype=np.float64)
+    array = np.asarray(coherent(value))
     if not np.isfinite(array).all():
         raise NetworkError(f"{where} must be finite, found NaN or infinity")
     if array.ndim == 0:
@@ -266,9 +266,8 @@ def _projection(
 ) -> BuiltProjection:
     where = f"projection `{projection.name}`"
     pre, post = sites[projection.source], sites[projection.target]
-    _check_dimension(f"{where}: weight", projection.weight, projection.synapse.weight)
     for what, value in (("weight", projection.weight), ("delay", projection.delay)):
-        if not isinstance(value, (Normal, Uniform)) and not np.isfinite(value).all():
+        if not isinstance(value, (Normal, Uniform)) and not np.isfinite(coherent(value)).all():
             raise NetworkError(f"{where}: {what} must be finite, found NaN or infinity")
     bound = () if edge is None else (edge.program, edge.parameters, edge.initial)
     return BuiltProjection(projection, port, pre, post, seed, dt_ms, *bound)
@@ -276,8 +275,6 @@ def _projection(
 
 def _background(background: Background, port: int, dt_ms: float) -> BuiltBackground:
     where = f"background `{background.name}`"
-    _check_dimension(f"{where}: weight", background.weight, background.synapse.weight)
-    _check_dimension(f"{where}: rate", background.rate, Quantity(0, FREQUENCY))
     if background.n < 1:
         raise NetworkError(f"{where}: n must be at least 1, found {background.n}")
     if not 0 <= background.rate < math.inf:

@@ -19,6 +19,7 @@ from neuro.equations.edge_program import EdgeProgram
 from neuro.errors import NetworkError
 from neuro.network import Normal, Projection, Uniform, Value
 from neuro.timing import delay_steps
+from neuro.units import coherent
 from neuro.wiring import ROWS, Edges, Rowwise, Site, generator
 
 __all__ = ["BuiltProjection", "Row"]
@@ -68,7 +69,7 @@ class BuiltProjection:
     def by_rows(self) -> bool:
         """Whether a row can be drawn without the others."""
         rule, given = self.projection.rule, (self.projection.weight, self.projection.delay)
-        one_by_one = any(isinstance(value, np.ndarray) and value.ndim for value in given)
+        one_by_one = any(np.ndim(value) for value in given if not hasattr(value, "draw"))
         return isinstance(rule, Rowwise) and not one_by_one
 
     @property
@@ -186,7 +187,7 @@ class BuiltProjection:
         """One value an edge: all equal, drawn, or as they were given."""
         if isinstance(value, (Normal, Uniform)):
             return _draw(value, n, self._stream(what, row))
-        array = np.asarray(value, np.float64)
+        array = np.asarray(coherent(value))
         if array.ndim == 0 or positions is None or self._listed is None:
             return np.broadcast_to(array, (n,))
         if array.shape != self._listed.edges.source.shape:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from neuro.errors import SimulationError
-from neuro.units import Dimension, Quantity
+from neuro.units import Dimension, Quantity, admit
 
 __all__ = ["NeuronModel", "SynapseModel", "variant"]
 
@@ -45,6 +45,9 @@ class NeuronModel:
     method: str = "auto"
     source: str = ""
 
+    def __post_init__(self) -> None:
+        admit(self)
+
 
 @dataclass(frozen=True, eq=False)
 class SynapseModel:
@@ -81,6 +84,9 @@ class SynapseModel:
     edges: str = ""
     on_post: str = ""
     initial: Mapping[str, Quantity | str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        admit(self)
 
 
 Model = TypeVar("Model", NeuronModel, SynapseModel)

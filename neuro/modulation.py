@@ -15,7 +15,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from neuro.units import Concentration, Time, ms, nM
+from neuro.units import (
+    CONCENTRATION,
+    Concentration,
+    Time,
+    admit,
+    coherent,
+    ms,
+    nM,
+    quantities,
+    read_in,
+)
 
 __all__ = ["Effect", "Receptor", "Transmitter", "effect_factor"]
 
@@ -46,12 +56,16 @@ class Transmitter:
     baseline: Concentration = nM(0)
     schedule: tuple[tuple[Time, Concentration], ...] = ()
 
+    def __post_init__(self) -> None:
+        admit(self)
+
+    @quantities
     def baseline_at(self, times_ms: ArrayLike) -> NDArray[np.float64]:
         """The baseline at each time: constant, or interpolated from the schedule."""
         times = np.asarray(times_ms, dtype=np.float64)
         if not self.schedule:
             return np.full(times.shape, float(self.baseline))
-        when, level = np.array(self.schedule, dtype=np.float64).T
+        when, level = np.array([(float(t), float(c)) for t, c in self.schedule]).T
         return np.interp(times, when, level)
 
 
@@ -64,9 +78,13 @@ class Receptor:
     ec50: Concentration
     hill: float = 1.0
 
+    def __post_init__(self) -> None:
+        admit(self)
+
     def occupancy(self, concentration: ArrayLike) -> NDArray[np.float64]:
-        """`c^n / (EC50^n + c^n)`, elementwise, in 0..1."""
-        powered = np.power(np.maximum(np.asarray(concentration, dtype=np.float64), 0.0), self.hill)
+        """`c^n / (EC50^n + c^n)`, elementwise, in 0..1; bare numbers are in nM."""
+        found = np.asarray(coherent(read_in(concentration, CONCENTRATION)))
+        powered = np.power(np.maximum(found, 0.0), self.hill)
         return np.asarray(powered / (float(self.ec50) ** self.hill + powered))
 
 

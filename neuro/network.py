@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +15,19 @@ from neuro.errors import NetworkError, nearest
 from neuro.model import NeuronModel, SynapseModel
 from neuro.modulation import REASONER, Effect, Receptor, Transmitter
 from neuro.spikes import Spikes
-from neuro.units import Quantity
+from neuro.units import (
+    CURRENT,
+    TIME,
+    Dimension,
+    Frequency,
+    Quantity,
+    admit,
+    coherent,
+    parse_quantity,
+    read_in,
+)
+from neuro.units.declared import Gate, named, spread
+from neuro.units.gate import read_coherent
 from neuro.wiring import Rule, Site
 
 __all__ = [
@@ -28,19 +42,29 @@ class Normal:
 
     mean: Quantity
     sd: Quantity
-    low: float = -np.inf
-    high: float = np.inf
+    low: Quantity | float = -np.inf
+    high: Quantity | float = np.inf
+
+    def __post_init__(self) -> None:
+        _one_dimension(self, "mean", "sd", "low", "high")
+
+    @property
+    def dimension(self) -> Dimension:
+        """Of what is drawn."""
+        return self.mean.dimension
 
     @property
     def bounds(self) -> tuple[float, float]:
         """The least and the greatest value it can give; both the mean without a spread."""
         mean, certain = float(self.mean), float(self.sd) == 0
         low, high = (mean, mean) if certain else (-np.inf, np.inf)
-        return float(np.clip(low, self.low, self.high)), float(np.clip(high, self.low, self.high))
+        ends = float(self.low), float(self.high)
+        return float(np.clip(low, *ends)), float(np.clip(high, *ends))
 
     def draw(self, n: int, rng: np.random.Generator) -> NDArray[np.float64]:
         """`n` values in coherent units; those outside are clipped to the bound."""
-        return np.clip(rng.normal(float(self.mean), float(self.sd), n), self.low, self.high)
+        low, high = float(self.low), float(self.high)
+        return np.clip(rng.normal(float(self.mean), float(self.sd), n), low, high)
 
 
 @dataclass(frozen=True)
@@ -49,6 +73,14 @@ class Uniform:
 
     low: Quantity
     high: Quantity
+
+    def __post_init__(self) -> None:
+        _one_dimension(self, "low", "high")
+
+    @property
+    def dimension(self) -> Dimension:
+        """Of what is drawn."""
+        return self.low.dimension
 
     @property
     def bounds(self) -> tuple[float, float]:
@@ -60,8 +92,25 @@ class Uniform:
         return rng.uniform(float(self.low), float(self.high), n)
 
 
+def _one_dimension(drawn: Normal | Uniform, first: str, *others: str) -> None:
+    """Read the fields as quantities of one dimension; a bare bound is in coherent units."""
+    label = type(drawn).__name__
+    lead = named(parse_quantity, f"{label}: `{first}`")(getattr(drawn, first))
+    object.__setattr__(drawn, first, lead)
+    for name in others:
+        value = getattr(drawn, name)
+        if type(value) in (int, float) and (value == 0 or math.isinf(value)):
+            continue
+        gate = named(lambda given: read_coherent(given, lead.dimension), f"{label}: `{name}`")
+        object.__setattr__(drawn, name, gate(value))
+
+
 Value = Quantity | float | NDArray[np.float64] | Normal | Uniform
-"""One number for all, one per cell, or a distribution to draw from; in coherent units."""
+"""One quantity for all, an array of them (one per cell or edge), or a distribution to draw from.
+
+A bare number or array is in the coherent unit (ms, mV, pA, nS, pF, nM, m); a bare rate or speed is
+refused, since 20 could mean 20 Hz or 20 per ms. `[-70, -65] * mV` is an array of quantities.
+"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,6 +127,13 @@ class Population:
     parameters: Mapping[str, Value] = field(default_factory=dict)
     initial: Mapping[str, Value] = field(default_factory=dict)
     coordinates: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        known = {"I_ext": CURRENT}
+        known |= {name: value.dimension for name, value in self.model.parameters.items()}
+        where = f"population `{self.name}`"
+        for kind in ("parameters", "initial"):
+            object.__setattr__(self, kind, _values(f"{where}: {kind}", getattr(self, kind), known))
 
     @property
     def site(self) -> Site:
@@ -118,8 +174,11 @@ class Projection:
     synapse: SynapseModel
     rule: Rule
     weight: Value
-    delay: Value
+    delay: Annotated[Value, TIME]
     parameters: Mapping[str, Quantity] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        _admit_synapse(self)
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,24 +192,30 @@ class Background:
     name: str
     target: str
     synapse: SynapseModel
-    rate: Quantity
+    rate: Frequency
     weight: Quantity
     n: int = 1
     parameters: Mapping[str, Quantity] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        _admit_synapse(self)
 
 
 @dataclass(frozen=True, eq=False)
 class Drive:
     """A model's input over time: frame k of `values` holds from `k * dt_ms` to the next.
 
-    `values` is `(n_frames,)`, the same for all cells, or `(n_frames, n)`, in coherent units;
-    the last frame holds to the end of the run.
+    `values` is `(n_frames,)`, the same for all cells, or `(n_frames, n)`, quantities or numbers
+    in coherent units; the last frame holds to the end of the run.
     """
 
     population: str
     variable: str
     values: NDArray[np.float64]
     dt_ms: float
+
+    def __post_init__(self) -> None:
+        admit(self)
 
 
 @dataclass(frozen=True)
@@ -166,6 +231,9 @@ class Record:
     variable: str
     every_ms: float = 1.0
     cells: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        admit(self)
 
 
 @dataclass(frozen=True, eq=False)
@@ -201,7 +269,9 @@ class Network:
         for drive in self.drives:
             _known("drive: population", drive.population, cells)
             model = self.population(drive.population).model
-            _known(f"drive of `{drive.population}`: input", drive.variable, model.inputs)
+            where = f"drive of `{drive.population}`: input"
+            _known(where, drive.variable, model.inputs)
+            _in_coherent_units(drive, model.inputs[drive.variable], f"{where} `{drive.variable}`")
         for transmitter in self.transmitters:
             if transmitter.released_by:
                 _known(
@@ -244,6 +314,42 @@ class Network:
         raise NetworkError(
             f"no population `{name}`{nearest(name, [p.name for p in self.populations])}"
         )
+
+
+def _values(
+    where: str, given: Mapping[str, Value], known: Mapping[str, Dimension]
+) -> dict[str, Value]:
+    """Each value checked against its parameter; one of a synapse or state keeps its own unit."""
+    return {
+        name: named(_value_in(known.get(name)), f"{where}: `{name}`")(value)
+        for name, value in given.items()
+    }
+
+
+def _value_in(dimension: Dimension | None) -> Gate:
+    def gate(value: Value | str) -> Value | str:
+        if isinstance(value, str) and value.strip().isidentifier():
+            return value.strip()  # the name of a parameter
+        return spread(value, dimension)
+
+    return gate
+
+
+def _admit_synapse(through: Projection | Background) -> None:
+    synapse, where = through.synapse, f"{type(through).__name__.lower()} `{through.name}`"
+    admit(through)
+    known = {name: value.dimension for name, value in synapse.parameters.items()}
+    parameters = _values(f"{where}: parameters", through.parameters, known)
+    weight = _values(where, {"weight": through.weight}, {"weight": synapse.weight.dimension})
+    object.__setattr__(through, "parameters", parameters)
+    object.__setattr__(through, "weight", weight["weight"])
+
+
+def _in_coherent_units(drive: Drive, dimension: Dimension, where: str) -> None:
+    if type(drive.values) is np.ndarray and drive.values.dtype.kind in "iuf":
+        return
+    gate = named(lambda given: coherent(read_in(given, dimension)), where)
+    object.__setattr__(drive, "values", gate(drive.values))
 
 
 def participants(network: Network) -> list[Population | Source]:

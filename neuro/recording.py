@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuro.spikes import Spikes
+from neuro.units import admit
 
 if TYPE_CHECKING:
     import neo
@@ -36,6 +37,9 @@ class Trace:
     data: NDArray[np.float64]
     of_edges: bool = False
 
+    def __post_init__(self) -> None:
+        admit(self)
+
     @property
     def times_ms(self) -> NDArray[np.float64]:
         """`(n_frames,)` time of each frame."""
@@ -50,6 +54,9 @@ class Course:
     unit: str
     every_ms: float
     values: NDArray[np.float64]
+
+    def __post_init__(self) -> None:
+        admit(self)
 
     @property
     def times_ms(self) -> NDArray[np.float64]:
@@ -79,6 +86,9 @@ class Recording:
     modulators: Mapping[str, Course] = field(default_factory=dict)
     factors: Mapping[str, Course] = field(default_factory=dict)
     timings: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        admit(self)
 
     def to_pandas(self) -> pandas.DataFrame:
         """One row a spike: `population`, `unit`, `time_ms`.

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuro.errors import SignalError
+from neuro.units import admit
 
 __all__ = ["Signal"]
 
@@ -30,6 +31,7 @@ class Signal:
     unit: str = "1"
 
     def __post_init__(self) -> None:
+        admit(self)
         values = np.array(self.values, dtype=np.float64)
         if values.ndim not in (1, 2) or values.size == 0:
             raise SignalError(f"a signal must be 1-d or 2-d and not empty, found {values.shape}")

@@ -20,10 +20,12 @@ from neuro.sink import MemorySink, Sink
 from neuro.spikes import Spikes
 from neuro.stability import check_stability
 from neuro.timing import steps_of
+from neuro.units import quantities
 
 __all__ = ["as_recording", "prepare", "run_built", "simulate"]
 
 
+@quantities
 def simulate(
     network: Network,
     *,
@@ -78,6 +80,7 @@ def simulate(
     return recording
 
 
+@quantities
 def run_built(
     built: Built,
     sink: Sink,
@@ -139,6 +142,7 @@ def run_built(
     return raw
 
 
+@quantities
 def as_recording(
     built: Built, sink: MemorySink, raw: RawRun, backend: str, record: Sequence[Record],
     every_ms: float,
@@ -179,6 +183,7 @@ def as_recording(
     )
 
 
+@quantities
 def prepare(
     network: Network,
     *,

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from neuro.errors import SignalError
+from neuro.units import quantities
 
 __all__ = ["Spikes"]
 
@@ -35,6 +36,7 @@ class Spikes:
     t_start_ms: float
     t_stop_ms: float
 
+    @quantities
     def __init__(
         self,
         times_ms: ArrayLike,
@@ -128,6 +130,7 @@ class Spikes:
             raise SignalError(f"unit must lie in 0..{self.n_units - 1}, found {unit}")
         return self.times_ms[self.units == unit]
 
+    @quantities
     def between(self, t_start_ms: float, t_stop_ms: float) -> Spikes:
         """The spikes of `[t_start_ms, t_stop_ms)`, in a window of that size; times unchanged."""
         keep = (self.times_ms >= t_start_ms) & (self.times_ms < t_stop_ms)

@@ -13,6 +13,7 @@ from bridges.features._steps import steps_of
 from bridges.features.bins import HAIR
 from neuro.errors import SignalError
 from neuro.spikes import Spikes
+from neuro.units import admit, quantities
 
 __all__ = ["SpikeBatch"]
 
@@ -35,6 +36,9 @@ class SpikeBatch:
     n_items: int
     n_units: int
     duration_ms: float
+
+    def __post_init__(self) -> None:
+        admit(self)
 
     @classmethod
     def of(cls, spikes: Sequence[Spikes]) -> SpikeBatch:
@@ -70,6 +74,7 @@ class SpikeBatch:
             items=self.items.pin_memory(),
         )  # fmt: skip
 
+    @quantities
     def raster(self, *, dt_ms: float, dtype: torch.dtype = torch.float32) -> Tensor:
         """`(n_steps, n_items, n_units)` of 0 and 1, as the inputs of a network in torch.
 

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from neuro.errors import ConfigError
 from neuro.spikes import Spikes
+from neuro.units import quantities
 
 __all__ = ["HAIR", "Binned", "binned", "n_bins_of", "bin_of"]
 
@@ -33,12 +34,14 @@ class Binned(NamedTuple):
         return total.reshape(self.n_bins, self.n_channels).astype(np.float64)
 
 
+@quantities
 def bin_of(since_ms: ArrayLike, bin_ms: float) -> NDArray[np.int64]:
     """The bin of each time since the first bin's start; one on an edge begins the later bin."""
     since = np.asarray(since_ms, dtype=np.float64)
     return np.asarray(np.floor(since / bin_ms + HAIR), dtype=np.int64)
 
 
+@quantities
 def n_bins_of(spikes: Spikes, bin_ms: float) -> int:
     """How many bins the window of the spikes is.
 
@@ -56,6 +59,7 @@ def n_bins_of(spikes: Spikes, bin_ms: float) -> int:
     return n_bins
 
 
+@quantities
 def binned(spikes: Spikes, *, bin_ms: float, channels: ArrayLike | None = None) -> Binned:
     """Sort spikes into bins of time and channels of units.
 

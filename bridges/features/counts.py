@@ -9,10 +9,12 @@ from torch import Tensor
 from bridges.features._steps import in_bins
 from bridges.features.bins import binned
 from neuro.spikes import Spikes
+from neuro.units import quantities
 
 __all__ = ["counts", "counts_of"]
 
 
+@quantities
 def counts(spikes: Spikes, *, bin_ms: float, channels: ArrayLike | None = None) -> Tensor:
     """How many spikes each channel fired in each time bin.
 
@@ -33,6 +35,7 @@ def counts(spikes: Spikes, *, bin_ms: float, channels: ArrayLike | None = None) 
     return torch.from_numpy(sums).to(torch.float32)
 
 
+@quantities
 def counts_of(raster: Tensor, *, bin_ms: float, dt_ms: float) -> Tensor:
     """The same of a raster, with gradients.
 

@@ -18,10 +18,12 @@ from bridges.features._steps import floating, in_bins, steps_of
 from bridges.features.bins import HAIR, binned
 from neuro.errors import ConfigError
 from neuro.spikes import Spikes
+from neuro.units import quantities
 
 __all__ = ["excess_coincidence", "fine_counts", "interval_counts", "interval_counts_of"]
 
 
+@quantities
 def fine_counts(
     spikes: Spikes, *, dt_ms: float, channels: ArrayLike | None = None
 ) -> NDArray[np.float64]:
@@ -64,6 +66,7 @@ def excess_coincidence(frames: ArrayLike, *, longest: int) -> NDArray[np.float64
     return np.asarray(pairs / total * (n / (n - np.arange(longest + 1))))
 
 
+@quantities
 def interval_counts(
     spikes: Spikes,
     *,
@@ -105,6 +108,7 @@ def interval_counts(
     return torch.from_numpy(found).to(torch.float32)
 
 
+@quantities
 def interval_counts_of(
     raster: Tensor, *, edges_ms: Sequence[float], bin_ms: float, dt_ms: float
 ) -> Tensor:

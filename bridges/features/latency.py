@@ -15,10 +15,12 @@ from torch import Tensor
 from bridges.features._steps import in_bins
 from bridges.features.bins import binned
 from neuro.spikes import Spikes
+from neuro.units import quantities
 
 __all__ = ["latency", "latency_of"]
 
 
+@quantities
 def latency(spikes: Spikes, *, bin_ms: float, channels: ArrayLike | None = None) -> Tensor:
     """Time from the start of each bin to each channel's first spike in it.
 
@@ -40,6 +42,7 @@ def latency(spikes: Spikes, *, bin_ms: float, channels: ArrayLike | None = None)
     return torch.from_numpy(first).to(torch.float32)
 
 
+@quantities
 def latency_of(raster: Tensor, *, bin_ms: float, dt_ms: float) -> Tensor:
     """The same of a raster, with gradients into every step up to the first spike.
 

@@ -17,6 +17,7 @@ from bridges.features.bins import HAIR, bin_of, binned
 from neuro.errors import ConfigError, SignalError
 from neuro.signal import Signal
 from neuro.spikes import Spikes
+from neuro.units import quantities
 
 __all__ = [
     "band_phase", "oscillation_phase", "phase_counts", "phase_counts_of", "phase_vectors",
@@ -24,6 +25,7 @@ __all__ = [
 ]  # fmt: skip
 
 
+@quantities
 def oscillation_phase(
     times_ms: ArrayLike, *, frequency_hz: float, start_rad: float = 0.0
 ) -> NDArray[np.float64]:
@@ -32,6 +34,7 @@ def oscillation_phase(
     return np.mod(2 * np.pi * turns + start_rad, 2 * np.pi)
 
 
+@quantities
 def band_phase(
     signal: Signal, times_ms: ArrayLike, *, low_hz: float, high_hz: float
 ) -> NDArray[np.float64]:
@@ -71,6 +74,7 @@ def band_phase(
     return np.mod(np.angle(analytic), 2 * np.pi)[frames]
 
 
+@quantities
 def phase_counts(
     spikes: Spikes,
     phases_rad: ArrayLike,
@@ -106,6 +110,7 @@ def phase_counts(
     return torch.from_numpy(sums).to(torch.float32)
 
 
+@quantities
 def phase_vectors(
     spikes: Spikes,
     phases_rad: ArrayLike,
@@ -126,6 +131,7 @@ def phase_vectors(
     return torch.from_numpy(np.stack(both, axis=-1)).to(torch.float32)
 
 
+@quantities
 def phase_counts_of(
     raster: Tensor, phases_rad: ArrayLike, *, bin_ms: float, dt_ms: float, parts: int = 4
 ) -> Tensor:
@@ -148,6 +154,7 @@ def phase_counts_of(
     return _weighted(raster, falls, bin_ms=bin_ms, dt_ms=dt_ms)
 
 
+@quantities
 def phase_vectors_of(
     raster: Tensor, phases_rad: ArrayLike, *, bin_ms: float, dt_ms: float
 ) -> Tensor:

@@ -20,6 +20,7 @@ from bridges.features.bins import n_bins_of
 from bridges.features.intervals import excess_coincidence, fine_counts
 from neuro.errors import ConfigError
 from neuro.spikes import Spikes
+from neuro.units import admit, quantities
 
 __all__ = ["CYCLE_FEATURES", "Rhythm", "cycle_features", "rhythm"]
 
@@ -48,7 +49,11 @@ class Rhythm:
     strength: NDArray[np.float64]
     phases_rad: NDArray[np.float64]
 
+    def __post_init__(self) -> None:
+        admit(self)
 
+
+@quantities
 def rhythm(
     spikes: Spikes, *, low_hz: float, high_hz: float, channels: ArrayLike | None = None
 ) -> Rhythm:
@@ -95,6 +100,7 @@ def rhythm(
     )
 
 
+@quantities
 def cycle_features(found: Rhythm, spikes: Spikes, *, bin_ms: float) -> Tensor:
     """The course of a rhythm, `(n_bins, 7)` float32, columns as in `CYCLE_FEATURES`.
 

@@ -7,11 +7,13 @@ import numpy as np
 from bridges.features.bins import binned
 from neuro.errors import SignalError
 from neuro.spikes import Spikes
+from neuro.units import quantities
 from neuro.wiring import generator
 
 __all__ = ["untimed"]
 
 
+@quantities
 def untimed(spikes: Spikes, *, bin_ms: float, seed: int) -> Spikes:
     """Each spike moved to a random instant of its own bin; units and counts stay.
 

@@ -12,10 +12,12 @@ from torch import Tensor
 from bridges.features._steps import checked_tau, decayed, in_bins
 from bridges.features.bins import binned
 from neuro.spikes import Spikes
+from neuro.units import quantities
 
 __all__ = ["synchrony", "synchrony_of"]
 
 
+@quantities
 def synchrony(
     spikes: Spikes, *, tau_ms: float, bin_ms: float, channels: ArrayLike | None = None
 ) -> Tensor:
@@ -52,6 +54,7 @@ def synchrony(
     return _cosine(torch.from_numpy(pairs)).to(torch.float32)
 
 
+@quantities
 def synchrony_of(raster: Tensor, *, tau_ms: float, bin_ms: float, dt_ms: float) -> Tensor:
     """The same of a raster, with gradients.
 

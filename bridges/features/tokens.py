@@ -13,6 +13,7 @@ from bridges.features.phase import phase_counts
 from bridges.features.pitch import CYCLE_FEATURES, cycle_features, rhythm
 from neuro.errors import ConfigError
 from neuro.spikes import Spikes
+from neuro.units import admit
 
 __all__ = ["TokenLayout", "tokens"]
 
@@ -33,6 +34,9 @@ class TokenLayout:
     phase_parts: int = 4
     pitch_low_hz: float = 70.0
     pitch_high_hz: float = 500.0
+
+    def __post_init__(self) -> None:
+        admit(self)
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -12,10 +12,12 @@ from torch import Tensor
 from bridges.features._steps import checked_tau, decayed, in_bins
 from bridges.features.bins import binned
 from neuro.spikes import Spikes
+from neuro.units import quantities
 
 __all__ = ["traces", "traces_of"]
 
 
+@quantities
 def traces(
     spikes: Spikes, *, tau_ms: Sequence[float], bin_ms: float, channels: ArrayLike | None = None
 ) -> Tensor:
@@ -47,6 +49,7 @@ def traces(
     return torch.from_numpy(np.stack(made, -1) if made else np.zeros(shape)).to(torch.float32)
 
 
+@quantities
 def traces_of(
     raster: Tensor, *, tau_ms: Sequence[float], bin_ms: float, dt_ms: float
 ) -> Tensor:  # fmt: skip

@@ -11,6 +11,7 @@ from bridges.features._steps import floating, steps_of
 from bridges.features.batch import SpikeBatch
 from bridges.features.bins import HAIR
 from neuro.errors import ConfigError
+from neuro.units import quantities
 
 __all__ = ["LearnedWindows"]
 
@@ -34,6 +35,7 @@ class LearnedWindows(torch.nn.Module):
     The learned parameters are `centre` and `log_width`, `(n_windows,)`, on the logarithmic axis.
     """
 
+    @quantities
     def __init__(
         self, n_windows: int, *, span_ms: float, hop_ms: float, finest_ms: float = 1.0
     ) -> None:
@@ -48,6 +50,7 @@ class LearnedWindows(torch.nn.Module):
         self.centre = torch.nn.Parameter((torch.arange(n_windows) + 0.5) * (reach / n_windows))
         self.log_width = torch.nn.Parameter(torch.full((n_windows,), math.log(reach / n_windows)))
 
+    @quantities
     def weights(self, ages_ms: Tensor) -> Tensor:
         """`(…, n_windows)`: what a spike of each age counts in each window; 0 outside the span."""
         place = torch.log1p(ages_ms.clamp(min=0) / self.finest_ms).unsqueeze(-1)
@@ -81,6 +84,7 @@ class LearnedWindows(torch.nn.Module):
         ).index_add(0, cells.reshape(-1), weights.reshape(-1, n_windows))
         return summed.reshape(spikes.n_items, n_tokens, spikes.n_units, n_windows)
 
+    @quantities
     def of_raster(self, raster: Tensor, *, dt_ms: float) -> Tensor:
         """The same of a raster `(n_steps, …, n)`, with gradients into the spikes as well.
 

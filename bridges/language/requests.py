@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from neuro.errors import ConfigError, SignalError
+from neuro.units import admit
 
 __all__ = ["Limits", "Request", "Requests", "ask", "asking_loss"]
 
@@ -39,6 +40,9 @@ class Request:
     high_hz: float
     window_ms: float
     resolution_ms: float
+
+    def __post_init__(self) -> None:
+        admit(self)
 
 
 class Requests(NamedTuple):
@@ -95,6 +99,7 @@ class Limits:
     narrowest: float = 1 / 3
 
     def __post_init__(self) -> None:
+        admit(self)
         for part in fields(self):
             value = getattr(self, part.name)
             if not 0 < value < math.inf:

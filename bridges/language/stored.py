@@ -19,6 +19,7 @@ from torch import Tensor
 
 from bridges.language.requests import Limits, Requests
 from neuro.errors import ConfigError, SignalError
+from neuro.units import quantities
 
 __all__ = ["StoredSensor"]
 
@@ -41,6 +42,7 @@ class StoredSensor:
         SignalError: if the activity is not finite.
     """
 
+    @quantities
     def __init__(
         self,
         activity: Tensor,

@@ -13,6 +13,7 @@ from neuro.backends.norse.making import torch_network
 from neuro.backends.norse.surrogate import Surrogate
 from neuro.errors import NetworkError
 from neuro.network import Network
+from neuro.units import quantities
 
 __all__ = ["Answer", "SpikingClassifier", "logits_of"]
 
@@ -49,6 +50,7 @@ class SpikingClassifier(torch.nn.Module):
         NetworkError: if the network has no such parts.
     """
 
+    @quantities
     def __init__(
         self,
         network: Network,
@@ -84,6 +86,7 @@ class SpikingClassifier(torch.nn.Module):
         return Answer(logits_of(torch.cat(voltages), rest_mv=self.rest_mv), torch.cat(spikes))
 
 
+@quantities
 def logits_of(voltages: Tensor, *, rest_mv: float) -> Tensor:
     """Mean depolarisation in mV over time, `(batch, n_classes)`, of `(n_steps, batch, n_classes)`.
 

@@ -13,6 +13,7 @@ from torch.nn import functional
 
 from bridges.spiking.classifier import SpikingClassifier
 from neuro.errors import ConfigError
+from neuro.units import admit
 from neuro.wiring import generator
 
 __all__ = ["EpochReport", "Fitting", "Trainer", "answers"]
@@ -42,6 +43,7 @@ class Fitting:
     rate_weight: float = 1.0
 
     def __post_init__(self) -> None:
+        admit(self)
         if self.epochs < 1 or self.batch < 1 or not self.learning_rate > 0:
             raise ConfigError(
                 f"training needs one epoch, one item a batch and a learning rate above 0 or more, "

@@ -9,10 +9,12 @@ from torch import Tensor
 from bridges.features.bins import binned
 from neuro.errors import ConfigError
 from neuro.spikes import Spikes
+from neuro.units import quantities
 
 __all__ = ["frames_of", "scrambled", "spikes_of"]
 
 
+@quantities
 def frames_of(spikes: Spikes, *, dt_ms: float) -> Tensor:
     """Which units spiked in which step.
 
@@ -31,6 +33,7 @@ def frames_of(spikes: Spikes, *, dt_ms: float) -> Tensor:
     return torch.from_numpy((sums > 0).astype(np.uint8))
 
 
+@quantities
 def spikes_of(frames: Tensor, *, dt_ms: float) -> Spikes:
     """Frames `(n_steps, n_units)` as spikes, each at the start of its step."""
     steps, units = np.nonzero(frames.numpy())

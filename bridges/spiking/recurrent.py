@@ -10,7 +10,7 @@ from neuro.models import LEAKY_INTEGRATOR
 from neuro.network import Network, Population, Projection, Source, Uniform
 from neuro.spikes import Spikes
 from neuro.synapses import EXPONENTIAL_CURRENT
-from neuro.units import ms, mV, nS, pA, pF
+from neuro.units import ms, mV, nS, pA, pF, quantities
 from neuro.wiring import AllToAll, generator
 
 __all__ = ["ADAPTIVE_LIF", "TRAINABLE", "recurrent_network"]
@@ -41,6 +41,7 @@ TRAINABLE = (
 """What learns unless told otherwise: all weights, and each hidden cell's own dynamics."""
 
 
+@quantities
 def recurrent_network(
     n_inputs: int,
     n_classes: int,
@@ -72,11 +73,11 @@ def recurrent_network(
         if n < 1:
             raise ConfigError(f"a network needs one or more {what}, found {n}")
     rng = generator(seed, "recurrent network")
-    capacity = float(ADAPTIVE_LIF.parameters["C"])
+    capacity = ADAPTIVE_LIF.parameters["C"]
     hidden = Population(
         "hidden", ADAPTIVE_LIF, n_hidden,
         parameters={
-            "g_L": capacity / rng.uniform(10.0, 60.0, n_hidden),
+            "g_L": capacity / ms(rng.uniform(10.0, 60.0, n_hidden)),
             "tau_w": Uniform(ms(60), ms(300)),
             "a": Uniform(nS(0), nS(4)),
             "b": Uniform(pA(0), pA(40)),
@@ -88,8 +89,8 @@ def recurrent_network(
     def joined(name: str, source: Source | Population, target: Population, sd: float) -> Projection:
         weights = rng.normal(0.0, drive * sd / math.sqrt(source.n), source.n * target.n)
         return Projection(
-            name, source.name, target.name, EXPONENTIAL_CURRENT, AllToAll(autapses=True), weights,
-            ms(dt_ms),
+            name, source.name, target.name, EXPONENTIAL_CURRENT, AllToAll(autapses=True),
+            pA(weights), ms(dt_ms),
         )  # fmt: skip
 
     return Network(

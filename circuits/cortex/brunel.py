@@ -11,7 +11,7 @@ from neuro.measures import BalancedNetwork
 from neuro.models import LIF
 from neuro.network import Uniform
 from neuro.synapses import DELTA
-from neuro.units import Hz, Voltage, ms, mV, nS, pA, pF
+from neuro.units import Hz, Voltage, ms, mV, nS
 from neuro.wiring import FixedInDegree
 
 # Brunel 2000, J Comput Neurosci 8:183, network A; voltages count from rest.
@@ -82,8 +82,8 @@ def brunel(
             LIF,
             round(n * scale),
             parameters={
-                "C": pF(LEAK * TAU_MS), "g_L": LEAK, "E_L": mV(0), "V_th": mV(THRESHOLD_MV),
-                "V_r": mV(RESET_MV), "t_ref": ms(REFRACTORY_MS), "I_ext": pA(LEAK * offset),
+                "C": LEAK * ms(TAU_MS), "g_L": LEAK, "E_L": mV(0), "V_th": mV(THRESHOLD_MV),
+                "V_r": mV(RESET_MV), "t_ref": ms(REFRACTORY_MS), "I_ext": LEAK * mV(offset),
             },
             # Engineering choice: scattered below threshold, so that no volley starts the run.
             initial={"v": Uniform(mV(0), mV(THRESHOLD_MV))},

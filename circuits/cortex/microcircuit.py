@@ -119,7 +119,7 @@ def _join(
     net.connect(
         pre, post, rule=FixedTotal(n), synapse=SYNAPSE,
         weight=Normal(pA(mean), pA(abs(mean) * WEIGHT_SPREAD), low, high),
-        delay=Normal(delay, ms(delay * DELAY_SPREAD), low=dt_ms),
+        delay=Normal(delay, delay * DELAY_SPREAD, low=ms(dt_ms)),
     )  # fmt: skip
 
 
@@ -160,5 +160,5 @@ def missing_input(
         charge += weight(target, source, inhibition) * rate_hz / 1000 * lost
     n = EXTERNAL_INPUTS[target]
     present = round(n * scale) / math.sqrt(scale) if input == "poisson" else 0.0
-    charge += WEIGHT * BACKGROUND * (n - present)
-    return pA(TAU * charge)
+    charge += WEIGHT * float(BACKGROUND) * (n - present)
+    return pA(float(TAU) * charge)

@@ -68,7 +68,7 @@ def grid_cells(
     )  # fmt: skip
     rng = generator(layout, "layout", "grid")
     module = np.repeat(np.arange(n_modules), cells_per_module)
-    spacing = smallest_spacing * module_ratio ** module.astype(float)
+    spacing = float(smallest_spacing) * module_ratio ** module.astype(float)
     orientation = rng.uniform(0, np.pi / 3, n_modules)[module]
     # A random point of the unit cell, spanned by two lattice vectors 60° apart.
     u, v = rng.random((2, module.size))
@@ -82,7 +82,8 @@ def grid_cells(
         GRID,
         module.size,
         parameters={
-            "x_0": x_0, "y_0": y_0, "spacing": spacing, "psi": orientation, "r_max": peak_rate,
+            "x_0": m(x_0), "y_0": m(y_0), "spacing": m(spacing), "psi": orientation,
+            "r_max": peak_rate,
         },
         coordinates={
             "module": module.astype(float), "spacing_m": spacing, "orientation_rad": orientation,

@@ -85,7 +85,7 @@ def place_cells(
         PLACE,
         n_cells,
         parameters={
-            "x_0": centres[:, 0], "y_0": centres[:, 1], "sigma": field_sd, "r_max": peak_rate,
+            "x_0": m(centres[:, 0]), "y_0": m(centres[:, 1]), "sigma": field_sd, "r_max": peak_rate,
             "f_theta": theta, "kappa": locking, "L": precession_length,
         },
         coordinates={"x_m": centres[:, 0], "y_m": centres[:, 1]},

@@ -90,16 +90,16 @@ def time_cells(
         raise NetworkError(
             f"time_cells needs earliest <= latest, found earliest {earliest}, latest {latest}"
         )
-    peaks_ms = np.geomspace(earliest, latest, n_cells)
+    peaks_ms = np.geomspace(float(earliest), float(latest), n_cells)
     net = Circuit("time_cells")
     time = net.add(
         "time",
         time_cell_model(order),
         n_cells,
-        parameters={"s": order / peaks_ms, "r_max": peak_rate},
+        parameters={"s": order / ms(peaks_ms), "r_max": peak_rate},
         coordinates={"peak_ms": peaks_ms},
     )
-    enters = entries(x, y, landmark_x, landmark_y, landmark_radius)
+    enters = entries(x, y, float(landmark_x), float(landmark_y), float(landmark_radius))
     frames = max(1, round(PULSE_MS / x.dt_ms))
     pulse = np.full(frames, 1.0 / (frames * x.dt_ms))
     event = np.convolve(enters, pulse)[: enters.size]

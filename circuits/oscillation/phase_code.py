@@ -64,16 +64,16 @@ def phase_code(
     positive("phase_code", frequency=frequency)
     not_negative("phase_code", swing=swing)
     leak = THETA_LIF.parameters["g_L"]
-    tau_ms = THETA_LIF.parameters["C"] / leak
+    tau = THETA_LIF.parameters["C"] / leak
     # |impedance| of the membrane falls with frequency; the current makes up for it.
-    amplitude = pA(swing * leak * math.hypot(1.0, 2 * math.pi * frequency * tau_ms))
-    drives = np.linspace(weakest, strongest, n_cells)
+    amplitude = swing * leak * math.hypot(1.0, 2 * math.pi * frequency * tau)
+    drives = np.linspace(float(weakest), float(strongest), n_cells)
     net = Circuit("phase_code")
     cells = net.add(
         "phase",
         THETA_LIF,
         n_cells,
-        parameters={"f": frequency, "A": amplitude, "I_ext": drives},
+        parameters={"f": frequency, "A": amplitude, "I_ext": pA(drives)},
         coordinates={"drive_pA": drives},
     )
     return net.with_outputs(phase=cells)

@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 from encoders.sound import REFERENCE_PA
 from neuro.denormals import flush_denormals
 from neuro.errors import SignalError
+from neuro.units import quantities
 
 __all__ = ["KNEE_DB", "compress", "erb_hz", "erb_spaced_hz", "gammatone"]
 
@@ -18,6 +19,7 @@ BANDWIDTH = 1.019  # in ERB, for a 4th-order gammatone; Patterson et al. 1992
 KNEE_DB, EXPONENT = 35.0, 0.25
 
 
+@quantities
 def erb_hz(cf_hz: ArrayLike) -> NDArray[np.float64]:
     """Equivalent rectangular bandwidth of human hearing, in Hz (Glasberg & Moore 1990).
 
@@ -27,6 +29,7 @@ def erb_hz(cf_hz: ArrayLike) -> NDArray[np.float64]:
     return np.asarray(24.7 * (4.37e-3 * np.asarray(cf_hz, dtype=np.float64) + 1.0))
 
 
+@quantities
 def erb_spaced_hz(low_hz: float, high_hz: float, n: int) -> NDArray[np.float64]:
     """`n` frequencies from `low_hz` to `high_hz`, evenly spaced on the ERB-number scale.
 
@@ -48,6 +51,7 @@ def erb_spaced_hz(low_hz: float, high_hz: float, n: int) -> NDArray[np.float64]:
     return spaced
 
 
+@quantities
 def gammatone(signal: NDArray[np.float64], rate_hz: float, cf_hz: float) -> NDArray[np.complex128]:
     """Filter a sound with the 4th-order gammatone of one characteristic frequency.
 
@@ -82,6 +86,7 @@ def gammatone(signal: NDArray[np.float64], rate_hz: float, cf_hz: float) -> NDAr
     return filtered
 
 
+@quantities
 def compress(filtered: NDArray[np.complex128], knee_db: float = KNEE_DB) -> NDArray[np.float64]:
     """Displacement that grows in proportion up to the knee and as its 0.25th power above.
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuro.denormals import flush_denormals
+from neuro.units import admit, quantities
 
 __all__ = ["BUNDLE_NM_PER_PA", "HAIR_CELL", "HairCell"]
 
@@ -41,6 +42,10 @@ class HairCell:
     c_pf: float = 4.0
     r_pc: float = 0.04
 
+    def __post_init__(self) -> None:
+        admit(self)
+
+    @quantities
     def potential_mv(self, bundle_nm: NDArray[np.float64], dt_ms: float) -> NDArray[np.float64]:
         """`(n,)` membrane potential that follows from `(n,)` bundle displacement, from rest."""
         from encoders.cochlea._kernels import receptor_potential

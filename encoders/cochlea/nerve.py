@@ -18,7 +18,7 @@ from encoders.voice import embedded_sound
 from neuro.errors import SignalError
 from neuro.signal import Signal
 from neuro.spikes import Spikes
-from neuro.units import Frequency, Hz, Level, Time, dB, ms
+from neuro.units import Frequency, Hz, Level, Time, admit, dB, ms, quantities
 
 __all__ = [
     "MIXED", "WORKING_RATE_HZ", "Nerve", "auditory_nerve", "auditory_nerve_spikes", "fibre_classes",
@@ -54,6 +54,9 @@ class Nerve:
     spontaneous_hz: NDArray[np.float64]
     neurogram: Signal
 
+    def __post_init__(self) -> None:
+        admit(self)
+
 
 def fibre_classes(fibres_per_channel: int, spontaneous: Spontaneous = "mixed") -> list[Synapse]:
     """The synapse of each fibre of a channel; `mixed` follows the shares found in the cat.
@@ -72,6 +75,7 @@ def fibre_classes(fibres_per_channel: int, spontaneous: Spontaneous = "mixed") -
     return [SYNAPSES[list(MIXED)[k]] for k in which]
 
 
+@quantities
 def auditory_nerve_spikes(
     sound: Signal, cfs_hz: NDArray[np.float64], *, seed: int, classes: list[Synapse]
 ) -> Nerve:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from encoders.cochlea.hair_cell import HAIR_CELL, HairCell
 from neuro.denormals import flush_denormals
+from neuro.units import admit, quantities
 
 __all__ = [
     "HIGH", "LOW", "MAP_POOLS", "MEDIUM", "SUMNER_POOLS", "SYNAPSES", "Calcium", "Pools", "Synapse",
@@ -30,6 +31,10 @@ class Calcium:
     gamma_per_mv: float = 0.1
     tau_m_ms: float = 0.05
 
+    def __post_init__(self) -> None:
+        admit(self)
+
+    @quantities
     def current_pa(self, potential_mv: NDArray[np.float64], dt_ms: float) -> NDArray[np.float64]:
         """`(n,)` inward current that follows from `(n,)` membrane potential."""
         from encoders.cochlea._kernels import calcium_current
@@ -59,6 +64,9 @@ class Pools:
     recovery_hz: float  # r
     source: str = ""
 
+    def __post_init__(self) -> None:
+        admit(self)
+
     @property
     def saturated_hz(self) -> float:
         """Vesicles per second when the drive has no limit."""
@@ -83,6 +91,10 @@ class Synapse:
     z: float = 2e-6  # per ms and (pA·ms)³; 2e42 per s and (A·s)³ in MAP 1.14
     pools: Pools = MAP_POOLS
 
+    def __post_init__(self) -> None:
+        admit(self)
+
+    @quantities
     def release_hz(self, current_pa: NDArray[np.float64], dt_ms: float) -> NDArray[np.float64]:
         """`(n,)` expected vesicles per second, from the pools' steady state at the first sample."""
         from encoders.cochlea._kernels import release

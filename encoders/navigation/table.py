@@ -9,12 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuro.errors import SignalError, nearest
+from neuro.units import quantities
 
 __all__ = ["COLUMNS", "read_path"]
 
 COLUMNS = ("t", "x", "y")
 
 
+@quantities
 def read_path(
     path: str | Path, *, width_m: float, height_m: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

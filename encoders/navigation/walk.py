@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from neuro.units import admit, quantities
 from neuro.wiring import generator
 
 __all__ = ["RAT", "Gait", "random_walk"]
@@ -32,10 +33,14 @@ class Gait:
     wall_m: float = 0.1
     wall_turn_rad_per_s: float = math.radians(360.0)
 
+    def __post_init__(self) -> None:
+        admit(self)
+
 
 RAT = Gait()
 
 
+@quantities
 def random_walk(
     n_frames: int,
     dt_ms: float,

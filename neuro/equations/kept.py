@@ -48,7 +48,7 @@ def _compiler() -> str:
     """What derives the programs: a digest of this folder and of `neuro.units`, and versions."""
     here = Path(__file__).parent
     digest = hashlib.blake2b(digest_size=16)
-    for file in [*sorted(here.glob("*.py")), here.parent / "units.py"]:
+    for file in [*sorted(here.glob("*.py")), *sorted((here.parent / "units").glob("*.py"))]:
         digest.update(f"{file.name}\n".encode())
         digest.update(file.read_bytes())
     return f"{digest.hexdigest()} {version('brian2')} {version('sympy')}"

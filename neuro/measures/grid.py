@@ -5,9 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from neuro.units import quantities
+
 __all__ = ["autocorrelogram", "gridness"]
 
 
+@quantities
 def autocorrelogram(rate_hz: NDArray[np.float64], *, fewest: int = 20) -> NDArray[np.float64]:
     """Pearson correlation of a map with itself at every shift, `(2 n_y - 1, 2 n_x - 1)`.
 
@@ -30,6 +33,7 @@ def autocorrelogram(rate_hz: NDArray[np.float64], *, fewest: int = 20) -> NDArra
     return np.where((n >= fewest) & (variance > floor), np.clip(r, -1, 1), np.nan)
 
 
+@quantities
 def gridness(rate_hz: NDArray[np.float64]) -> float:
     """How much a map looks like itself turned by 60° and 120°, and not by 30°, 90° and 150°.
 

@@ -6,10 +6,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from neuro.spikes import Spikes
+from neuro.units import quantities
 
 __all__ = ["phases", "rayleigh_p", "vector_strength"]
 
 
+@quantities
 def phases(spikes: Spikes | ArrayLike, frequency_hz: float) -> NDArray[np.float64]:
     """Phase of each spike in the cycle of a tone that starts at 0 ms, in `[0, 2π)` rad.
 
@@ -20,6 +22,7 @@ def phases(spikes: Spikes | ArrayLike, frequency_hz: float) -> NDArray[np.float6
     return np.asarray(2 * np.pi * (cycles - np.floor(cycles)))
 
 
+@quantities
 def vector_strength(spikes: Spikes | ArrayLike, frequency_hz: float) -> float:
     """Length of the mean vector of the spikes' phases: 1 if all agree, near 0 if spread evenly.
 
@@ -30,6 +33,7 @@ def vector_strength(spikes: Spikes | ArrayLike, frequency_hz: float) -> float:
     return float(np.abs(np.exp(1j * angles).mean())) if angles.size else float("nan")
 
 
+@quantities
 def rayleigh_p(spikes: Spikes | ArrayLike, frequency_hz: float) -> float:
     """Probability that spikes without any locking reach this vector strength.
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from neuro.errors import SignalError
 from neuro.spikes import Spikes
+from neuro.units import quantities
 
 __all__ = ["Psth", "first_spikes", "psth"]
 
@@ -21,6 +22,7 @@ class Psth(NamedTuple):
     rate_hz: NDArray[np.float64]
 
 
+@quantities
 def psth(
     spikes: Spikes, *, bin_ms: float, onsets_ms: Sequence[float] = (0.0,), window_ms: float = 0.0
 ) -> Psth:
@@ -49,6 +51,7 @@ def psth(
     return Psth(edges[:-1].astype(np.float64), rate_hz)
 
 
+@quantities
 def first_spikes(spikes: Spikes, *, after_ms: float = 0.0) -> NDArray[np.float64]:
     """`(n_units,)` time from `after_ms` to each unit's first spike from then on; NaN if none."""
     result = np.full(spikes.n_units, np.nan)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from neuro.errors import NetworkError
+from neuro.units import admit, quantities
 
 __all__ = ["BalancedNetwork", "siegert_rate"]
 
@@ -15,6 +16,7 @@ _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(48)
 _ROOT_PI = np.sqrt(np.pi)
 
 
+@quantities
 def siegert_rate(
     mean: ArrayLike,
     noise: ArrayLike,
@@ -121,23 +123,29 @@ class BalancedNetwork:
     refractory_ms: float = 2.0
     offset: float = 0.0
 
+    def __post_init__(self) -> None:
+        admit(self)
+
     @property
     def threshold_rate_hz(self) -> float:
         """Rate of each external cell whose mean input alone just reaches threshold."""
         return 1000.0 * self.threshold / (self.jump * self.n_external * self.tau_ms)
 
+    @quantities
     def mean(self, rate_hz: ArrayLike, external_hz: float) -> NDArray[np.float64]:
         """Mean of the free membrane, in mV, when the network fires at `rate_hz`."""
         own = (self.n_excitatory - self.g * self.n_inhibitory) * np.asarray(rate_hz, float)
         arrivals = (own + self.n_external * external_hz) / 1000.0
         return np.asarray(self.offset + self.jump * self.tau_ms * arrivals)
 
+    @quantities
     def noise(self, rate_hz: ArrayLike, external_hz: float) -> NDArray[np.float64]:
         """Brunel's σ, in mV, when the network fires at `rate_hz`."""
         own = (self.n_excitatory + self.g**2 * self.n_inhibitory) * np.asarray(rate_hz, float)
         arrivals = (own + self.n_external * external_hz) / 1000.0
         return np.asarray(self.jump * np.sqrt(self.tau_ms * arrivals))
 
+    @quantities
     def response_hz(self, rate_hz: ArrayLike, external_hz: float) -> NDArray[np.float64]:
         """How fast a cell fires when the network fires at `rate_hz`."""
         return siegert_rate(
@@ -146,6 +154,7 @@ class BalancedNetwork:
             tau_ms=self.tau_ms, refractory_ms=self.refractory_ms,
         )  # fmt: skip
 
+    @quantities
     def rate_hz(self, external_hz: float) -> float:
         """The self-consistent rate: the highest at which a cell's response falls below it.
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from neuro.errors import SignalError
+from neuro.units import quantities
 
 __all__ = ["RateMap", "positions_at", "rate_map", "skaggs_information"]
 
@@ -26,6 +27,7 @@ class RateMap(NamedTuple):
     bin_m: float
 
 
+@quantities
 def positions_at(
     times_ms: ArrayLike, x: NDArray[np.float64], y: NDArray[np.float64], *, dt_ms: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -35,6 +37,7 @@ def positions_at(
     return x[frame], y[frame]
 
 
+@quantities
 def rate_map(
     times_ms: ArrayLike,
     x: NDArray[np.float64],
@@ -76,6 +79,7 @@ def rate_map(
     return RateMap(np.where(visited, rate, np.nan), occupancy, bin_m)
 
 
+@quantities
 def skaggs_information(rate_hz: NDArray[np.float64], occupancy_s: NDArray[np.float64]) -> float:
     """Information about position per spike, in bit: `Σ p (λ/λ̄) log2(λ/λ̄)`.
 

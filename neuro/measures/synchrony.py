@@ -6,10 +6,12 @@ import numpy as np
 
 from neuro.errors import SignalError
 from neuro.spikes import Spikes
+from neuro.units import quantities
 
 __all__ = ["count_synchrony"]
 
 
+@quantities
 def count_synchrony(spikes: Spikes, *, bin_ms: float = 3.0, after_ms: float = 0.0) -> float:
     """Variance of the population's spike count in bins of time, divided by its mean.
 

@@ -11,6 +11,7 @@ from neuro.nir.graph import Node
 from neuro.nir.maps import Incoming
 from neuro.nir.models import Kind, nir_model
 from neuro.nir.units import Units
+from neuro.units import Quantity
 
 __all__ = ["cells_of"]
 
@@ -33,9 +34,12 @@ def cells_of(
     model = nir_model(kind, driven=driven, seen=seen)
     if "width" in model.parameters:
         values["width"] = np.full(n, dt_ms)
-    parameters: dict[str, Value] = {key: _one_if_equal(value) for key, value in values.items()}
+    parameters: dict[str, Value] = {
+        key: Quantity(_one_if_equal(value), model.parameters[key].dimension)
+        for key, value in values.items()
+    }
     if not driven and (constant := sum(arriving.constants.values(), np.zeros(n))).any():
-        parameters["I_ext"] = constant * float(units.current)
+        parameters["I_ext"] = constant * units.current
     leak, threshold = values.get("v_leak"), values.get("v_threshold")
     if lag and leak is not None and threshold is not None and (leak > threshold).any():
         notes.append(
@@ -91,5 +95,5 @@ def _check_tau(where: str, key: str, tau_ms: NDArray[np.float64], dt_ms: float) 
         )
 
 
-def _one_if_equal(values: NDArray[np.float64]) -> Value:
+def _one_if_equal(values: NDArray[np.float64]) -> float | NDArray[np.float64]:
     return float(values[0]) if values.size and (values == values[0]).all() else np.array(values)

@@ -21,6 +21,7 @@ from neuro.build import Built, BuiltPopulation
 from neuro.nir._membrane import Membrane, membrane_of
 from neuro.nir.models import CURRENT_INPUT, GRADED, PULSE, SAME_STEP, nir_model
 from neuro.nir.units import OWN
+from neuro.units import ms
 
 __all__ = ["Cell", "Way", "cell_of"]
 
@@ -111,7 +112,7 @@ def _native(built: Built, population: BuiltPopulation, kind: str) -> tuple[Cell 
         if not (graded or port.synapse in (PULSE, SAME_STEP)):
             reasons.append(f"synapse `{port.synapse.name}` on {where}, which was read from NIR")
             continue
-        if port.synapse is PULSE and port.parameters["width"] != built.dt_ms:
+        if port.synapse is PULSE and port.parameters["width"] != ms(built.dt_ms):
             reasons.append(f"pulses of {port.parameters['width']} at steps of {built.dt_ms:g} ms")
         unit = current / voltage if graded else current
         ways[number] = Way(np.full(n, 1.0 / unit), at_once=port.synapse is not PULSE)

@@ -27,7 +27,7 @@ def synapses_of(
     names: Mapping[str, str], at_once: set[Link], currents: set[str], dt_ms: float, units: Units,
 ) -> list[Projection]:  # fmt: skip
     """The projections that end on a node, one from each origin and kind of synapse."""
-    current, voltage = float(units.current), float(units.voltage)
+    current = units.current
     found: list[Projection] = []
     travelling: dict[str, list[tuple[int, Any]]] = {}
     for (origin, delay), matrix in sorted(arriving.matrices.items(), key=lambda item: item[0]):
@@ -39,7 +39,7 @@ def synapses_of(
             found.append(
                 Projection(
                     f"{name}_graded", names[origin], names[target], GRADED, Listed(source, cells),
-                    weight * (current / voltage), ms(dt_ms),
+                    weight * (current / units.voltage), ms(dt_ms),
                 )
             )  # fmt: skip
         elif Link(origin, target, delay) in at_once:
@@ -62,7 +62,7 @@ def synapses_of(
             Projection(
                 f"{names[origin]}_to_{names[target]}", names[origin], names[target], PULSE,
                 Listed(source, cells), weight * current,
-                ms(delay_ms[0]) if len(parts) == 1 else delay_ms, {"width": ms(dt_ms)},
+                ms(delay_ms[0]) if len(parts) == 1 else ms(delay_ms), {"width": ms(dt_ms)},
             )
         )  # fmt: skip
     return found

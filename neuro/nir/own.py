@@ -23,7 +23,7 @@ from neuro.nir.graph import Graph, Node
 from neuro.nir.models import GRADED, PULSE, SAME_STEP, nir_models
 from neuro.spikes import Spikes
 from neuro.synapses import SYNAPSES
-from neuro.units import Quantity, ms
+from neuro.units import CURRENT, NUMBER, Quantity, ms, mV
 from neuro.wiring import Listed
 
 __all__ = ["FORMAT", "described", "restored"]
@@ -155,11 +155,12 @@ def _population(graph: Graph, name: str, given: Mapping[str, Any]) -> Population
         raise NirError(f"population `{name}` has a model that is not known here")
     same = called == known.name and method == known.method
     model = known if same else replace(known, name=called, method=method)
+    dimensions = {"I_ext": CURRENT} | {n: q.dimension for n, q in model.parameters.items()}
     parameters: dict[str, Value] = {
-        key: float(value) if np.ndim(value) == 0 else np.array(value, np.float64)
+        key: Quantity(np.array(value, np.float64), dimensions.get(key, NUMBER))
         for key, value in given.get("parameters", {}).items()
     }
-    initial: dict[str, Value] = {"v": np.array(given["initial"], np.float64)}
+    initial: dict[str, Value] = {"v": mV(np.array(given["initial"], np.float64))}
     return Population(name, model, n, parameters, initial)
 
 
@@ -179,12 +180,12 @@ def _projection(graph: Graph, name: str, given: Mapping[str, Any], dt_ms: float)
         parts.append((source, target, raw[target, source], np.full(source.size, steps)))
     none = (np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0), np.zeros(0, np.int64))
     source, target, weight, held = (np.concatenate(c) for c in zip(none, *parts, strict=True))
-    delay: Value = held * dt_ms if held.size else ms(dt_ms)
+    delay: Value = ms(held * dt_ms if held.size else dt_ms)
     if held.size and (held == held[0]).all():
         delay = ms(held[0] * dt_ms)
     return Projection(
-        name, str(given["source"]), str(given["target"]), synapse, Listed(source, target), weight,
-        delay,
+        name, str(given["source"]), str(given["target"]), synapse, Listed(source, target),
+        Quantity(weight, synapse.weight.dimension), delay,
         {
             key: Quantity(float(value), synapse.parameters[key].dimension)
             for key, value in given.get("parameters", {}).items()

@@ -26,6 +26,7 @@ from neuro.nir.reading import Reading
 from neuro.nir.shapes import shapes_of
 from neuro.nir.timing import Link, lags_to_read
 from neuro.nir.units import CHOICES, Units, units_of
+from neuro.units import quantities
 
 if TYPE_CHECKING:
     import nir
@@ -40,6 +41,7 @@ _NO_UNITS = (
 )
 
 
+@quantities
 def read(
     source: str | os.PathLike[str] | Graph | nir.NIRGraph,
     *,

@@ -21,6 +21,7 @@ from neuro.nir.errors import NirError, NirUnsupported
 from neuro.nir.own import described
 from neuro.nir.timing import Link, lags_to_write
 from neuro.nir.units import OWN
+from neuro.units import quantities
 
 if TYPE_CHECKING:
     import nir
@@ -35,6 +36,7 @@ _MOST_DELAYS = 64  # Delay nodes for one projection; engineering choice
 _COPIES = 4  # of the dense weights: Ember's, scaled, their sum, and as they are written
 
 
+@quantities
 def to_nir(
     network: Network | Built,
     *,
@@ -71,6 +73,7 @@ def to_nir(
     return package.NIRGraph(nodes, drawing.edges, metadata=metadata)
 
 
+@quantities
 def drawn(
     network: Network | Built, *, dt_ms: float, seed: int, outputs: Sequence[str] | None,
     without: Collection[str],

@@ -95,7 +95,9 @@ class _Mover:
 
     def _moved(self, value: Value, relative: float) -> Any:
         if isinstance(value, Quantity):
-            return self._quantity(value, self._factor(relative))
+            if not value.ndim:
+                return self._quantity(value, self._factor(relative))
+            return value * self._factor(relative, value.size).reshape(value.shape)
         if isinstance(value, (Normal, Uniform)):
             by = self._factor(relative)
             ends = ("mean", "sd") if isinstance(value, Normal) else ("low", "high")

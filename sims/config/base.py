@@ -108,8 +108,8 @@ class Measure:
         """
         quantity = parse_quantity(value, self.dimension)
         for limit, text, refused in (
-            (self.gt, "above", self.gt is not None and quantity <= self.gt),
-            (self.ge, "of at least", self.ge is not None and quantity < self.ge),
+            (self.gt, "above", self.gt is not None and float(quantity) <= self.gt),
+            (self.ge, "of at least", self.ge is not None and float(quantity) < self.ge),
         ):
             if refused:
                 least = Quantity(float(limit or 0), quantity.dimension)

@@ -230,8 +230,8 @@ class WindowMeasure(StrictModel):
         if self.name is not None:
             return self.name
         kind = {"rate": "rate_hz", "latency": "latency_ms"}.get(self.kind, self.kind)
-        end = "end" if self.stop is None else f"{self.stop:g}ms"
-        return f"{kind}.{self.of}.{self.start:g}ms-{end}"
+        end = "end" if self.stop is None else f"{float(self.stop):g}ms"
+        return f"{kind}.{self.of}.{float(self.start):g}ms-{end}"
 
     @model_validator(mode="after")
     def _one_kind(self) -> WindowMeasure:

@@ -13,13 +13,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, TypeAlias
 
-import numpy as np
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
 from neuro.errors import UnitError
 from neuro.network import Normal, Uniform, Value
-from neuro.units import NUMBER, TIME, Dimension, Quantity, parse_quantity
+from neuro.units import NUMBER, TIME, Dimension, Quantity, parse_quantity, read
 from sims.config.errors import KeyPath, KeyProblem, hint, shown
 
 __all__ = [
@@ -70,8 +69,8 @@ class Spreading:
             raise KeyProblem(str(error), at) from None
         if not math.isfinite(quantity):
             raise KeyProblem(f"expected a finite number, found {shown(value)}", at)
-        if quantity < self.ge:
-            least = Quantity(self.ge, quantity.dimension)
+        least = Quantity(self.ge, quantity.dimension)
+        if quantity < least:
             raise KeyProblem(f"expected at least {least}, found {shown(value)}", at)
         return quantity
 
@@ -96,22 +95,22 @@ class Spreading:
                 raise KeyProblem(f"the key `{key}` is missing", (law,))
         lead = _NEEDED[law][0]
         first = self._one(given[lead], (law, lead), self.dimension)
-        read = {k: self._one(v, (law, k), first.dimension) for k, v in given.items() if k != "sd"}
+        ends = {k: self._one(v, (law, k), first.dimension) for k, v in given.items() if k != "sd"}
         if law == "uniform":
-            if read["low"] > read["high"]:
+            if ends["low"] > ends["high"]:
                 raise KeyProblem(
-                    f"expected low <= high, found {read['low']}, {read['high']}", (law,)
+                    f"expected low <= high, found {ends['low']}, {ends['high']}", (law,)
                 )
-            return Uniform(read["low"], read["high"])
+            return Uniform(ends["low"], ends["high"])
         sd = Spreading()._one(given["sd"], (law, "sd"), first.dimension)
         if sd < 0:
             raise KeyProblem(
                 f"expected a standard deviation of at least 0, found {sd}", (law, "sd")
             )
-        low = float(read.get("low", max(-math.inf, self.ge)))
-        high = float(read.get("high", math.inf))
+        least = Quantity(max(-math.inf, self.ge), first.dimension)
+        low, high = ends.get("low", least), ends.get("high", Quantity(math.inf, first.dimension))
         if low > high:
-            raise KeyProblem(f"expected low <= high, found {read}", (law,))
+            raise KeyProblem(f"expected low <= high, found {ends}", (law,))
         return Normal(first, sd, low=low, high=high)
 
     def __get_pydantic_core_schema__(
@@ -176,7 +175,7 @@ def as_config(spread: Spread | str) -> Any:
         return {"uniform": {"low": as_config(spread.low), "high": as_config(spread.high)}}
     if isinstance(spread, Normal):
         ends = {
-            key: as_config(Quantity(end, spread.mean.dimension))
+            key: as_config(Quantity(float(end), spread.mean.dimension))
             for key, end in (("low", spread.low), ("high", spread.high))
             if math.isfinite(end)
         }
@@ -191,7 +190,7 @@ def central(spread: Spread) -> Quantity:
     if isinstance(spread, Normal):
         return spread.mean
     if isinstance(spread, Uniform):
-        return Quantity((spread.low + spread.high) / 2, spread.low.dimension)
+        return Quantity((float(spread.low) + float(spread.high)) / 2, spread.low.dimension)
     return spread
 
 
@@ -209,7 +208,7 @@ def check_dimension(spread: Spread, expected: Dimension, at: KeyPath) -> None:
 
 def as_value(spread: Spread) -> Value:
     """The same as a network holds it."""
-    return np.array(spread, dtype=np.float64) if isinstance(spread, tuple) else spread
+    return read(spread) if isinstance(spread, tuple) else spread
 
 
 AnySpread: TypeAlias = Annotated[Spread, Spreading()]

@@ -31,6 +31,7 @@ from neuro.errors import ConfigError, StoreError
 from neuro.files.lock import locked
 from neuro.signal import Signal
 from neuro.spikes import Spikes
+from neuro.units import quantities
 from neuro.wiring import generator
 from sims.config.train import DigitsData, NerveSpec, VoicesData
 from sims.dataset._fits import checked_units
@@ -133,6 +134,7 @@ def _stop_waiting(stop: Callable[[], bool]) -> None:
         raise Stopped("another process builds the data set, and keeps what is heard")
 
 
+@quantities
 def hear(
     sound: Sound, nerve: NerveSpec, *, duration_ms: float, level_db: float, seed: int
 ) -> Nerve:

@@ -18,6 +18,7 @@ from bridges.features.bins import HAIR
 from neuro.errors import ConfigError, EmberError, StoreError
 from neuro.files.hdf5 import hold_hdf5
 from neuro.spikes import Spikes
+from neuro.units import quantities
 from sims.dataset.labelled import Split
 from sims.dataset.spike_dataset import checked_format, checked_labels, item_spikes, item_splits
 from sims.store import checked, sonata
@@ -120,6 +121,7 @@ class RunItems:
             their folders as tell them apart.
     """
 
+    @quantities
     def __init__(
         self,
         paths: Sequence[str | os.PathLike[str]],

@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 from neuro.errors import StoreError
 from neuro.files.hdf5 import is_sealed
 from neuro.spikes import Spikes
+from neuro.units import admit
 from sims.dataset._fits import fitting
 from sims.dataset.labelled import SPLITS, Split
 from sims.store import checked
@@ -68,6 +69,9 @@ class SpikeDataset:
     channels: NDArray[np.int64]
     cf_hz: NDArray[np.float64]
     about: Mapping[str, Any]
+
+    def __post_init__(self) -> None:
+        admit(self)
 
     def __len__(self) -> int:
         return len(self.spikes)

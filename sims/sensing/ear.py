@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from encoders.sound import Sound
 from neuro.errors import ConfigError, SignalError
+from neuro.units import quantities
 from sims.sensing.listening import Heard, hear_end, nerve_seed, pressure_pa
 from sims.sensing.recent import Recent
 from sims.sensing.zoom import FirstLook, Zoom, zoom_of
@@ -39,6 +40,7 @@ class Ear:
         SignalError: if there is no sound, or one is sampled too slowly for the highest place.
     """
 
+    @quantities
     def __init__(
         self,
         sounds: Mapping[str, Sound | Callable[[], Sound]],

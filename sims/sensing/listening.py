@@ -23,6 +23,7 @@ from encoders.sound import Sound, at_level, resample
 from neuro.errors import SignalError
 from neuro.signal import Signal
 from neuro.spikes import Spikes
+from neuro.units import admit, quantities
 from neuro.wiring import generator
 from sims.sensing.zoom import STEPS_PER_MS, FirstLook, Zoom
 
@@ -43,6 +44,9 @@ class Heard:
     cf_hz: NDArray[np.float64]
     channels: NDArray[np.int64]
 
+    def __post_init__(self) -> None:
+        admit(self)
+
     @property
     def n_bytes(self) -> int:
         """Memory taken."""
@@ -50,6 +54,7 @@ class Heard:
         return sum(part.nbytes for part in parts)
 
 
+@quantities
 def pressure_pa(sound: Sound, first: FirstLook, highest_hz: float) -> NDArray[np.float64]:
     """`(n,)` at 40 kHz: the sound at its level, cut or followed by silence as it is first heard.
 

@@ -10,6 +10,7 @@ from torch import Tensor
 from bridges.language.requests import Limits, Request, Requests
 from encoders.sound import Sound
 from neuro.errors import ConfigError, SignalError, nearest
+from neuro.units import quantities
 from sims.config.train import NerveSpec
 from sims.sensing.ear import Ear, Wish
 from sims.sensing.listening import Heard, embedded
@@ -49,6 +50,7 @@ class LiveSensor:
         SignalError: if there is no sound, or one is sampled too slowly for the band.
     """
 
+    @quantities
     def __init__(
         self,
         sounds: Mapping[str, Sound | Callable[[], Sound]],

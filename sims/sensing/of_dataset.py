@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from neuro.errors import ConfigError
+from neuro.units import quantities
 from sims.config.train import DataSpec, DigitsData, VoicesData
 from sims.dataset.build import identity, material
 from sims.dataset.spike_dataset import SpikeDataset
@@ -16,6 +17,7 @@ from sims.sensing.live import LiveSensor
 __all__ = ["live_sensor"]
 
 
+@quantities
 def live_sensor(
     data: SpikeDataset,
     items: Sequence[int] | None = None,

@@ -23,6 +23,7 @@ from encoders.cochlea.gammatone import BANDWIDTH, erb_hz, erb_spaced_hz
 from encoders.cochlea.nerve import WORKING_RATE_HZ
 from encoders.cochlea.synapse import SYNAPSES
 from neuro.errors import ConfigError
+from neuro.units import admit, quantities
 from sims.config.train import NerveSpec
 
 __all__ = ["FORGOTTEN", "FirstLook", "Zoom", "lead_in_ms", "zoom_of"]
@@ -60,6 +61,7 @@ class FirstLook:
     step_ms: float
 
     def __post_init__(self) -> None:
+        admit(self)
         whole = False
         if 0 < self.step_ms <= self.duration_ms < math.inf:
             steps = self.duration_ms / self.step_ms
@@ -97,6 +99,9 @@ class Zoom:
     window: int
     lead_in: int
     tokens: int
+
+    def __post_init__(self) -> None:
+        admit(self)
 
     @property
     def nerve(self) -> tuple[Any, ...]:
@@ -144,6 +149,7 @@ def zoom_of(request: Request, first: FirstLook) -> Zoom:
     )
 
 
+@quantities
 def lead_in_ms(low_hz: float) -> float:
     """How long to listen before a window, so that at most `FORGOTTEN` of the past is left in it.
 

@@ -42,7 +42,7 @@ def population(name: str) -> Population:
     """Cells that differ in what drives them, in a parameter, and in where they start."""
     model = MODELS[name]
     if name == "poisson":
-        return Population(name, model, N, {"rate": np.linspace(0.02, 0.1, N)})
+        return Population(name, model, N, {"rate": Hz(np.linspace(20, 100, N))})
     start = model.initial["v"]
     v = float(model.parameters[start] if isinstance(start, str) else start)
     c = float(model.parameters["C"])

@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from neuro.nir import read, to_nir, write_graph
+from neuro.units import ms
 from sims.cli import app
 from sims.store import read_run
 from tests.formats._nir_networks import DT_MS, chain, frames, two_layers
@@ -114,7 +115,9 @@ def test_what_is_refused_leaves_no_file(here: Path) -> None:
     assert "a refractory period (population `first`: 2 ms)" in refused.output
     done = ember("nir", "export", "layers.yaml", "layers.nir", "--without", "refractory")
     assert done.exit_code == 0, done.output
-    assert np.all(read("layers.nir").populations[0].parameters["t_ref"] == 2.0)  # Ember's own note
+    assert np.all(
+        read("layers.nir").populations[0].parameters["t_ref"] == ms(2)
+    )  # Ember's own note
     again = ember("nir", "export", "layers.yaml", "layers.nir", "--without", "refractory")
     assert again.exit_code == 1 and "already exists" in again.output
     assert ember("nir", "show", "none.nir").exit_code == 1

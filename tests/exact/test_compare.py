@@ -122,7 +122,7 @@ def test_a_twin_differs_by_no_more_than_a_rounding() -> None:
         for old, new in zip(network.populations, twin.populations, strict=True):
             for name, value in {**old.model.parameters, **old.parameters}.items():
                 kind = "times" if name in ("C", "tau") else "others"
-                off = np.abs(np.asarray(new.parameters[name]) / np.asarray(value) - 1).max()
+                off = np.abs(np.asarray(new.parameters[name] / value) - 1).max()
                 assert off <= getattr(rounding, kind) * (1 + 1e-9)
                 if name == old.model.refractory:
                     assert off == 0  # counted in steps

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from neuro.network import Network, Normal, Projection
-from neuro.units import ms, mV, nM
+from neuro.units import ms, mV, nM, pF
 from neuro.wiring import Pairwise
 from sims.assembly import Experiment, build_experiment, check_experiment
 from sims.config import from_resolved, load
@@ -111,11 +111,11 @@ def test_a_written_out_circuit_is_what_it_says(built) -> None:  # type: ignore[n
     assert a.model.name == "a"
     assert a.model.refractory == "3.0*ms"
     assert a.model.initial == {"v": "E"}
-    assert a.parameters["E"] == Normal(mV(-60), mV(2), low=-70)
-    assert np.array_equal(a.parameters["tau"], [10, 20, 30, 40])
+    assert a.parameters["E"] == Normal(mV(-60), mV(2), low=mV(-70))
+    assert (a.parameters["tau"] == ms([10, 20, 30, 40])).all()
     assert a.coordinates["cf_hz"] == pytest.approx([100, 200, 400, 800])
     assert np.array_equal(a.coordinates["x_m"], [1, 2, 3, 4])
-    assert b.parameters == {"C": 100}
+    assert b.parameters == {"C": pF(100)}
     assert b.initial["v"].low == mV(-70)  # type: ignore[union-attr]
     named = projection(network, "my_ab")
     assert named.rule == Pairwise(0.5)

@@ -23,7 +23,7 @@ from neuro.models import (
     WANG_BUZSAKI,
     rothman_manis,
 )
-from neuro.units import FREQUENCY, Quantity, mV, nS, pA
+from neuro.units import FREQUENCY, Quantity, ms, mV, nS, pA
 
 pytestmark = pytest.mark.usefixtures("exact")
 UA_PER_CM2 = 100.0  # pA through the 1e-4 cm² of the models with an area
@@ -35,7 +35,10 @@ def run(
 ) -> Recording:  # fmt: skip
     """A cell for each value of the longest parameter."""
     n = n or max((np.size(value) for value in parameters.values()), default=1)
-    values = {k: np.asarray(v, float) if np.ndim(v) else v for k, v in parameters.items()}
+    values = {
+        k: np.asarray(v, float) if isinstance(v, (list, np.ndarray)) else v
+        for k, v in parameters.items()
+    }
     cells = Population("cells", model, n, values, initial or {})
     records = [Record("cells", record, dt_ms)] if record else []
     network = Network("cells", (cells,))
@@ -99,7 +102,7 @@ def test_izhikevich_cells_fire_as_in_the_paper() -> None:
     """Figure 2, I = 10: regular cells adapt, fast ones are several times faster, some chatter."""
     kinds = {"regular": (0.02, -65, 8), "fast": (0.1, -65, 2), "chattering": (0.02, -50, 2)}
     a, c, d = np.array(list(kinds.values())).T
-    cells = run(IZHIKEVICH, 500, 0.1, I_ext=pA(1000), a=a, c=c, d=d)
+    cells = run(IZHIKEVICH, 500, 0.1, I_ext=pA(1000), a=a / ms, c=c, d=d)
     regular, fast, chattering = (intervals(cells, k, skip=0) for k in range(3))
     assert len(regular) > 5 and regular[-1] > 2 * regular[0]
     assert len(fast) > 4 * len(regular)

@@ -61,7 +61,7 @@ def _jumps(backend: str) -> dict[str, np.ndarray]:
     found = {}
     for name, (model, variable) in MODELS.items():
         trace = recording.traces[f"{name}.{variable}"].data
-        decay = np.exp(-DT_MS / model.parameters["tau"])
+        decay = np.exp(-ms(DT_MS) / model.parameters["tau"])
         added = trace[1:] - trace[:-1] * decay  # row k: what arrived in step k
         jumps = np.empty((RATES_HZ.size, N_SPIKES))
         for cell, train in enumerate(times):

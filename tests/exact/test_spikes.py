@@ -12,7 +12,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from neuro.errors import SignalError
+from neuro.errors import SignalError, UnitError
 from neuro.spikes import Spikes
 
 Train = tuple[list[float], list[int], int, float, float]
@@ -169,13 +169,13 @@ def test_a_unit_may_spike_twice_at_once() -> None:
         ([], [], {"n_units": np.nan}, "n_units"),
         ([], [], {"t_stop_ms": -1}, "t_start <= t_stop"),
         ([], [], {"t_stop_ms": np.inf}, "finite"),
-        ([], [], {"t_start_ms": np.nan}, "finite"),
+        ([], [], {"t_start_ms": np.nan}, "`t_start_ms`: .* found NaN"),
     ],
 )
 def test_what_cannot_be_is_refused(
     times: list[object], units: list[object], options: dict[str, float], why: str
 ) -> None:
-    with pytest.raises(SignalError, match=why):
+    with pytest.raises((SignalError, UnitError), match=why):
         Spikes(times, units, **{"n_units": 2, "t_stop_ms": 10.0, **options})
 
 

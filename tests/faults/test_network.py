@@ -29,6 +29,7 @@ from neuro.errors import (
     NetworkError,
     SignalError,
     SimulationError,
+    UnitError,
 )
 from neuro.models import LIF, POISSON
 from neuro.synapses import DELTA, EXPONENTIAL_CURRENT
@@ -56,11 +57,11 @@ def populated(**parameters: object) -> Network:
     [
         (lambda: joined(delay=ms(0.05)), NetworkError, "at least one step of 0.1 ms"),
         (lambda: joined(delay=Normal(ms(-1), ms(0.1), low=-2)), NetworkError, "at least one step"),
-        (lambda: joined(weight=nS(1)), NetworkError, "weight must be a current in pA"),
+        (lambda: joined(weight=nS(1)), UnitError, "`weight`: expected a current with its unit"),
         (lambda: joined(source="z"), NetworkError, "source must be one of cell, s"),
         (lambda: joined(parameters={"tauu": ms(1)}), NetworkError, "has no parameter `tauu`"),
         (lambda: populated(g_l=nS(1)), NetworkError, "did you mean `g_L`"),
-        (lambda: populated(g_L=pA(1)), NetworkError, "must be a conductance in nS"),
+        (lambda: populated(g_L=pA(1)), UnitError, "`g_L`: expected a conductance with its unit"),
         (lambda: populated(g_L=np.ones(2)), NetworkError, r"one value or 3, found shape \(2,\)"),
         (lambda: populated(g_L=float("nan")), NetworkError, "must be finite"),
         (lambda: Network("n", (CELL, CELL)), NetworkError, "found `cell` 2 times"),

@@ -428,4 +428,4 @@ def test_what_a_reader_must_say(path: Path) -> None:
 
 def test_a_graph_that_was_read_can_be_looked_at(path: Path) -> None:
     assert read_graph(path).of_kind("Linear") == ["p"]
-    assert mV(20) == read(path).populations[0].model.parameters["V_th"] + 70
+    assert mV(20) == read(path).populations[0].model.parameters["V_th"] + mV(70)

@@ -18,7 +18,7 @@ from neuro.model import SynapseModel
 from neuro.models import LEAKY_INTEGRATOR, LIF
 from neuro.nir import lags_of, read, to_nir, write_graph
 from neuro.synapses import DELTA, EXPONENTIAL_CURRENT
-from neuro.units import ms
+from neuro.units import coherent, ms
 from neuro.wiring import Listed
 from tests.formats._nir_networks import DT_MS, chain, frames, loops, two_layers
 from tests.formats._nir_tools import spikes_of
@@ -138,7 +138,7 @@ def test_a_changed_file_is_read_from_its_nodes(tmp_path: Path) -> None:
     reading = read(tmp_path / "trained.nir")
     assert not reading.own and "no longer those that Ember wrote" in reading.notes[0]
     weight = next(p for p in reading.projections if p.name == "a_to_b").weight
-    assert graph.nodes["a_to_b"].weight[0, 0] in np.asarray(weight)
+    assert graph.nodes["a_to_b"].weight[0, 0] in coherent(weight)
     assert read(to_nir(two_layers(SILENT_20))).own
 
 
@@ -211,6 +211,6 @@ def test_the_round_trip_of_a_graph_sees_a_wrong_unit() -> None:
     reading = read(graph, dt_ms=DT_MS, units="plain")
     network = reading.network({"input": Spikes([], [], n_units=8, t_stop_ms=1)})
     again = to_nir(network)
-    tau_ms = np.array(reading.populations[0].parameters["tau"])
+    tau_ms = coherent(reading.populations[0].parameters["tau"])
     assert not np.allclose(tau_ms, graph.nodes["n0"].tau)  # a tau in ms is no tau in s
     np.testing.assert_allclose(again.nodes["n0"].tau * 1000, tau_ms)

@@ -13,6 +13,7 @@ import pytest
 import torch
 
 from neuro.nir import NirError, read, to_nir
+from neuro.units import coherent
 from tests.formats._nir_tools import ember, plain, rounding, spikes_of
 
 DT_S, DT_MS = 1e-3, 1.0  # Norse's own
@@ -112,4 +113,4 @@ def test_norses_own_time_constants_are_seen_through(tmp_path: Path) -> None:
     with pytest.raises(NirError, match="does not say what its numbers stand for"):
         read(path, dt_ms=DT_MS)
     taus = read(path, dt_ms=DT_MS, units="norse").populations[0].parameters["tau"]
-    np.testing.assert_allclose(np.asarray(taus), 1000 / np.linspace(80, 160, HIDDEN), rtol=1e-6)
+    np.testing.assert_allclose(coherent(taus), 1000 / np.linspace(80, 160, HIDDEN), rtol=1e-6)

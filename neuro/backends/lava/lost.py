@@ -12,10 +12,12 @@ from neuro.backends.lava.report import Report, with_spikes
 from neuro.network import Network
 from neuro.simulate import prepare, simulate
 from neuro.timing import steps_of
+from neuro.units import quantities
 
 __all__ = ["losses"]
 
 
+@quantities
 def losses(
     network: Network,
     *,

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from neuro.recording import Recording
 from neuro.spikes import Spikes
+from neuro.units import admit, quantities
 
 __all__ = ["CellLoss", "Pair", "Report", "SpikeLoss", "WeightLoss", "coincidence", "with_spikes"]
 
@@ -47,6 +48,9 @@ class CellLoss:
     lowest_mv: float
     starts_cut: int
 
+    def __post_init__(self) -> None:
+        admit(self)
+
 
 @dataclass(frozen=True)
 class WeightLoss:
@@ -76,6 +80,9 @@ class SpikeLoss:
     rate_hz: Pair
     coincidence: float
 
+    def __post_init__(self) -> None:
+        admit(self)
+
 
 @dataclass(frozen=True)
 class Report:
@@ -93,6 +100,9 @@ class Report:
     spikes: tuple[SpikeLoss, ...] = ()
     jitter_ms: float = 0.0
     cut: dict[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        admit(self)
 
     def to_json(self) -> str:
         """The report as JSON; pairs are `[wanted, got]`, and what is infinite is null."""
@@ -140,6 +150,7 @@ def _finite(value: object) -> object:
     return value
 
 
+@quantities
 def with_spikes(
     report: Report, ours: Recording, reference: Recording, *, jitter_ms: float = 2.0
 ) -> Report:
@@ -161,6 +172,7 @@ def with_spikes(
     return replace(report, spikes=spikes, jitter_ms=jitter_ms)
 
 
+@quantities
 def coincidence(ours: Spikes, reference: Spikes, jitter_ms: float) -> float:
     """How many spikes coincide, beyond chance: 1 if all do, 0 if no more than chance has it.
 

@@ -12,6 +12,7 @@ from neuro.backends.lava.processes import DELAY
 from neuro.build import Built
 from neuro.errors import BackendUnsupported
 from neuro.network import Normal, Projection, Uniform
+from neuro.units import coherent
 
 __all__ = ["NAME", "lif_forms"]
 
@@ -75,4 +76,4 @@ def _bound(projection: Projection) -> float:
         case Normal(high=high):
             return float(high) if np.isfinite(high) else 0.0
         case given:
-            return float(np.max(np.asarray(given, np.float64), initial=0.0))
+            return float(np.max(coherent(given), initial=0.0))

@@ -19,7 +19,7 @@ from neuro.equations.port_names import inside
 from neuro.errors import ConfigError, NetworkError, nearest
 from neuro.model import SynapseModel
 from neuro.network import Background, Drive, Network, Population
-from neuro.units import Hz, Quantity
+from neuro.units import Hz, Quantity, quantities
 
 __all__ = ["EmberCell", "EmberLayer", "EmberState"]
 
@@ -53,6 +53,7 @@ class EmberCell(torch.nn.Module):
         NetworkError: if the model has no such input, parameter or output.
     """
 
+    @quantities
     def __init__(
         self,
         population: Population,
@@ -156,6 +157,7 @@ class EmberLayer(EmberCell):
         ConfigError: if `fused` is asked for, and the model is not for it.
     """
 
+    @quantities
     def __init__(
         self, population: Population, dt_ms: float, *, fused: bool | None = None, **options: Any
     ) -> None:

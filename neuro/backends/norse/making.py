@@ -12,10 +12,12 @@ from neuro.backends.norse.network import TorchNetwork
 from neuro.backends.norse.surrogate import Surrogate
 from neuro.network import Network
 from neuro.simulate import prepare
+from neuro.units import quantities
 
 __all__ = ["torch_network"]
 
 
+@quantities
 def torch_network(
     network: Network,
     *,
