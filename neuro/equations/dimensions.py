@@ -11,6 +11,7 @@ from neuro.equations.compose import Composed, Port, compose, has_edges
 from neuro.equations.kept import once
 from neuro.equations.names import WEIGHT, is_noise
 from neuro.equations.port_names import of_port, without_ports
+from neuro.equations.shape import terms_of
 from neuro.equations.syntax import CONSTANTS, is_condition, names_in, parse_expression
 from neuro.errors import EquationError, nearest
 from neuro.model import NeuronModel, SynapseModel
@@ -184,12 +185,15 @@ def check_expression(
 
 def _check_sums(tree: ast.expr, known: Mapping[str, Dimension], where: str) -> None:
     """Innermost sums first, so that the one wrong term is named and not what holds it."""
-    for child in ast.iter_child_nodes(tree):
+    # A whole sum is looked at once, and not once for each of its signs.
+    parts = [term for term, _ in terms_of(tree)]
+    inside = parts if len(parts) > 1 else ast.iter_child_nodes(tree)
+    for child in inside:
         if isinstance(child, ast.expr):
             _check_sums(child, known, where)
-    if not (isinstance(tree, ast.BinOp) and isinstance(tree.op, (ast.Add, ast.Sub))):
+    if len(parts) == 1:
         return
-    terms = [ast.unparse(term) for term in _terms(tree)]
+    terms = [ast.unparse(term) for term in parts]
     try:
         found = [brian_compiler.dimension_of(term, known) for term in terms]
     except EquationError:
@@ -202,9 +206,3 @@ def _check_sums(tree: ast.expr, known: Mapping[str, Dimension], where: str) -> N
                 f"{where}: term `{term}` is in {dimension.unit}, "
                 f"but `{others}` beside it is in {usual.unit}"
             )
-
-
-def _terms(tree: ast.expr) -> list[ast.expr]:
-    if isinstance(tree, ast.BinOp) and isinstance(tree.op, (ast.Add, ast.Sub)):
-        return [*_terms(tree.left), *_terms(tree.right)]
-    return [tree]

@@ -12,6 +12,7 @@ import re
 from typing import NamedTuple
 
 from neuro.equations.names import CONSTANTS, FUNCTIONS, check_name, check_read
+from neuro.equations.shape import check_growth, check_shape, with_shallow_sums
 from neuro.errors import EquationError, nearest
 
 __all__ = [
@@ -25,6 +26,9 @@ _NODES = (
     ast.Constant, ast.Add, ast.Sub, ast.Mult, ast.Div, ast.Mod, ast.Pow, ast.FloorDiv, ast.USub,
     ast.UAdd, ast.Not, ast.And, ast.Or, ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.Eq, ast.NotEq,
 )  # fmt: skip
+
+
+LONGEST_TEXT = 20_000  # characters of a model: an engineering choice; shipped ones have 2,000
 
 
 class Line(NamedTuple):
@@ -75,6 +79,7 @@ def parse_lines(
         EquationError: naming the line that is no equation, a flag that has no meaning here, or a
             name defined twice.
     """
+    _check_length(text, where)
     lines: list[Line] = []
     for raw in _logical_lines(text):
         found = _LINE.match(raw)
@@ -100,29 +105,33 @@ def parse_lines(
         check_name(line.name.removesuffix("_post") if "summed" in flags else line.name, where)
         if line.expression:
             check_text(line.expression, f"{where}: equation of `{line.name}`")
+            line = line._replace(expression=with_shallow_sums(line.expression))
         if line.name in {other.name for other in lines}:
             raise EquationError(f"{where}: `{line.name}` must be defined once, found it twice")
         lines.append(line)
+    check_growth(
+        {line.name: line.expression for line in lines if line.kind == "subexpression"}, where
+    )
     return tuple(lines)
 
 
 def _logical_lines(text: str) -> list[str]:
+    """Equations without comments, each on one line with single spaces."""
     logical: list[str] = []
-    pending = ""
+    pending: list[str] = []
+    open_brackets = 0
     for raw in text.splitlines():
-        raw = raw.split("#", 1)[0].rstrip()
-        if not raw.strip():
+        line = " ".join(raw.split("#", 1)[0].split())
+        if not line:
             continue
-        pending = f"{pending} {raw.strip()}" if pending else raw.strip()
-        if pending.endswith("\\"):
-            pending = pending[:-1].rstrip()
-            continue
-        if pending.count("(") > pending.count(")"):
-            continue
-        logical.append(pending)
-        pending = ""
+        continued = line.endswith("\\")
+        pending.append(line.removesuffix("\\").rstrip())
+        open_brackets += line.count("(") - line.count(")")
+        if not continued and open_brackets <= 0:
+            logical.append(" ".join(pending))
+            pending, open_brackets = [], 0
     if pending:
-        logical.append(pending)
+        logical.append(" ".join(pending))
     return logical
 
 
@@ -156,9 +165,26 @@ def parse_expression(text: str, where: str) -> ast.expr:
             isinstance(node.value, (int, float)) or node.value in (True, False)
         ):
             raise EquationError(f"{where}: `{text.strip()}` holds {node.value!r}, not a number")
+        if isinstance(node, ast.Constant) and not _is_float(node.value):
+            raise EquationError(f"{where}: `{text.strip()}` holds a number beyond 1e308")
         if isinstance(node, ast.Compare) and len(node.ops) != 1:
             raise EquationError(f"{where}: write `a < b and b < c` for `{text.strip()}`")
     return tree.body
+
+
+def _check_length(text: str, where: str) -> None:
+    if len(text) > LONGEST_TEXT:
+        raise EquationError(
+            f"{where}: model text must have at most {LONGEST_TEXT:,} characters, "
+            f"found {len(text):,}"
+        )
+
+
+def _is_float(value: object) -> bool:
+    try:
+        return abs(float(value)) < float("inf")  # type: ignore[arg-type]
+    except OverflowError:
+        return False
 
 
 def check_text(text: str, where: str) -> None:
@@ -167,7 +193,10 @@ def check_text(text: str, where: str) -> None:
     Raises:
         EquationError: if it is none of the language, or reads a name that no user's text can.
     """
-    for name in sorted(names_in(parse_expression(text, where))):
+    _check_length(text, where)
+    tree = parse_expression(text, where)
+    check_shape(tree, where)
+    for name in sorted(names_in(tree)):
         check_read(name, where)
 
 
@@ -186,14 +215,16 @@ def parse_statements(text: str, where: str) -> tuple[Statement, ...]:
         EquationError: if one is no such assignment.
     """
     statements = []
+    _check_length(text, where)
     for part in re.split(r"[;\n]", text):
         if not part.strip():
             continue
-        found = re.match(r"^\s*([A-Za-z]\w*)\s*([-+*/]?)=(?!=)\s*(.+?)\s*$", part)
+        found = re.match(r"([A-Za-z]\w*)\s*([-+*/]?)=(?!=)\s*(.+)$", part.strip())
         if found is None:
             raise EquationError(f"{where}: expected `x = …` or `x += …`, found `{part.strip()}`")
         name, operator, right = found.groups()
         check_text(right, where)
+        right = with_shallow_sums(right)
         whole = f"{name} {operator} ({right})" if operator else right
         added = {"+": right, "-": f"-({right})"}.get(operator, "")
         statements.append(Statement(name, whole, added))

@@ -21,6 +21,7 @@ __all__ = ["Document", "read_scalar", "read_yaml", "read_yaml_file"]
 
 _MOST_NODES = 100_000  # aliases can make a short text expand without bound
 _MOST_BYTES = 8_000_000
+_DEEPEST = 100
 
 
 @dataclass(frozen=True)
@@ -109,9 +110,15 @@ class _Walk:
 
     def value(self, node: yaml.Node, path: KeyPath) -> Any:
         where = self.places.setdefault(path, self._where(node))
-        self.nodes += 1
-        if self.nodes > _MOST_NODES or node in self.above:
+        self._count(1, where, path)
+        if node in self.above:
             raise refusal(where, path, "the aliases (`*name`) expand without end")
+        if len(self.above) >= _DEEPEST:
+            raise refusal(
+                where, (),
+                f"values may be nested at most {_DEEPEST} levels deep, aliases (`*name`) "
+                f"included, found more",
+            )  # fmt: skip
         self.above.append(node)
         try:
             if isinstance(node, yaml.MappingNode) and node.tag.endswith(":map"):
@@ -121,6 +128,15 @@ class _Walk:
             return self._scalar(node, path, where)
         finally:
             self.above.pop()
+
+    def _count(self, more: int, where: Where, path: KeyPath) -> None:
+        self.nodes += more
+        if self.nodes > _MOST_NODES:
+            raise refusal(
+                where, path,
+                f"a file may hold at most {_MOST_NODES:,} values and lines of text, with every "
+                f"alias (`*name`) written out, found more",
+            )  # fmt: skip
 
     def _where(self, node: yaml.Node) -> Where:
         return Where(self.source, node.start_mark.line + 1 if self.lines else None)
@@ -143,6 +159,7 @@ class _Walk:
         if not isinstance(node, yaml.ScalarNode) or node.tag != "tag:yaml.org,2002:str":
             raise refusal(where, path, f"expected plain YAML, found the tag `{node.tag}`")
         text = str(node.value)
+        self._count(text.count("\n"), where, path)
         if node.style == "|":  # so that an error can name the line of an equation
             for number in range(text.count("\n")):
                 place = Where(self.source, node.start_mark.line + 2 + number)

@@ -1,0 +1,119 @@
+"""Limits on the shape of expressions, and long sums written so that they are not deep.
+
+Other tools walk an expression by recursion and write subexpressions out, so a text of a few
+hundred letters could overflow the stack or grow without end.
+"""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from neuro.errors import EquationError
+
+__all__ = ["check_growth", "check_shape", "terms_of", "with_shallow_sums"]
+
+DEEPEST = 100  # levels; each of these limits is an engineering choice, far above shipped models
+# Integration writes sums out flat again, and Python's own tools take some frames for each term.
+sys.setrecursionlimit(max(sys.getrecursionlimit(), 20_000))
+MOST_NODES = 6_000  # of one equation with all that it reads written out
+
+
+def check_shape(tree: ast.AST, where: str) -> None:
+    """Refuse an expression that is nested too deeply or too large; a sum is one level.
+
+    Raises:
+        EquationError: with the limit.
+    """
+    level: Sequence[ast.AST] = [tree]
+    depth = nodes = 0
+    while level:
+        depth += 1
+        nodes += len(level)
+        if depth > DEEPEST:
+            raise EquationError(
+                f"{where}: an expression must be nested at most {DEEPEST} levels deep, found more; "
+                f"give a part of it a name in an equation of its own"
+            )
+        if nodes > MOST_NODES:
+            raise EquationError(f"{where}: {_too_large('more')}")
+        level = [child for node in level for child in _inside(node)]
+
+
+def check_growth(expressions: Mapping[str, str], where: str) -> None:
+    """Refuse subexpressions that would be too large with those that they read written out.
+
+    Raises:
+        EquationError: naming the equation, the limit and the size.
+    """
+    trees = {name: ast.parse(text, mode="eval") for name, text in expressions.items() if text}
+    sizes: dict[str, int] = {}
+    reads = {
+        name: Counter(n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and n.id in trees)
+        for name, tree in trees.items()
+    }
+    left = set(trees)
+    while ready := [name for name in left if not reads[name].keys() & left]:
+        for name in ready:
+            own = sum(1 for _ in ast.walk(trees[name]))
+            sizes[name] = own + sum(n * sizes[other] for other, n in reads[name].items())
+            if sizes[name] > MOST_NODES:
+                raise EquationError(f"{where}: `{name}`: {_too_large(f'{sizes[name]:,}')}")
+        left.difference_update(ready)  # a circle stays, which others report
+
+
+def _too_large(found: str) -> str:
+    return (
+        f"an expression must have at most {MOST_NODES:,} names, numbers and signs with all "
+        f"subexpressions written out, found {found}"
+    )
+
+
+def _inside(node: ast.AST) -> Sequence[ast.AST]:
+    terms = terms_of(node) if isinstance(node, ast.expr) else []
+    if len(terms) > 1:
+        return [term for term, _ in terms]
+    return [child for child in ast.iter_child_nodes(node) if isinstance(child, (ast.expr))]
+
+
+def terms_of(tree: ast.expr) -> list[tuple[ast.expr, bool]]:
+    """The terms of a sum, from left to right, and whether each is added."""
+    found = list[tuple[ast.expr, bool]]()
+    ahead = [(tree, True)]
+    while ahead:
+        one, added = ahead.pop()
+        if isinstance(one, ast.BinOp) and isinstance(one.op, (ast.Add, ast.Sub)):
+            ahead += [(one.right, added == isinstance(one.op, ast.Add)), (one.left, added)]
+        else:
+            found.append((one, added))
+    return found
+
+
+def with_shallow_sums(expression: str) -> str:
+    """An expression whose sums of more than `DEEPEST` terms are written as sums of halves."""
+    if expression.count("+") + expression.count("-") <= DEEPEST:
+        return expression
+    tree = ast.parse(" ".join(expression.split()), mode="eval").body
+    return ast.unparse(ast.fix_missing_locations(_halved(tree)))
+
+
+def _halved(tree: ast.expr) -> ast.expr:
+    terms = terms_of(tree)
+    if len(terms) > DEEPEST:
+        return _sum([(_halved(term), added) for term, added in terms])
+    for name, value in ast.iter_fields(tree):
+        if isinstance(value, ast.expr):
+            setattr(tree, name, _halved(value))
+        elif isinstance(value, list):
+            setattr(tree, name, [_halved(v) if isinstance(v, ast.expr) else v for v in value])
+    return tree
+
+
+def _sum(terms: Sequence[tuple[ast.expr, bool]]) -> ast.expr:
+    if len(terms) == 1:
+        term, added = terms[0]
+        return term if added else ast.UnaryOp(ast.USub(), term)
+    middle = len(terms) // 2
+    return ast.BinOp(_sum(terms[:middle]), ast.Add(), _sum(terms[middle:]))
