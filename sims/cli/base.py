@@ -6,6 +6,7 @@ import functools
 import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated, Any, NoReturn, TypeVar
 
 import typer
@@ -57,7 +58,7 @@ def command(into: typer.Typer = app) -> Callable[[F], F]:
         @functools.wraps(function)
         def run(*args: Any, **kwargs: Any) -> None:
             try:
-                function(*args, **kwargs)
+                function(*args, **_paths(kwargs))
                 sys.stdout.flush()
             except KeyboardInterrupt as error:
                 from sims.interrupt import exit_status
@@ -78,6 +79,25 @@ def command(into: typer.Typer = app) -> Callable[[F], F]:
         return run  # type: ignore[return-value]
 
     return register
+
+
+def _paths(given: dict[str, Any]) -> dict[str, Any]:
+    """The arguments of a command, with `~` in paths expanded.
+
+    Raises:
+        StoreError: if what it writes is, by any spelling or link, a file that it reads.
+    """
+    given = {
+        name: value.expanduser() if isinstance(value, Path) else value
+        for name, value in given.items()
+    }
+    into = "out" if "out" in given or "config" not in given else "file"  # of `ember nir write`
+    if (out := given.get(into)) is not None:
+        from sims.store.atomic import check_not_read
+
+        others = [value for name, value in given.items() if name != into]
+        check_not_read(out, [value for value in others if isinstance(value, (str, Path))])
+    return given
 
 
 def fail(message: str, error: BaseException, status: int) -> NoReturn:

@@ -14,7 +14,7 @@ import shutil
 import socket
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
@@ -24,8 +24,8 @@ from neuro.disk import sync
 from neuro.errors import EmberError, StoreError
 
 __all__ = [
-    "atomic_folder", "atomic_path", "check_writable", "hidden_folder", "move_file", "naming",
-    "resolved", "write_bytes", "write_json", "write_text",
+    "atomic_folder", "atomic_path", "check_not_read", "check_writable", "hidden_folder",
+    "move_file", "naming", "resolved", "write_bytes", "write_json", "write_text",
 ]  # fmt: skip
 
 _PREFIX = ".ember-"
@@ -124,6 +124,23 @@ def check_writable(
             pass
         with suppress(FileNotFoundError):  # the name itself, which may be too long
             os.lstat(target)
+
+
+def check_not_read(path: str | os.PathLike[str], read: Iterable[str | os.PathLike[str]]) -> None:
+    """Refuse to write a file that is read, by whatever spelling or link both are named.
+
+    Raises:
+        StoreError: also where older files may be replaced.
+    """
+    if any(_same_file(path, other) for other in read):
+        raise StoreError(f"cannot write `{path}`: it is a file that is read; give another path")
+
+
+def _same_file(a: str | os.PathLike[str], b: str | os.PathLike[str]) -> bool:
+    try:
+        return os.path.isfile(a) and os.path.samefile(a, b)
+    except (OSError, ValueError):  # what is not there is no file that is read
+        return False
 
 
 def write_bytes(path: str | os.PathLike[str], data: bytes, *, force: bool = False) -> Path:

@@ -11,7 +11,7 @@ from typing import Any
 from neuro.errors import ConfigError, UnitError
 from sims.config import Loaded
 from sims.config.shipped import RUN_FILE_SUFFIXES
-from sims.store.atomic import check_writable
+from sims.store.atomic import check_not_read, check_writable
 from sims.terminal.display import columns, progress_on, run_summary
 from sims.terminal.startup import import_numba
 
@@ -42,6 +42,7 @@ def run_and_write(
     """
     path = out or output_of(loaded)
     every_s = _interval_s(checkpoint_every)
+    check_not_read(path, [loaded.path, *loaded.resolved.get("files", {})])
     check_writable(path, force=force)
     import_numba()
     from sims.long_run import run_to_file
