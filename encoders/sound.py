@@ -83,7 +83,7 @@ def load_sound(path: str | Path, channel: Channel = "mix") -> Sound:
         raise SignalError(f"a sound file must be at `{path}`, found {found} there; check the path")
     try:
         samples, rate = soundfile.read(path, dtype="float64", always_2d=True)
-    except (soundfile.SoundFileError, OSError, RuntimeError) as error:
+    except (soundfile.SoundFileError, OSError, RuntimeError, TypeError) as error:
         reason = " ".join(str(getattr(error, "error_string", error)).split()).rstrip(".")
         raise SignalError(
             f"`{path}` cannot be read as a sound ({reason}); give a WAV, FLAC or OGG file"

@@ -186,7 +186,7 @@ class FixedInDegree:
     def edges(self, pre: Site, post: Site, same: bool, rng: np.random.Generator) -> Edges:
         no_self = same and not self.autapses
         available = pre.n - (1 if no_self else 0)
-        if self.n > available and not self.multapses:
+        if self.n > available and (available < 1 or not self.multapses):
             raise NetworkError(
                 f"fixed_in_degree needs {self.n} sources for each cell of {post.name}, found "
                 f"{available} in {pre.name}; lower `n` or allow multapses"

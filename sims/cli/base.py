@@ -38,6 +38,9 @@ def main() -> None:
 
     global _debug
     fewer_collections()
+    # Python sets a stream that was closed before its start (`>&-`) to None.
+    sys.stdout = sys.stdout or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+    sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
     arguments = sys.argv[1:]
     options = arguments[: arguments.index("--")] if "--" in arguments else arguments
     _debug = "--debug" in options

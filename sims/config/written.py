@@ -72,7 +72,7 @@ Coordinate: TypeAlias = Annotated[
 class PopulationSpec(StrictModel):
     """Cells of a registered model, or of one invented here by its equations."""
 
-    n: Positive
+    n: Annotated[int, Field(ge=1, le=100_000_000)]
     """How many cells."""
     model: str | None = None
     """A registered neuron model (`ember list models`)."""

@@ -52,3 +52,23 @@ def test_a_tilde_is_the_users_folder(config: Path) -> None:
     assert done.exit_code == 0, done.output
     assert (config.parent / "home" / "run.h5").is_file()
     assert not Path("~").exists()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "problem"),
+    [
+        ("n: 1", "n: 2000000000", "at most 1e+08"),
+        ("n: 1", "n: 9000000000000000000", "at most 1e+08"),
+        (
+            "lif}}",
+            "lif}}, projections: [{from: a, to: a, synapse: delta, weight: 1 mV, "
+            "rule: {fixed_in_degree: {n: 3, multapses: true}}}]",
+            "found 0 in a",
+        ),
+    ],
+)
+def test_numbers_that_cannot_be_are_refused(config: Path, old: str, new: str, problem: str) -> None:
+    config.write_text(CONFIG.replace(old, new), encoding="utf-8")
+    done = CliRunner().invoke(app, ["check", "mine.yaml"])
+    assert done.exit_code == 1
+    assert problem in done.output
