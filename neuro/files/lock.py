@@ -20,6 +20,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from neuro.errors import StoreError
+from neuro.files.links import real_path
 
 __all__ = ["NO_LOCKS", "holder", "is_held", "locked", "locked_output", "take"]
 
@@ -104,7 +105,7 @@ def locked_output(path: str | os.PathLike[str]) -> Iterator[None]:
     Raises:
         StoreError: if another process makes the same output, or the lock cannot be made.
     """
-    target = Path(os.path.realpath(path))
+    target = real_path(path)
     new = not target.parent.exists()
     with suppress(OSError):  # the lock says it
         target.parent.mkdir(exist_ok=True)

@@ -22,6 +22,7 @@ from typing import Any
 
 from neuro.disk import sync
 from neuro.errors import EmberError, StoreError
+from neuro.files.links import real_path as resolved
 
 __all__ = [
     "atomic_folder", "atomic_path", "check_not_read", "check_writable", "hidden_folder",
@@ -163,11 +164,6 @@ def write_json(path: str | os.PathLike[str], value: Any, *, force: bool = False)
     """
     text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
     return write_text(path, text + "\n", force=force)
-
-
-def resolved(path: str | os.PathLike[str]) -> Path:
-    """Where the bytes go: through symbolic links, as `open` would."""
-    return Path(os.path.realpath(path))
 
 
 def _exists(path: str | os.PathLike[str], *, folder: bool = False) -> StoreError:

@@ -8,6 +8,8 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from neuro.errors import StoreError
+from neuro.files.links import real_path
 from sims.sweep.ledger import Ledger
 from sims.sweep.pools import Pool
 from sims.sweep.worker import Job, Outcome
@@ -76,7 +78,10 @@ def _record(ledger: Ledger, job: Job, outcome: Outcome) -> Outcome:
     found = ledger.job(job.id)
     if found is not None and found["status"] == "done":
         return replace(outcome, done=True, error="", recorded=True)
-    with suppress(OSError), open(ledger.log(job.id), "a", encoding="utf-8") as log:
+    with (
+        suppress(OSError, StoreError),
+        open(real_path(ledger.log(job.id)), "a", encoding="utf-8") as log,
+    ):
         log.write(f"\n{outcome.error}\n")  # the job file says it as well
     ledger.write_job(
         {

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from neuro.errors import StoreError
+from neuro.files.links import real_path
 from neuro.files.lock import locked
 from sims.store.atomic import naming, write_json, write_text
 from sims.store.software import ALLOW, changes, shown_change
@@ -231,7 +232,7 @@ class TrainingFolder:
         Raises:
             StoreError: if it cannot be written.
         """
-        with naming(self.log_file), self.log_file.open("a", encoding="utf-8") as file:
+        with naming(self.log_file), real_path(self.log_file).open("a", encoding="utf-8") as file:
             file.write(json.dumps(entry, allow_nan=False) + "\n")
             file.flush()
             os.fsync(file.fileno())  # a checkpoint, which is forced to the disk too, comes after
