@@ -7,7 +7,7 @@ it says. No more memory is taken than the machine has.
 from __future__ import annotations
 
 import os
-import tempfile
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -17,6 +17,7 @@ import numpy as np
 
 from neuro.errors import EmberError, SimulationError, StoreError
 from neuro.files.hdf5 import open_hdf5
+from neuro.files.links import real_path
 from neuro.files.seal import add_seal
 from neuro.memory import require_memory
 from neuro.nir._package import nir_package
@@ -52,21 +53,23 @@ def write_graph(graph: nir.NIRGraph, path: str | os.PathLike[str], *, force: boo
     Raises:
         NirError: if something is there and not `force`, or the file cannot be written.
     """
-    target, nir = Path(path), nir_package()
+    nir = nir_package()
     with _naming(path, "write"):
+        target = real_path(path)
         if target.exists() and not force:
             raise NirError("it is there already; give another name, or `--force`")
-        handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=".nir-")
-        os.close(handle)
+        # Made with the permissions that the process's umask leaves; asking for the umask would
+        # change it for other threads meanwhile.
+        temporary = target.parent / f".nir-{secrets.token_hex(8)}"
+        os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
         try:
             nir.write(temporary, graph)
             add_seal(temporary)
-            os.chmod(temporary, 0o666 & ~_umask())
             os.replace(temporary, target)
         finally:
             with suppress(FileNotFoundError):
                 os.unlink(temporary)
-    return target
+    return Path(path)
 
 
 class _Reader:
@@ -113,12 +116,6 @@ def _decoded(value: Any) -> str:
     if len(text) > _LONGEST_TEXT:
         raise NirError(f"a text may have up to {_LONGEST_TEXT:,} characters, found {len(text):,}")
     return text
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 @contextmanager
