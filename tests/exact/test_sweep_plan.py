@@ -306,14 +306,14 @@ def test_the_table_is_the_plan_joined_with_the_job_files(tmp_path: Path) -> None
     ledger.make_folders(runs=False)
     first, second, third = (point.id for point in found.points)
     done = {"status": "done", "measures": {"rate_hz.cells": 1 / 3, "spikes.cells": 4}}
-    ledger.write_job({"id": third, **done})
+    ledger.write_job({"id": third, **done, "software": "5eed"})
     ledger.write_job({"id": first, **done, "measures": {"spikes.cells": 2, "rate_hz.cells": 0.1}})
     ledger.write_job({"id": second, "status": "failed", "measures": {}})
     csv_path, parquet_path = write_table(make_table(found, ledger), found, ledger)
 
     assert csv_path.read_bytes().decode() == (
-        "release.amount,seed,id,rate_hz.cells,spikes.cells\n"
-        f"100.0,7,{first},0.1,2\n200.0,7,{second},,\n300.0,7,{third},{1 / 3!r},4\n"
+        "release.amount,seed,id,software,rate_hz.cells,spikes.cells\n"
+        f"100.0,7,{first},unknown,0.1,2\n200.0,7,{second},,,\n300.0,7,{third},5eed,{1 / 3!r},4\n"
     )
     table = pyarrow.parquet.read_table(parquet_path)
     assert table.column("spikes.cells").to_pylist() == [2, None, 4]
