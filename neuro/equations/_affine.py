@@ -11,7 +11,9 @@ from neuro.equations.syntax import names_in
 __all__ = ["Affine", "affine"]
 
 # Calls that Brian2, too, takes for a coefficient even when the variable stands inside them.
-_FROZEN = frozenset({"exp", "exprel", "tanh", "cosh", "sinh", "sin", "cos", "tan", "clip", "int"})
+_FROZEN = frozenset(
+    {"exp", "expm1", "exprel", "tanh", "cosh", "sinh", "sin", "cos", "tan", "clip", "int"}
+)
 
 
 class Affine(NamedTuple):

@@ -32,11 +32,14 @@ class Hoister:
 
     Attributes:
         varies: How each name varies (`CONSTANT`, `TIME`, `CELL`, `TIME | CELL`); grows.
+        names_truths: Whether a condition that can be computed earlier gets a name, which is then
+            1 or 0; if not, only the numbers in it do.
         bound: Assignments to compute once, in order; each a scalar or one value a cell.
         per_step: Assignments to compute once a step, the same for all cells.
     """
 
     varies: dict[str, int]
+    names_truths: bool = True
     bound: list[Assignment] = field(default_factory=list)
     per_step: list[Assignment] = field(default_factory=list)
     _known: dict[str, str] = field(default_factory=dict)
@@ -48,7 +51,7 @@ class Hoister:
             expression = self.expression(text)
             tree = ast.parse(expression, mode="eval").body
             varies = self._variation(tree)
-            if varies == EVERYWHERE or name.endswith("__new"):
+            if varies == EVERYWHERE or name.endswith(("__new", "__step")):
                 self.varies[name] = EVERYWHERE
                 kept.append((name, expression))
             else:
@@ -73,7 +76,7 @@ class Hoister:
         if isinstance(tree, (ast.Name, ast.Constant)):
             return tree
         varies = self._variation(tree)
-        if varies != EVERYWHERE:
+        if varies != EVERYWHERE and (self.names_truths or not _is_truth(tree)):
             return self._named(tree, varies)
         if isinstance(tree, ast.BinOp) and isinstance(tree.op, (ast.Mult, ast.Div)):
             return self._grouped(tree, (ast.Mult, ast.Div), ast.Mult())
@@ -136,6 +139,12 @@ class Hoister:
         return new
 
 
+def _is_truth(tree: ast.expr) -> bool:
+    if isinstance(tree, ast.UnaryOp):
+        return isinstance(tree.op, ast.Not)
+    return isinstance(tree, (ast.Compare, ast.BoolOp))
+
+
 def _called(node: ast.Call) -> str:
     return node.func.id if isinstance(node.func, ast.Name) else ""
 
@@ -164,7 +173,8 @@ def _join(terms: list[tuple[ast.expr, bool]], join: ast.operator) -> ast.expr:
 
 
 _NUMPY: dict[str, Callable[..., Any]] = {
-    "exp": np.exp, "log": np.log, "log10": np.log10, "sqrt": np.sqrt, "sin": np.sin,
+    "exp": np.exp, "expm1": np.expm1, "log": np.log, "log10": np.log10, "sqrt": np.sqrt,
+    "sin": np.sin,
     "cos": np.cos, "tan": np.tan, "sinh": np.sinh, "cosh": np.cosh, "tanh": np.tanh,
     "arcsin": np.arcsin, "arccos": np.arccos, "arctan": np.arctan, "abs": np.abs,
     "sign": np.sign, "floor": np.floor, "ceil": np.ceil, "clip": np.clip,

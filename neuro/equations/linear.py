@@ -22,6 +22,9 @@ _CONSTANT = ""  # stands for a source that is 1 and does not decay
 def exact(lines: Sequence[Line]) -> list[Assignment] | None:
     """The step as assignments that end in `<state>__new`; None if it is not of this form.
 
+    A new value is the old one and its change, `x + (x*expm1(-dt*rate) + ...)`, so that a back end
+    can add changes that are small against the value without losing them.
+
     A source reaches a state over two others at most, which holds for an alpha synapse.
     """
     system = _System(lines)
@@ -29,13 +32,15 @@ def exact(lines: Sequence[Line]) -> list[Assignment] | None:
         return None
     step: list[Assignment] = []
     for x in system.rates:
-        step.append((f"{x}__kept", f"exp(-dt*({system.rates[x]}))"))
-        terms = [f"{x}*{x}__kept"]
+        terms = []
+        if system.rates[x] != "0":
+            step.append((f"{x}__shrink", f"expm1(-dt*({system.rates[x]}))"))
+            terms.append(f"{x}*{x}__shrink")
         for source, parts in system.inflow(x).items():
             name = f"{x}__from_{source}" if source else f"{x}__rise"
             step.append((name, " + ".join(parts)))
             terms.append(f"{source}*{name}" if source else name)
-        step.append((f"{x}__new", " + ".join(terms)))
+        step.append((f"{x}__new", f"{x} + ({' + '.join(terms) or '0'})"))
     return step
 
 

@@ -21,7 +21,8 @@ __all__ = [
 
 FUNCTIONS = frozenset({
     "exp", "log", "log10", "sqrt", "sin", "cos", "tan", "sinh", "cosh", "tanh", "arcsin", "arccos",
-    "arctan", "abs", "sign", "floor", "ceil", "clip", "exprel", "int", "rand", "randn",
+    "arctan", "abs", "sign", "floor", "ceil", "clip", "expm1", "exprel", "int", "rand",
+    "randn",
 })  # fmt: skip
 CONSTANTS = {"pi": 3.141592653589793, "e": 2.718281828459045}
 WEIGHT = "w__arriving"  # `w` in on_pre; a neuron may have a variable `w` of its own

@@ -157,12 +157,12 @@ def _exponential_euler(lines: Sequence[Line]) -> list[Assignment] | None:
         if not form.decay:
             step.append((f"{x}__new", f"{x} + dt*({line.expression})"))
             continue
-        exponent = f"exp(-dt*({form.rate}))"
+        step.append((f"{x}__shrink", f"expm1(-dt*({form.rate}))"))
         if not form.rest:
-            step.append((f"{x}__new", f"{x}*{exponent}"))
+            step.append((f"{x}__new", f"{x} + {x}*{x}__shrink"))
             continue
         step.append((f"{x}__goal", f"({form.rest})/({form.decay})"))
-        step.append((f"{x}__new", f"{x}__goal + ({x} - {x}__goal)*{exponent}"))
+        step.append((f"{x}__new", f"{x} + ({x} - {x}__goal)*{x}__shrink"))
     return _with_subexpressions(lines, step)
 
 

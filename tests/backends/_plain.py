@@ -59,6 +59,8 @@ def _import(name: str, *rest: Any) -> Any:
         return SimpleNamespace(njit=_as_it_is)
     if name == "math":
         return _MATH
+    if name == "neuro.compiled":
+        return SimpleNamespace(kept=lambda function: function)
     if name == _PLACE + "intrinsics":
         return _INTRINSICS
     if name.removeprefix(_PLACE) in _COMPILED and name.startswith(_PLACE):

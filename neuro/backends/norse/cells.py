@@ -45,7 +45,7 @@ Bound = dict[str, Tensor]
 """Parameters and the constants computed from them, by name."""
 
 _DTYPES = {torch.float32: "float32", torch.float64: "float64"}
-_NEVER = -(2**30)  # the step of the last spike of a cell that has not spiked
+_NEVER = -(2**62)  # the step of the last spike of a cell that has not spiked
 _NONE: Mapping[str, Tensor] = {}
 
 
@@ -53,8 +53,9 @@ class CellState(NamedTuple):
     """The state of a population between two steps; a pytree of tensors.
 
     Attributes:
-        values: `(batch, n)` for each of the program's states, in its order.
-        last: One tensor: the step of each cell's last spike (int32), or, where refractoriness is a
+        values: `(batch, n)` for each of the program's states, in its order; slow ones, which single
+            precision would not hold (`neuro.equations.increments`), in double precision.
+        last: One tensor: the step of each cell's last spike (int64), or, where refractoriness is a
             condition, whether a cell is refractory; empty if the model has no refractoriness. A
             model without states has one that says nothing but how large the batch is.
         free: One bool tensor: the cells whose held states take what arrives; empty if nothing
@@ -109,8 +110,9 @@ class CellStep(torch.nn.Module):
         self.reset_gradient = reset_gradient or self.surrogate.method == "soft"
         self._check(built, trainable, modulated, streamed)
         printer = CellPrinter(
-            built, dt_ms, _DTYPES[dtype], modulated, streamed, acted_on, self.surrogate.by_chance
-        )
+            built, dt_ms, _DTYPES[dtype], modulated, streamed, acted_on, self.surrogate.by_chance,
+            trainable,
+        )  # fmt: skip
         self.source, self._code = printer.source, Printed(printer.source)
         self.draws = tuple(printer.draws)
         self._printed = printer
@@ -212,13 +214,15 @@ class CellStep(torch.nn.Module):
                 value = bound[self._starts_at[name]]
             if name in given:
                 value = torch.as_tensor(given[name], dtype=self.dtype, device=value.device)
+            if name in self._printed.slow:
+                value = value.double()
             values.append(value.expand(batch, self.n))
         device, shape = self._numbers.all()["dt"].device, (batch, self.n)
         last: tuple[Tensor, ...] = ()
         if self._printed.conditional:
             last = (torch.zeros(shape, dtype=torch.bool, device=device),)
         elif self._printed.timed:
-            last = (torch.full(shape, _NEVER, dtype=torch.int32, device=device),)
+            last = (torch.full(shape, _NEVER, dtype=torch.int64, device=device),)
         elif not values:
             last = (torch.zeros(shape, dtype=torch.bool, device=device),)
         free = torch.ones(shape, dtype=torch.bool, device=device)

@@ -7,13 +7,13 @@ in question, so the same code serves all edges at once and those alone whose cel
 
 from __future__ import annotations
 
-import ast
 import re
 from collections.abc import Collection, Sequence
 
 from neuro.backends.norse.wording import IMPORTS, in_torch
 from neuro.equations.edge_program import EdgeProgram
 from neuro.equations.hoist import CELL, CONSTANT, TIME, Hoister
+from neuro.equations.increments import change_of
 from neuro.equations.names import ELAPSED, WEIGHT
 from neuro.equations.program import Assignment
 from neuro.equations.syntax import names_in
@@ -38,7 +38,7 @@ class Event:
         written = dict.fromkeys(name for name, _ in statements)
         posts = [name for name in written if name.endswith("_post")]
         self.writes = tuple(dict.fromkeys([*advanced, *(n for n in written if n not in posts)]))
-        amounts = [_added_to(name, text) for name, text in statements if name in posts]
+        amounts = [change_of(name, text) for name, text in statements if name in posts]
         others = [text for name, text in statements if name not in posts]
         reads = {name for text in [*amounts, *others] for name in names_in(text or "0")}
         together = all(amounts) and not reads & set(posts)
@@ -56,7 +56,7 @@ class Event:
         for name, text in self.statements:
             if name.removesuffix("_post") in self.adds and name.endswith("_post"):
                 sum_ = f"{name}__sum"
-                amount = _added_to(name, text)
+                amount = change_of(name, text)
                 earlier = any(n == sum_ for n, _ in found)
                 found.append((sum_, f"{sum_} + ({amount})" if earlier else amount))
             else:
@@ -165,13 +165,3 @@ class EdgePrinter:
         name = f"k{len(self.numbers)}__"
         self.numbers[name] = value
         return name
-
-
-def _added_to(name: str, text: str) -> str:
-    """The b of `name + b`, as an augmented assignment is spelled; else nothing."""
-    match ast.parse(text, mode="eval").body:
-        case ast.BinOp(left=ast.Name(id=left), op=ast.Add() | ast.Sub() as op, right=right):
-            if left == name:
-                added = right if isinstance(op, ast.Add) else ast.UnaryOp(ast.USub(), right)
-                return ast.unparse(added)
-    return ""

@@ -24,7 +24,7 @@ from neuro.edges import BuiltProjection
 
 __all__ = ["EdgeState", "EdgeStep"]
 
-_DTYPES = {torch.float32: "float32", torch.float64: "float64"}
+_REAL = torch.float64
 
 
 class EdgeState(NamedTuple):
@@ -32,7 +32,7 @@ class EdgeState(NamedTuple):
 
     Attributes:
         values: `(batch, n_edges)` for each of the program's variables, in its order.
-        updated: One int32 tensor of that shape, the step in which each edge was last brought up to
+        updated: One int64 tensor of that shape, the step in which each edge was last brought up to
             date; empty if nothing is event-driven.
     """
 
@@ -50,7 +50,8 @@ class EdgeStep(torch.nn.Module):
     Args:
         built: The projection, which has an EdgeProgram.
         paths: Its edges.
-        dtype: Of variables, parameters and arithmetic.
+        dtype: Of the cells. Synapses compute in double precision whatever it is: their variables
+            may change by little at each of many events, and weights remember all of it.
         trainable: Names of parameters that are `torch.nn.Parameter`s (`edges.given.<name>`).
         modulated: Parameters that effects scale.
     """
@@ -62,17 +63,18 @@ class EdgeStep(torch.nn.Module):
         super().__init__()
         if built.edge is None:
             raise ValueError(f"projection {built.projection.name} has no edge program")
-        self.name, self.program, self.dtype = built.projection.name, built.edge, dtype
+        self.name, self.program, self.dtype = built.projection.name, built.edge, _REAL
+        self._of_cells = dtype
         self.paths, self.dt_ms = paths, built.dt_ms
-        printer = EdgePrinter(built.edge, _DTYPES[dtype], modulated)
+        printer = EdgePrinter(built.edge, "float64", modulated)
         self.source, self.code = printer.source, Printed(printer.source)
         self.draws = tuple(printer.draws)
         self._tells_time = 'E__["t"]' in printer.source
         self.on_pre, self.on_post = printer.on_pre, printer.on_post
         self._start = dict(built.edge_initial)
-        self.given = Values(built.edge_parameters, trainable, dtype)
+        self.given = Values(built.edge_parameters, trainable, _REAL)
         numbers = {**printer.numbers, "dt": built.dt_ms}
-        self._numbers = Values(numbers, (), dtype, persistent=False)
+        self._numbers = Values(numbers, (), _REAL, persistent=False)
         self.post, self.pre = Ends(paths.target, paths.n_post), Ends(paths.source, paths.n_pre)
         self.taps = Ends(paths.tap, paths.n_taps)
         self.turns = _turns(paths.target) if self.on_pre.sets or self.on_post.sets else ()
@@ -88,7 +90,7 @@ class EdgeStep(torch.nn.Module):
         """
         bound: dict[str, Any] = {**self._numbers.all(), **self.given.all(), **(overrides or {})}
         weights = weights.expand(*weights.shape[:-1], self.paths.n_edges)
-        bound["w"] = weights if weights.ndim == 2 else weights[None]
+        bound["w"] = (weights if weights.ndim == 2 else weights[None]).to(_REAL)
         return {**bound, **self.code.bind(bound)}
 
     def initial(self, batch: int, bound: Mapping[str, Any]) -> EdgeState:
@@ -101,14 +103,14 @@ class EdgeStep(torch.nn.Module):
         )
         if not self.program.advance:
             return EdgeState(values, ())
-        return EdgeState(values, (torch.zeros(shape, dtype=torch.int32, device=like.device),))
+        return EdgeState(values, (torch.zeros(shape, dtype=torch.int64, device=like.device),))
 
     def draw(self, seeds: int | Sequence[int], first_step: int, n_steps: int) -> tuple[Tensor, ...]:
         """Random numbers for steps `first_step …`, `(n_steps, n_seeds, n_edges)` for each draw."""
         stream, makers = stream_of(f"edges {self.name}"), {"rand": uniform, "randn": normal}
         device, n = self.paths.source.device, self.paths.n_edges
         return tuple(
-            makers[kind](words(seeds, stream + k, n, first_step, n_steps, device), self.dtype)
+            makers[kind](words(seeds, stream + k, n, first_step, n_steps, device), self._of_cells)
             for k, kind in enumerate(self.draws)
         )
 
@@ -133,7 +135,7 @@ class EdgeStep(torch.nn.Module):
         n = self.paths.n_edges
         like: Tensor = scope.shared["w"]
         return {
-            name: self.post.sum(_tensor(value, like).expand(_rows(value), n))
+            name: self.post.sum(_tensor(value, like).expand(_rows(value), n)).to(self._of_cells)
             for name, value in found.items()
         }
 
@@ -184,13 +186,13 @@ class EdgeStep(torch.nn.Module):
         """All edges are computed; where `mask` is 1, `(batch, n_edges)`, they take the result."""
         if event.sets:
             return self._in_turns(event, code, mask, state, scope)
-        lanes = self.lanes(state, scope)
+        lanes, mask = self.lanes(state, scope), mask.to(_REAL)
         found = code(lanes, scope.draws)
         cells = scope.post.states
-        changed = {
-            name: cells[name] + scope.post.gate(name, self.post.sum(found[f"{name}_post"] * mask))
-            for name in event.adds
-        }
+        changed = {}
+        for name in event.adds:
+            amount = self.post.sum(found[f"{name}_post"] * mask).to(cells[name].dtype)
+            changed[name] = cells[name] + scope.post.gate(name, amount)
         values = [
             torch.lerp(old, _tensor(found[name], old), mask) if name in event.writes else old
             for name, old in zip(self.program.variables, state.values, strict=True)
@@ -202,7 +204,7 @@ class EdgeStep(torch.nn.Module):
     ) -> Changed:
         """Edges of one target one after the other, since each reads what the one before wrote."""
         values = dict(zip(self.program.variables, state.values, strict=True))
-        cells = dict(scope.post.states)
+        cells, mask = dict(scope.post.states), mask.to(_REAL)
         for edges in self.turns:
             now = scope._replace(post=scope.post._replace(states=cells))
             own = state._replace(values=tuple(values.values()))
@@ -218,7 +220,8 @@ class EdgeStep(torch.nn.Module):
                 taken = here
                 if scope.post.free is not None and name in scope.post.held:
                     taken = here * scope.post.free[:, targets]
-                new = torch.lerp(old, _tensor(found[f"{name}_post"], old), taken)
+                new = torch.lerp(old.to(_REAL), _tensor(found[f"{name}_post"], old), taken)
+                new = new.to(old.dtype)
                 cells[name] = cells[name].index_copy(1, targets, new)
         updated = self._updated(state, mask, scope.step)
         changed = {name: cells[name] for name in event.sets}
@@ -248,7 +251,7 @@ def _turns(target: Tensor) -> tuple[Tensor, ...]:
 
 
 def _tensor(value: Any, like: Tensor) -> Tensor:
-    return value if isinstance(value, Tensor) else like.new_tensor(value)
+    return value.to(_REAL) if isinstance(value, Tensor) else like.new_tensor(value, dtype=_REAL)
 
 
 def _rows(value: Any) -> int:

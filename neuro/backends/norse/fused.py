@@ -91,10 +91,10 @@ class _Loop(torch.autograd.Function):
         parts = -(-n_steps // every)
         real = given.numpy().dtype
         ends = np.stack([_flat(x, shape) for x in tensors[:n_states]])
-        ends_last = _flat(last[0], shape).astype(np.int32) if last else np.zeros(size, np.int32)
+        ends_last = _flat(last[0], shape).astype(np.int64) if last else np.zeros(size, np.int64)
         ends_free = _flat(free[0], shape).copy() if free else np.ones(size, np.bool_)
         kept = np.empty((parts, n_states, size), real)
-        kept_last = np.empty((parts, size), np.int32)
+        kept_last = np.empty((parts, size), np.int64)
         kept_free = np.empty((parts, size), np.bool_)
         out = torch.empty_like(given)
         x = given.numpy().reshape(n_steps, size)

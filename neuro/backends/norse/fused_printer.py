@@ -27,7 +27,7 @@ from math import exp, sqrt, tanh
 
 import numpy as np
 from numba import njit
-from numpy import {dtype} as F, int32
+from numpy import {dtype} as F, int64
 '''
 
 
@@ -126,7 +126,7 @@ class _Rows:
 
     def begin(self, flags: Sequence[str]) -> list[str]:
         """The first lines of a function."""
-        types = {"last": "int32", "free": "np.bool_"}
+        types = {"last": "int64", "free": "np.bool_"}
         lines = [f"    rows = np.empty(({self.size}, {_BLOCK}), F)"]
         return [*lines, *(f"    {f}_ = np.empty({_BLOCK}, {types[f]})" for f in flags)]
 
@@ -145,6 +145,8 @@ def _step(
     program = cell.program
     if not program.states:
         raise NotStraight("it has no state")
+    if slow := cell._printed.slow:
+        raise NotStraight(f"`{slow[0]}` is held in double precision")
     functions = {
         each.name: each for each in ast.parse(cell.source).body if isinstance(each, ast.FunctionDef)
     }
@@ -245,7 +247,7 @@ def _forward(
         "            if t % every == 0:",
         "                part = t // every",
         *_each(16, _saved(rows, flags, "kept", "part", "begin + j")),
-        "            step = int32(first + t)",
+        "            step = int64(first + t)",
         *_each(12, [f"{rows.given} = x[t, begin + j]"]),
         *_together(12, step),
         *_each(12, [f"out[t, begin + j] = {rows.out}"]),
@@ -267,7 +269,7 @@ def _backward(
     sums = [f"sums[{k}, begin + j] = {row}" for k, row in enumerate(rows.sums.values())]
     ends = [f"{rows.slope(s)} = d_s{s}" for s in range(rows.n_states)]
     ends += [f"{row} += d_b_{name}" for name, row in rows.sums.items()]
-    types = {"last": "int32", "free": "np.bool_"}
+    types = {"last": "int64", "free": "np.bool_"}
     return [
         "@njit(error_model='numpy', nogil=True)",
         "def backward(lo, hi, first, every, x, known, by, kept, kept_last, kept_free, slopes,",
@@ -286,12 +288,12 @@ def _backward(
         "                k = t - start",
         *_each(16, trace),
         "                if t + 1 < stop:",
-        "                    step = int32(first + t)",
+        "                    step = int64(first + t)",
         *_each(20, [f"{rows.given} = x[t, begin + j]"]),
         *_together(20, [*load, *store]),
         "            for t in range(stop - 1, start - 1, -1):",
         "                k = t - start",
-        "                step = int32(first + t)",
+        "                step = int64(first + t)",
         *_each(16, [*_swapped(trace), f"{rows.given} = x[t, begin + j]",
                     f"{rows.told} = known[t, begin + j]"]),
         *_together(16, [*back, *ends, f"{rows.handed} = d_given"]),

@@ -14,14 +14,17 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from types import MappingProxyType
 
 import numpy as np
 
+from neuro.backends.norse._apart import Drawn, apart, is_rand
 from neuro.backends.norse._shared import shared
 from neuro.backends.norse.wording import IMPORTS, in_torch, is_truth
 from neuro.build import BuiltPopulation
 from neuro.equations.hoist import CELL, CONSTANT, TIME, Hoister, evaluate
+from neuro.equations.increments import CHANGE, change_of, changes_apart, slow_states
 from neuro.equations.names import WEIGHT
 from neuro.equations.program import Assignment
 from neuro.equations.syntax import is_condition, names_in
@@ -45,6 +48,7 @@ class CellPrinter:
         comparisons: Both sides of each comparison in the threshold, which needs a scale.
         constants: What is computed once a pass, or once a step, in order.
         doubled: Parameters that what is computed once a step reads in double precision.
+        slow: The states that are held in double precision, though `dtype` is single.
         tells_time: Whether anything reads the time.
         conditional, timed: Whether refractoriness is a condition, or a time.
         guarded: Whether what arrives may find a held state.
@@ -53,7 +57,7 @@ class CellPrinter:
     def __init__(
         self, built: BuiltPopulation, dt_ms: float, dtype: str,
         modulated: Collection[str] = (), streamed: Collection[str] = (),
-        acted_on: Collection[str] = (), by_chance: bool = False,
+        acted_on: Collection[str] = (), by_chance: bool = False, trainable: Collection[str] = (),
     ) -> None:  # fmt: skip
         self.program = program = built.program
         self._dt_ms, self._n, self._by_chance = dt_ms, float(built.n), by_chance
@@ -72,7 +76,13 @@ class CellPrinter:
             varies[name] = TIME | (CELL if wide else 0)
         varies |= dict.fromkeys([*program.states, *program.summed, *streamed], TIME | CELL)
         self._hoister = Hoister(varies)
+        self.slow: tuple[str, ...] = ()
+        if dtype == "float32":
+            changing = {*self._modulated, *streamed, *trainable}
+            still = {n: x for n, x in built.parameters.items() if n not in changing}
+            self.slow = slow_states(program, {**still, "dt": dt_ms, "N": float(built.n)})
         self._early: set[str] = set()  # what is read in double precision
+        self._doubled: set[str] = set()  # of these, what the function being printed reads
         self._rest = ""  # steps of refractoriness, where they do not change over a pass
 
         self.conditional = bool(program.refractory) and is_condition(program.refractory)
@@ -84,12 +94,12 @@ class CellPrinter:
         functions += [self._arrive(port) for port, _ in enumerate(program.deliveries)]
         functions.insert(0, self._bind(functions))
         self.constants = [*self._hoister.bound, *self._hoister.per_step]
-        self.tells_time = any(re.search(r"^    t\w* = t__", f, re.M) for f in functions)
+        self.tells_time = any(re.search(r"\bt__(?!,)", f) for f in functions)
         self.source = "\n\n\n".join([self._header(dtype, "".join(functions)), *functions]) + "\n"
 
     def _header(self, dtype: str, body: str) -> str:
         lines = [f'"""One step of `{self.program.name}`, printed from its equations."""', ""]
-        lines.append(f"from torch import {dtype} as F__, float64 as D__, int32 as I__")
+        lines.append(f"from torch import {dtype} as F__, float64 as D__, int64 as I__")
         called = set(re.findall(r"\b(\w+)__\(", body))
         for module, names in IMPORTS.items():
             if words := ", ".join(f"{n} as {n}__" for n in names if n in called):
@@ -120,8 +130,9 @@ class CellPrinter:
 
     def _update(self) -> str:
         program, hoister = self.program, self._hoister
-        active = hoister.assignments(program.active)
-        resting = hoister.assignments(program.resting)
+        active, resting = map(
+            hoister.assignments, changes_apart(program.states, program.active, program.resting)
+        )
         uses = self._needed(names_in(program.threshold or "0"))
         threshold = hoister.expression(program.threshold)
         lines: list[str] = []
@@ -141,8 +152,7 @@ class CellPrinter:
             names |= {"rest__"} if self._rest else names_in(steps)
             rest = "rest__" if self._rest else f"({self._text(steps)}).to(I__)"
             lines.append(f"awake__ = L__[0] <= step__ - {rest}")
-        written = [name[: -len("__new")] for name, _ in active if name.endswith("__new")]
-        lines += self._stepping(active, resting, written)
+        lines += self._stepping(active, resting, program.states)
         lines += [f"{name} = {self._text(text)}" for name, text in uses]
         spikes = "None"
         if threshold:
@@ -158,8 +168,7 @@ class CellPrinter:
                 last = "(where__(fired__, step__, L__[0]),)"
             if self.guarded:
                 free = "(awake__ & ~fired__,)"
-        states = "".join(f"{name}, " for name in program.states)
-        lines.append(f"return {spikes}, ({states}), {last}, {free}")
+        lines.append(f"return {spikes}, ({self._held()}), {last}, {free}")
         names |= set(program.states)
         signature = f"update({_STEP}, surrogate__, scales__)"
         return self._function(signature, names, lines, per_step=True)
@@ -178,12 +187,21 @@ class CellPrinter:
                 lines.append(f"{name}__rest = {self._text(text)}")
         lines = shared(lines)
         for name in written:
-            result = f"{name}__new"
-            if result in other:
-                lines.append(f"{name} = where__(awake__, {result}, {other[result]})")
-            else:
-                lines.append(f"{name} = {result}")
+            result = name + CHANGE if name + CHANGE in taken else f"{name}__new"
+            value = f"where__(awake__, {result}, {other[result]})" if result in other else result
+            whole = f"{name}__64" if name in self.slow else name
+            if result.endswith(CHANGE):
+                value = f"{whole} + {value}"
+            elif whole != name:
+                value = f"{value}.to(D__)"
+            lines.append(f"{whole} = {value}")
+            if whole != name:
+                lines.append(f"{name} = {whole}.to(F__)")
         return lines
+
+    def _held(self) -> str:
+        """The states as they are handed on."""
+        return "".join(f"{x}__64, " if x in self.slow else f"{x}, " for x in self.program.states)
 
     def _arrive(self, port: int) -> str:
         """What each arriving weight adds to the states that the port's synapses feed."""
@@ -207,18 +225,21 @@ class CellPrinter:
             case ast.Compare(left=left, ops=[op], comparators=[right]) if type(op) in _SIGNS:
                 swapped, strict = _SIGNS[type(op)]
                 low, high = (left, right) if swapped else (right, left)
-                if _is_rand(low) or _is_rand(high):
-                    drawn, chance = (low, high) if _is_rand(low) else (high, low)
-                    text = f"{self._tensor(ast.unparse(chance))}, {self._text('rand()')}"
+                if is_rand(low) or is_rand(high):
+                    drawn, chance = (low, high) if is_rand(low) else (high, low)
+                    text = f"{self._chance(chance)}, R__[{len(self.draws)}]"
+                    self.draws.append("rand")
                     if drawn is low:
-                        return f"surrogate__.chance({text}, {strict})"
-                    return f"1.0 - surrogate__.chance({text}, {not strict})"
+                        return f"surrogate__.chance({text}, {strict}).to(F__)"
+                    return f"1.0 - surrogate__.chance({text}, {not strict}).to(F__)"
                 sides = ast.unparse(high), ast.unparse(low)
                 self.comparisons.append(sides)
-                text = ", ".join(map(self._text, sides))
+                wide = any("t" in names_in(side) or "rand(" in side for side in sides)
+                text = ", ".join(map(self._wide if wide else self._text, sides))
                 scale = f"scales__[{len(self.comparisons) - 1}]"
                 drawn_by = f", {self._text('rand()')}" if self._by_chance else ""
-                return f"surrogate__.crossing({text}, {strict}, {scale}{drawn_by})"
+                spikes = f"surrogate__.crossing({text}, {strict}, {scale}{drawn_by})"
+                return f"{spikes}.to(F__)" if wide else spikes
         text = self._text(ast.unparse(tree))
         return f"({text}).to(F__)" if is_truth(tree) else f"({text} != 0.0).to(F__)"
 
@@ -229,15 +250,19 @@ class CellPrinter:
         names |= set(self.program.states)
         lines = list[str]()
         for name, text in reset:
-            added = _added_to(name, text)
+            added = change_of(name, text)
             if name not in self.program.states:
                 lines.append(f"{name} = {self._text(text)}")
+            elif name in self.slow:
+                whole, value = f"{name}__64", self._wide(added or text)
+                change = value if added else f"{value} - {whole}"
+                lines.append(f"{whole} = {whole} + z__.to(D__) * ({change})")
+                lines.append(f"{name} = {whole}.to(F__)")
             elif added:
                 lines.append(f"{name} = addcmul__({name}, z__, {self._tensor(added)})")
             else:
                 lines.append(f"{name} = lerp__({name}, {self._tensor(text)}, z__)")
-        states = "".join(f"{name}, " for name in self.program.states)
-        lines.append(f"return ({states})")
+        lines.append(f"return ({self._held()})")
         return self._function(f"reset(z__, {_STEP})", names, lines)
 
     def _observe(self, variable: str) -> str:
@@ -263,13 +288,19 @@ class CellPrinter:
         """A function with everything that its lines read loaded first."""
         doubles = self._hoister.per_step if per_step else []
         early = {n for _, text in doubles for n in names_in(text)} - {name for name, _ in doubles}
+        early |= self._doubled - {name for name, _ in doubles}
+        self._doubled = set()
         early = {name for name in early if self._known(name) is None}
         self._early |= early
         head: list[str] = []
         states = self.program.states
         if set(states) & names:
-            unpacked = ", ".join(name if name in names else "_" for name in states)
+            unpacked = ", ".join(
+                "_" if name not in names else f"{name}__64" if name in self.slow else name
+                for name in states
+            )
             head.append(f"{unpacked}{',' if len(states) == 1 else ''} = S__")
+            head += [f"{n} = {n}__64.to(F__)" for n in self.slow if n in names]
         for name in sorted(early):
             head.append(f"{name}__64 = {self._double(name)}")
         for name, text in doubles:
@@ -311,7 +342,42 @@ class CellPrinter:
                 if (value := self._known(name)) is not None:
                     expression = re.sub(rf"\b{name}\b", f"({value!r})", expression)
             return in_torch(expression, draw, repr, "{}__64".format, "D__")
-        return in_torch(expression, draw, self._number)
+        parts: dict[str, str] = {}
+        tree = Drawn(draw, parts).visit(ast.parse(expression, mode="eval").body)
+        tree = apart(tree, parts, lambda part: self._wide(ast.unparse(part), parts))
+        return in_torch(ast.unparse(tree), draw, self._number, lambda n: parts.get(n, n))
+
+    def _wide(self, expression: str, parts: Mapping[str, str] = MappingProxyType({})) -> str:
+        """An expression in double precision, whatever it reads; `parts` are drawn numbers."""
+        drawn = dict(parts)
+
+        def draw(kind: str) -> str:
+            self.draws.append(kind)
+            return f"R__[{len(self.draws) - 1}]"
+
+        tree = Drawn(draw, drawn).visit(ast.parse(expression, mode="eval").body)
+        stepwise = {name for name, _ in self._hoister.per_step}
+        bound = {name for name, _ in self._hoister.bound} | self._parameters
+
+        def named(name: str) -> str:
+            if name in drawn:
+                return f"{drawn[name]}.to(D__)"
+            if name == "t":
+                return "t__"
+            if (value := self._known(name)) is not None:
+                return f"({value!r})"
+            if name in bound:
+                self._doubled.add(name)
+            return f"{name}__64" if name in bound | stepwise | {*self.slow} else f"{name}.to(D__)"
+
+        return in_torch(ast.unparse(tree), draw, repr, named, "D__")
+
+    def _chance(self, tree: ast.expr) -> str:
+        """A probability as a tensor, in double precision where it depends on no state."""
+        text = ast.unparse(tree)
+        early = {n for n, _ in (*self._hoister.bound, *self._hoister.per_step)} | self._parameters
+        constant = all(self._known(name) is not None for name in names_in(text))
+        return self._wide(text) if names_in(text) <= early and not constant else self._tensor(text)
 
     def _known(self, name: str) -> float | None:
         """The number that a constant is whatever the parameters: printed where it is read."""
@@ -339,18 +405,3 @@ class CellPrinter:
         name = f"k{len(self.numbers)}__"
         self.numbers[name] = value
         return name
-
-
-def _is_rand(tree: ast.expr) -> bool:
-    return isinstance(tree, ast.Call) and isinstance(tree.func, ast.Name) and tree.func.id == "rand"
-
-
-def _added_to(name: str, text: str) -> str:
-    """The b of `name + b`, as an augmented assignment is spelled; else nothing."""
-    tree = ast.parse(text, mode="eval").body
-    match tree:
-        case ast.BinOp(left=ast.Name(id=left), op=ast.Add() | ast.Sub() as op, right=right):
-            if left == name:
-                added = right if isinstance(op, ast.Add) else ast.UnaryOp(ast.USub(), right)
-                return ast.unparse(added)
-    return ""

@@ -110,5 +110,5 @@ def _turn(key: Tensor) -> Tensor:
 
 
 def _lane(value: Any, like: Tensor, rows: Tensor) -> Tensor:
-    tensor = value if isinstance(value, Tensor) else like.new_tensor(value)
+    tensor = value.to(like.dtype) if isinstance(value, Tensor) else like.new_tensor(value)
     return tensor.expand(rows.shape)

@@ -17,8 +17,9 @@ __all__ = ["IMPORTS", "in_torch", "is_truth"]
 
 IMPORTS = {
     "torch": (
-        "abs", "acos", "addcmul", "asin", "atan", "ceil", "cos", "cosh", "exp", "floor", "lerp",
-        "log", "log10", "sign", "sin", "sinh", "sqrt", "square", "tan", "tanh", "trunc", "where",
+        "abs", "acos", "addcmul", "asin", "atan", "ceil", "cos", "cosh", "exp", "expm1",
+        "floor", "lerp", "log", "log10", "sign", "sin", "sinh", "sqrt", "square", "tan", "tanh",
+        "trunc", "where",
     ),
     "neuro.backends.norse.functions": (
         "clip", "cube", "exprel", "floor_divide", "fourth", "remainder",

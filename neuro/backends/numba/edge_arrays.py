@@ -29,17 +29,17 @@ class EdgeArrays:
         block = np.searchsorted(bounds, built.target, side="right") - 1
         self.ids = [np.flatnonzero(block == b) for b in range(layout.n_blocks)]
         n_published, n_sources = len(printer.published), built.pre.n
-        self._start = np.zeros((2, n_published, n_sources), layout.real)
-        self._middle = np.zeros((n_published, n_sources), layout.real)
+        self._start = np.zeros((2, n_published, n_sources))
+        self._middle = np.zeros((n_published, n_sources))
 
     def arguments(self, b: int) -> dict[str, Any]:
         """Block b's arguments of `run`."""
-        printer, built, real = self._printer, self._printer.built, self._layout.real
+        printer, built = self._printer, self._printer.built
         ids = self.ids[b]
         source, delay = built.source[ids], built.delay_steps[ids]
         target = built.target[ids] - self._layout.bounds[built.post.name][b]
-        weight = built.weight[ids].astype(real)
-        values = np.empty((len(printer.program.variables), ids.size), real)
+        weight = built.weight[ids].astype(np.float64)
+        values = np.empty((len(printer.program.variables), ids.size))
         for k, name in enumerate(printer.program.variables):
             values[k] = weight if name == "w" else built.edge_initial[name]
         pointer, segment = _segments(source, delay, built.pre.n)
@@ -63,7 +63,7 @@ class EdgeArrays:
             "constants": printer.constants,
             "start": self._start,
             "middle": self._middle,
-            "pre_cells": (pre.cells if pre else np.zeros((0, 0))).astype(real),
+            "pre_cells": pre.cells if pre else np.zeros((0, 0)),
             "stream": stream_of(f"edges {built.projection.name}"),
         }
         return {f"edge{printer.number}_{name}": value for name, value in parts.items()}

@@ -3,17 +3,19 @@
 A synapse belongs to the block of its target, so the four functions of a projection (arrival of a
 spike, spike of the target, clock-driven step, sums) touch nothing of other blocks but the
 variables of source cells, which their own blocks publish.
+
+Synapses compute in double precision whatever the kernel's: their variables may change by little
+at each of many events, and weights remember all of it.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-from neuro.backends.numba.cells import CellPrinter
-from neuro.backends.numba.wording import in_double, in_kernel
+from neuro.backends.numba.cells import LOW, ROWS_AT, CellPrinter
+from neuro.backends.numba.wording import in_double
 from neuro.edges import BuiltProjection
 from neuro.equations.edge_program import EdgeProgram
 from neuro.equations.hoist import CELL, CONSTANT, TIME, Hoister, evaluate
@@ -31,7 +33,6 @@ PARTS = (
 """The arrays of a projection, as arguments of its functions and of `run` (with its number)."""
 
 _W = printed("w")
-_ROWS = 7  # columns of `where` before the rows of S
 
 
 class EdgePrinter:
@@ -171,7 +172,7 @@ class EdgePrinter:
         loads = self._loads(reads, also=[*changed, *written])
         lines = list(loads)
         if self._advance:
-            lines.append(f"{ELAPSED} = F((step - updated[e__]) * dt)")
+            lines.append(f"{ELAPSED} = (step - updated[e__]) * dt")
             lines.append("updated[e__] = step")
             lines += [f"{name} = {self._text(text)}" for name, text in self._advance]
             lines += [f"{name} = {name}__new" for name in self.code.variables if name in changed]
@@ -181,11 +182,13 @@ class EdgePrinter:
                 lines.append(f"values[{k}, e__] = {name}")
         for name in self.code.writes_post:
             if f"{name}_post" in written:
-                store = f"{name}_post__row[i__] = {name}_post"
-                guarded = name in self.post.code.held
-                lines += (
-                    [f"if {name}_post__free[i__] != 0:", f"    {store}"] if guarded else [store]
-                )
+                store = [f"{name}_post__row[i__] = F({name}_post)"]
+                if name + LOW in self.post.rows:
+                    rest = f"{name}_post - D(F({name}_post))"
+                    store.append(f"{name}_post{LOW}__row[i__] = F({rest})")
+                if name in self.post.code.held:
+                    store = [f"if {name}_post__free[i__] != 0:", *(f"    {x}" for x in store)]
+                lines += store
         return [indent + line for line in lines]
 
     def step(self) -> str:
@@ -199,7 +202,7 @@ class EdgePrinter:
             reads = [text for _, text in self._summed]
             body += [f"        {line}" for line in self._loads(reads)]
             body += [
-                f"        {name}_post__row[i__] += {self._text(text)}"
+                f"        {name}_post__row[i__] += F({self._text(text)})"
                 for name, text in self._summed
             ]
         if self._step:
@@ -253,31 +256,32 @@ class EdgePrinter:
             if name in late | early:
                 factor = f" * factors[{self.factors[name]}]" if name in self.factors else ""
                 doubles.append((name, f"constants[{k}]{factor}"))
-        doubles += [(name, in_double(text)) for name, text in self._hoister.per_step]
-        for name, text in doubles:
-            lines.append(f"    {name}__64 = {text}")
-            if name in late:
-                lines.append(f"    {name} = F({name}__64)")
+        doubles += [(name, in_double(text, str)) for name, text in self._hoister.per_step]
+        lines += [f"    {name} = {text}" for name, text in doubles]
         arriving = "1.0" if self._on_weight is None else f"factors[{self._on_weight}]"
-        lines.append(f"    arrive__ = F({arriving})")
+        lines.append(f"    arrive__ = {arriving}")
         return lines
 
     def _post_row(self, name: str, post: str) -> list[str]:
         if name in self.post.rows:
-            column = f"{post}[{_ROWS + self.post.rows.index(name)}]"
-            lines = [f"    {name}_post__row = S[{column} : {column} + n__]"]
+            lines = []
+            for row, end in ((name, ""), (name + LOW, LOW)):
+                if row in self.post.rows:
+                    column = f"{post}[{ROWS_AT + self.post.rows.index(row)}]"
+                    lines.append(f"    {name}_post{end}__row = S[{column} : {column} + n__]")
             if name in self.post.code.held and name in self.code.writes_post:
+                # The last of them is the one that takes what arrives, beside which `free` runs.
                 lines.append(f"    {name}_post__free = free[{column} : {column} + n__]")
             return lines
         factor = self.post.factors.get(name)
         scale = "" if factor is None else f" * factors[{factor}]"
         if name in self.post.shared_names:
             k = self.post.shared_names.index(name)
-            return [f"    {name}_post = F(shared[{post}[4] + {k}]{scale})"]
+            return [f"    {name}_post = shared[{post}[4] + {k}]{scale}"]
         begin = f"{post}[3] + {self.post.varied_names.index(name)} * {post}[6]"
         return [
             f"    {name}_post__row = cells[{begin} : {begin} + n__]",
-            f"    {name}_post__factor = F(1.0{scale})",
+            f"    {name}_post__factor = 1.0{scale}",
         ]
 
     def _pre_parameter(self, name: str) -> list[str]:
@@ -288,10 +292,10 @@ class EdgePrinter:
         scale = "" if factor is None else f" * factors[{factor}]"
         if name in pre.shared_names:
             k = pre.shared_names.index(name)
-            return [f"    {name}_pre = F(shared[where[{self.pre_number}, 4] + {k}]{scale})"]
+            return [f"    {name}_pre = shared[where[{self.pre_number}, 4] + {k}]{scale}"]
         return [
             f"    {name}_pre__row = pre_cells[{pre.varied_names.index(name)}]",
-            f"    {name}_pre__factor = F(1.0{scale})",
+            f"    {name}_pre__factor = 1.0{scale}",
         ]
 
     def _loads(self, texts: Sequence[str], also: Sequence[str] = ()) -> list[str]:
@@ -310,7 +314,10 @@ class EdgePrinter:
                 if name in self.post.varied_names:
                     lines.append(f"{name}_post = {name}_post__row[i__] * {name}_post__factor")
                 elif name in self.post.rows:
-                    lines.append(f"{name}_post = {name}_post__row[i__]")
+                    low = (
+                        f" + D({name}_post{LOW}__row[i__])" if name + LOW in self.post.rows else ""
+                    )
+                    lines.append(f"{name}_post = D({name}_post__row[i__]){low}")
         for name in self.code.reads_pre:
             if f"{name}_pre" in names and self.pre is not None:
                 if name in self.published:
@@ -320,9 +327,12 @@ class EdgePrinter:
         return lines
 
     def _text(self, expression: str) -> str:
-        def draw(name: str) -> str:
+        def draw(kind: str) -> str:
             self._draws += 1
-            function = "uniform" if name == "rand" else "normal"
+            function = "uniform" if kind == "rand" else "normal"
             return f"{function}(key, stream + {self._draws - 1}, ids[e__], step)"
 
-        return re.sub(rf"\b{WEIGHT}\b", f"({_W} * arrive__)", in_kernel(expression, draw))
+        def named(name: str) -> str:
+            return f"({_W} * arrive__)" if name == WEIGHT else name
+
+        return in_double(expression, named, draw)

@@ -56,7 +56,7 @@ class Kernel:
         self._factors = {key: k for k, key in enumerate(keys)}
         self._scaled = scaled_by(built)
         self._printers = [
-            CellPrinter(p, dt_ms, self._on("cells", p.name), acted_on(built, p))
+            CellPrinter(p, dt_ms, self._on("cells", p.name), acted_on(built, p), real)
             for p in built.populations
         ]
         self._index = {p.name: k for k, p in enumerate(built.populations)}
@@ -250,6 +250,7 @@ class Kernel:
     def _prepare(self, stop: int) -> None:
         """Set what changes from chunk to chunk."""
         first, dt_ms, network = self.step, self._built.dt_ms, self._built.network
+        self._state.count_from(first)
         at_ms = (first + np.arange(stop - first)) * dt_ms
         frame, frames = _frames(first, stop, self._every)
         self._common |= {
@@ -345,8 +346,7 @@ def _bytes(built: Built, plan: Plan, real: type[np.floating]) -> float:
     width = np.dtype(real).itemsize
     edges = sum(d.projection.expected_edges for t in plan.tables for d in t.deliveries)
     plastic = sum(
-        e.built.expected_edges * (width * (len(e.program.variables) + 1) + 40 + 32)
-        for e in plan.edges
+        e.built.expected_edges * (8 * (len(e.program.variables) + 1) + 40 + 32) for e in plan.edges
     )
     # Rules that do not draw by rows hold one projection whole while it is sorted.
     whole = max((p.expected_edges for p in built.projections if not p.by_rows), default=0) * 40

@@ -13,17 +13,22 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from neuro.backends.numba.cells import CellPrinter
+from neuro.backends.numba.cells import LOW, CellPrinter
 from neuro.backends.numba.random import TILE, stream_of
 from neuro.build import Built, BuiltPopulation
 from neuro.modulation import Transmitter
 from neuro.network import participants
 from neuro.timing import release_steps
 
-__all__ = ["HEADER", "Block", "Layout", "Modulators", "acted_on", "lay_out"]
+__all__ = ["HEADER", "NEVER", "Block", "Layout", "Modulators", "acted_on", "lay_out"]
 
-HEADER = ("n", "first", "at", "cells_at", "shared_at", "stream", "words")
-"""What the first columns of `where` mean; the addresses of the rows of `S` follow."""
+HEADER = ("n", "first", "at", "cells_at", "shared_at", "stream", "words", "origin")
+"""What the first columns of `where` mean; the addresses of the rows of `S` follow.
+
+Steps of last spikes are counted from `origin`, so that 32 bits hold them however long a run is.
+"""
+NEVER = -(2**30)
+"""The step of the last spike of a cell that has not spiked."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,13 +48,14 @@ class Block:
     """One block's own arrays.
 
     `where` is `(n_populations, …)`; `cells` are the values that differ between cells; `last` is
-    the step of each cell's last spike, `fired` and `hits` the cells that spike in this step.
+    the step of each cell's last spike, counted from `origin`; `fired` and `hits` are the cells that
+    spike in this step.
     `free` runs beside the first part of `S` and is 0 where a refractory cell takes no input.
     """
 
     where: NDArray[np.int64]
     S: NDArray[np.floating]
-    cells: NDArray[np.floating]
+    cells: NDArray[np.float64]
     last: NDArray[np.int32]
     fired: NDArray[np.uint8]
     free: NDArray[np.uint8]
@@ -72,13 +78,17 @@ class Layout:
     n_senders: int
     rows: Mapping[str, tuple[str, ...]]
     delivered: int
-    shared: NDArray[np.floating]
     modulators: Modulators
 
     @property
     def n_blocks(self) -> int:
         """How many blocks there are: one a thread."""
         return len(self.blocks)
+
+    def acted_address(self, population: int, name: str, state: str) -> NDArray[np.int64]:
+        """`(n_blocks,)` where the row begins to which spikes add what they bring a state."""
+        low = state + LOW
+        return self.address(population, name, low if low in self.rows[name] else state)
 
     def address(self, population: int, name: str, row: str) -> NDArray[np.int64]:
         """`(n_blocks,)` where a population's row begins in each block's `S`."""
@@ -95,12 +105,17 @@ def lay_out(
         senders[item.name] = total
         total += item.n
     bounds = {p.name: _bounds(p.n, n_blocks, k) for k, p in enumerate(built.populations)}
-    rows = {p.name: (*p.program.states, *p.program.summed) for p in built.populations}
-    targets = [acted_on(built, p) for p in built.populations]
+    rows = {
+        p.name: (*p.program.states, *p.program.summed, *(state + LOW for state in printer.slow))
+        for p, printer in zip(built.populations, printers, strict=True)
+    }
+    targets = [
+        [row if row + LOW not in rows[p.name] else row + LOW for row in acted_on(built, p)]
+        for p in built.populations
+    ]
     blocks = [
         _block(built, printers, bounds, rows, targets, number, real) for number in range(n_blocks)
     ]
-    shared = [printer.shared for printer in printers]
     return Layout(
         real=real,
         blocks=tuple(block for block, _ in blocks),
@@ -109,7 +124,6 @@ def lay_out(
         n_senders=total,
         rows=rows,
         delivered=max((size for _, size in blocks), default=0),
-        shared=np.concatenate([np.zeros(0), *shared]).astype(real),
         modulators=_modulators(built),
     )
 
@@ -151,16 +165,28 @@ def _block(
         if acted_on:
             delivered = address
     S = np.zeros(address, real)
-    cells, cells_at, shared_at = [np.zeros(0, real)], 0, 0
+    cells, cells_at, shared_at = [np.zeros(0)], 0, 0
     for k, (population, printer) in enumerate(zip(built.populations, printers, strict=True)):
         low, high = spans[k]
         stream = stream_of(population.name)
-        where[k, : len(HEADER)] = [high - low, low, at[k], cells_at, shared_at, stream, padded[k]]
+        where[k, : len(HEADER)] = [
+            high - low,
+            low,
+            at[k],
+            cells_at,
+            shared_at,
+            stream,
+            padded[k],
+            0,
+        ]
         for r, row in enumerate(rows[population.name]):
             begin = where[k, len(HEADER) + r]
-            if row in population.initial:
-                S[begin : begin + high - low] = population.initial[row][low:high]
-        own = np.zeros((printer.cells.shape[0], padded[k]), real)
+            if row.removesuffix(LOW) in population.initial:
+                value = population.initial[row.removesuffix(LOW)][low:high]
+                if row.endswith(LOW):  # what `real` cannot hold of it
+                    value = value - value.astype(real)
+                S[begin : begin + high - low] = value
+        own = np.zeros((printer.cells.shape[0], padded[k]))
         own[:, : high - low] = printer.cells[:, low:high]
         cells.append(own.ravel())
         cells_at += own.size
@@ -170,7 +196,7 @@ def _block(
         where=where,
         S=S,
         cells=np.concatenate(cells),
-        last=np.full(n, -(2**30), np.int32),
+        last=np.full(n, NEVER, np.int32),
         fired=np.zeros(n, np.uint8),
         free=np.ones(delivered, np.uint8),
         hits=np.zeros(n, np.int64),

@@ -21,8 +21,13 @@ from neuro.errors import SimulationError
 from neuro.network import participants
 
 __all__ = [
-    "BackgroundPlan", "TablePlan", "background_plans", "build_tables", "ladder_of", "table_plans",
+    "RARE", "BackgroundPlan", "TablePlan", "background_plans", "build_tables", "ladder_of",
+    "rare_ladder", "table_plans",
 ]  # fmt: skip
+
+
+RARE = 2.0**-6
+"""Arrivals a step below which 32 bits do not hold their distribution to within 1e-8 of the rate."""
 
 
 class Delivery(NamedTuple):
@@ -51,15 +56,23 @@ class TablePlan:
 
 
 class BackgroundPlan(NamedTuple):
-    """A Poisson input: the distribution of its arrivals, and what each adds to which state."""
+    """A Poisson input: the distribution of its arrivals, and what each adds to which state.
+
+    The distribution is that of `ladder_of`, or of `rare_ladder`.
+    """
 
     population: int
     state: str
     factor: int
     stream: int
     lowest: int
-    ladder: NDArray[np.uint32]
+    ladder: NDArray[np.unsignedinteger]
     weight: float
+
+    @property
+    def rare(self) -> bool:
+        """Whether arrivals are too rare for a distribution in 32 bits."""
+        return bool(self.ladder.dtype == np.uint64)
 
 
 def table_plans(built: Built, factors: Mapping[str, int]) -> tuple[TablePlan, ...]:
@@ -120,7 +133,7 @@ def _entry(built: Built, layout: Layout, delivery: Delivery) -> Entry:
     return Entry(
         delivery.projection,
         layout.bounds[name],
-        layout.address(number, name, delivery.state),
+        layout.acted_address(number, name, delivery.state),
         _scaling(built, built.populations[number], delivery),
     )
 
@@ -161,7 +174,10 @@ def background_plans(built: Built, factors: Mapping[str, int]) -> tuple[Backgrou
         data = background.background
         number = populations[data.target]
         target = built.populations[number]
-        lowest, ladder = ladder_of(background.arrivals)
+        rare = background.arrivals < RARE
+        lowest, ladder = (
+            rare_ladder(background.arrivals) if rare else ladder_of(background.arrivals)
+        )
         for state, increment in target.program.deliveries[background.port]:
             weight = background.weight
             if increment != WEIGHT:
@@ -172,6 +188,16 @@ def background_plans(built: Built, factors: Mapping[str, int]) -> tuple[Backgrou
             stream = stream_of(f"background {data.name}")
             plans.append(BackgroundPlan(number, state, factor, stream, lowest, ladder, weight))
     return tuple(plans)
+
+
+def rare_ladder(arrivals: float) -> tuple[int, NDArray[np.uint64]]:
+    """The Poisson distribution function in 64 bits, from 0 arrivals on."""
+    from scipy.special import pdtrc
+
+    steps: list[int] = []
+    while (beyond := int(float(pdtrc(len(steps), arrivals)) * 2.0**64)) > 0:
+        steps.append(2**64 - 1 - beyond)
+    return 0, np.array(steps, np.uint64)
 
 
 def ladder_of(arrivals: float) -> tuple[int, NDArray[np.uint32]]:

@@ -12,12 +12,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from neuro.backends.numba.cells import CellPrinter
+from neuro.backends.numba.cells import ROWS_AT, CellPrinter
 from neuro.backends.numba.edge_printer import EdgePrinter
 from neuro.backends.numba.layout import Layout
 from neuro.backends.numba.plan import BackgroundPlan, TablePlan
 from neuro.build import Built
-from neuro.equations.names import printed
 
 __all__ = ["Plan", "print_kernel", "queue_names"]
 
@@ -28,6 +27,7 @@ from math import {doubles}
 
 from numba import njit
 from numpy import {real} as F
+from numpy import float64 as D
 from numpy import int32, int64
 
 from neuro.backends.numba.delivery import (
@@ -35,17 +35,14 @@ from neuro.backends.numba.delivery import (
 )
 from neuro.backends.numba.intrinsics import await_all, select
 from neuro.backends.numba.mathematics import FLOAT32, FLOAT64, clip
-from neuro.backends.numba.random import normal{bits} as normal, uniform{bits} as uniform
-from neuro.backends.numba.random import poisson_input
+from neuro.backends.numba.random import normal{bits} as normal, poisson_input, rare_input, uniform
 from neuro.compiled import kept
 '''
-_DOUBLES = (
-    "acos", "asin", "atan", "ceil", "cos", "cosh", "exp", "floor", "log", "log10", "sin", "sinh",
-    "sqrt", "tan", "tanh",
-)  # fmt: skip
+_DOUBLES = ("acos", "asin", "atan", "cos", "sin", "sqrt", "tan")
 _IN_TEXT = {"acos": "arccos", "asin": "arcsin", "atan": "arctan"}
 _FAMILY = (
-    "exp", "log", "exprel", "tanh", "sinh", "cosh", "log10", "whole", "floor", "ceil", "sign",
+    "exp", "expm1", "log", "exprel", "tanh", "sinh", "cosh", "log10", "whole", "floor", "ceil",
+    "sign",
     "square", "cube",
 )  # fmt: skip
 
@@ -168,7 +165,7 @@ def print_kernel(built: Built, layout: Layout, printers: Sequence[CellPrinter], 
         real=layout.real.__name__, bits=bits,
     )  # fmt: skip
     words = [f'{name} = FLOAT{bits}["{name}"]' for name in _FAMILY]
-    words += [f'{name}__64 = FLOAT64["{name}"]' for name in ("exprel", "sign")]
+    words += [f'{name}__64 = FLOAT64["{name}"]' for name in _FAMILY]
     words += [f"{name}__64 = {name}" for name in ("abs", "clip")]
     parts = [header, "\n".join(words)]
     for source, name in functions.items():
@@ -249,19 +246,18 @@ class _Calls:
         for k, background in enumerate(self.plan.backgrounds):
             population, state, factor = background[:3]
             scale = f" * F(factors[{factor}])" if factor >= 0 else ""
-            number = 7 + self.printers[population].rows.index(printed(state))
+            printer = self.printers[population]
+            number = ROWS_AT + printer.rows.index(printer.acted_row(state))
             column = f"where[{population}, {number}]"
             held = state in self.printers[population].program.held
-            row = f"S[{column} : {column} + where[{population}, 6]]"
-            lines.append(
-                f"poisson_input({row}, where[{population}, 1], step, key, stream_{k}, lowest_{k}, "
-                f"ladder_{k}, arriving_{k}{scale}, words, count"
-                + (
-                    f", free[{column} : {column} + where[{population}, 6]])"
-                    if held
-                    else ", free[:0])"
-                )
-            )
+            end = f"{column} + where[{population}, 6]"
+            taking = f"free[{column} : {end}]" if held else "free[:0]"
+            call = f"S[{column} : {end}], where[{population}, 1], step, key, stream_{k}"
+            what = f"ladder_{k}, arriving_{k}{scale}, words"
+            if background.rare:
+                lines.append(f"rare_input({call}, {what}, {taking})")
+            else:
+                lines.append(f"poisson_input({call}, lowest_{k}, {what}, count, {taking})")
         return lines
 
     def posts(self) -> list[str]:
@@ -339,14 +335,14 @@ class _Calls:
         for edge in self.plan.edges:
             if not edge.published or (moment == "middle" and not edge.needs_middle):
                 continue
-            where = f"where[{edge.pre_number}, "
+            where = f"where[{edge.pre_number}]"
             place = f"edge{edge.number}_{moment}"
             index = "(step + 1) % 2, " if moment == "start" else ""
             for k, name in enumerate(edge.published):
-                column = 7 + self.printers[edge.pre_number].rows.index(name)
+                value = self.printers[edge.pre_number].row_value(name, "i", where)
                 lines += [
-                    f"for i in range({where}0]):",
-                    f"    {place}[{index}{k}, {where}1] + i] = S[{where}{column}] + i]",
+                    f"for i in range({where}[0]):",
+                    f"    {place}[{index}{k}, {where}[1] + i] = {value}",
                 ]
         if moment == "middle" and lines:
             lines += ["met += n_blocks", "await_all(signals, met)"]

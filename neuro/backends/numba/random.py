@@ -14,18 +14,19 @@ from typing import Any
 import numba
 import numpy as np
 
-from neuro.backends.numba.intrinsics import select
+from neuro.backends.numba.intrinsics import float64_of, select
 from neuro.backends.numba.mathematics import log32, log64
 
 __all__ = [
-    "normal32", "normal64", "philox", "TILE", "poisson_input", "seed_key", "stream_of", "uniform32",
-    "uniform64",
+    "TILE", "normal32", "normal64", "philox", "poisson_input", "rare_input", "seed_key",
+    "stream_of", "uniform",
 ]  # fmt: skip
 
 _M0, _M1 = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)
 _W0, _W1 = np.uint64(0x9E3779B9), np.uint64(0xBB67AE85)
 _LOW = np.uint64(0xFFFFFFFF)
 _32 = np.uint64(32)
+_ONE = np.uint64(0x3FF0000000000000)  # the bits of 1.0
 f32, f64 = np.float32, np.float64
 TILE = 64  # cells that share 16 counters of four words
 
@@ -70,17 +71,10 @@ def _words(key, stream, cell, step):
 
 
 @_inline
-def uniform32(key, stream, cell, step):
-    """One float32 in [0, 1), 24 random bits."""
-    a, _, _, _ = _words(key, stream, cell, step)
-    return np.float32(np.int32(a >> np.uint64(8))) * np.float32(2.0**-24)
-
-
-@_inline
-def uniform64(key, stream, cell, step):
-    """One float64 in [0, 1), 53 random bits."""
+def uniform(key, stream, cell, step):
+    """One float64 in [0, 1), 52 random bits: in [1, 2) they are a number's digits as they are."""
     a, b, _, _ = _words(key, stream, cell, step)
-    return np.float64(np.int64((a << np.uint64(21)) ^ (b >> np.uint64(11)))) * 2.0**-53
+    return float64_of(_ONE | (a << np.uint64(20)) | (b >> np.uint64(12))) - 1.0
 
 
 @_inline
@@ -116,9 +110,11 @@ def _sine64(x):
 
 @_inline
 def normal32(key, stream, cell, step):
-    """One standard normal float32 (Box & Muller 1958); its tails end at 5.8, where 24 bits do."""
-    a, b, _, _ = _words(key, stream, cell, step)
+    """One standard normal float32 (Box & Muller 1958); its tails end at 8.1, where 48 bits do."""
+    a, b, c, _ = _words(key, stream, cell, step)
     u = f32(np.int32((a >> np.uint64(8)) + np.uint64(1))) * f32(2.0**-24)  # in (0, 1]
+    rest = f32(np.int32((c >> np.uint64(8)) + np.uint64(1))) * f32(2.0**-24)
+    u = select(u == f32(2.0**-24), u * rest, u)  # the lowest of its values stands for an interval
     v = f32(np.int32(b >> np.uint64(8))) * f32(2.0**-24) - f32(0.5)
     v = select(v < f32(0.0), -v, v)
     # cos(2 pi v) is, up to sign, sin(2 pi (1/4 - v)), which needs no reduction.
@@ -180,3 +176,37 @@ def poisson_input(row, first, step, key, stream, lowest, ladder, weight, words, 
             open_ = free[TILE * tile : TILE * tile + TILE]
             for j in range(TILE):
                 cells[j] += select(open_[j] != 0, weight * count[j], zero)
+
+
+@_called
+def rare_input(row, first, step, key, stream, ladder, weight, words, free):
+    """As `poisson_input`, for arrivals so rare that their distribution takes 64 bits.
+
+    `ladder` holds it from 0 arrivals on. Nearly always the upper 32 bits say that nothing arrives;
+    only a cell of which they do not draws the lower ones, from the next stream.
+    """
+    at = np.uint64(step)
+    low, high, own = at & _LOW, at >> _32, np.uint64(stream)
+    first_step = np.uint32(ladder[0] >> _32)
+    for tile in range(row.size // TILE):
+        base = np.uint64(first // 4 + 16 * tile)
+        some = False
+        for j in range(16):
+            a, b, c, d = philox(low, high, base + np.uint64(j), own, key)
+            words[j] = np.uint32(a)
+            words[j + 16] = np.uint32(b)
+            words[j + 32] = np.uint32(c)
+            words[j + 48] = np.uint32(d)
+        for j in range(TILE):
+            some = some | (words[j] >= first_step)
+        if not some:
+            continue
+        for j in range(TILE):
+            cell = TILE * tile + j
+            if words[j] < first_step or (free.size != 0 and free[cell] == 0):
+                continue
+            more = philox(low, high, base + np.uint64(j % 16), own + np.uint64(1), key)
+            number = (np.uint64(words[j]) << _32) | more[j // 16]
+            for k in range(ladder.size):
+                if number > ladder[k]:
+                    row[cell] += weight

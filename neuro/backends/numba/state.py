@@ -8,12 +8,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from neuro.backends.numba.cells import LOW
 from neuro.backends.numba.delivery import push_again
 from neuro.backends.numba.edge_arrays import EdgeArrays
-from neuro.backends.numba.layout import Layout
-from neuro.build import Built
+from neuro.backends.numba.layout import HEADER, NEVER, Layout
+from neuro.build import Built, BuiltPopulation
+from neuro.equations.syntax import is_condition
 
 __all__ = ["Route", "RunState"]
+
+_FAR = 2**29  # steps; engineering choice, some way below 2**31
 
 Route = tuple[int, NDArray[Any], NDArray[Any]]
 """What leads to a queue: the first sender, and where the edges of each begin (`push`)."""
@@ -36,9 +40,33 @@ class RunState:
         self._routes, self._longest = routes, longest
         self._index = {p.name: k for k, p in enumerate(built.populations)}
         self._recent = np.zeros(0, np.int64), np.zeros(0, np.int64)
+        self._origin = 0  # the step from which those of last spikes are counted
 
-    def values(self, population: str, row: str) -> NDArray[np.floating]:
-        """`(n,)` a state of all cells of a population."""
+    def count_from(self, step: int) -> None:
+        """Count the steps of last spikes from here, once 32 bits are in sight of their end."""
+        passed = step - self._origin
+        if passed < _FAR:
+            return
+        for population in self._built.populations:
+            if self._counts(population):
+                for own, at, n in self._spans(population.name):
+                    last = own["last"][at : at + n]
+                    last[:] = np.maximum(last.astype(np.int64) - passed, NEVER)
+        self._origin = step
+        for own in self._own:
+            own["where"][:, HEADER.index("origin")] = step
+
+    @staticmethod
+    def _counts(population: BuiltPopulation) -> bool:
+        """Whether `last` holds steps, and not whether a cell is refractory."""
+        return not is_condition(population.program.refractory or "0")
+
+    def values(self, population: str, state: str) -> NDArray[np.float64]:
+        """`(n,)` a state of all cells of a population, whole."""
+        rows = [row for row in (state, state + LOW) if row in self._layout.rows[population]]
+        return np.sum([self._row(population, row).astype(np.float64) for row in rows], axis=0)
+
+    def _row(self, population: str, row: str) -> NDArray[np.floating]:
         address = self._layout.address(self._index[population], population, row)
         sizes = np.diff(self._layout.bounds[population])
         return np.concatenate([
@@ -68,16 +96,18 @@ class RunState:
         for population in self._built.populations:
             name = population.name
             for row in self._layout.rows[name]:
-                state[f"cells/{name}/{row}"] = self.values(name, row)
-            state[f"last/{name}"] = np.concatenate([
-                own["last"][at : at + n] for own, at, n in self._spans(name)
-            ])  # fmt: skip
+                state[f"cells/{name}/{row}"] = self._row(name, row)
+            last = np.concatenate([own["last"][at : at + n] for own, at, n in self._spans(name)])
+            state[f"last/{name}"] = last + self._origin if self._counts(population) else last
         for edge in self._edges:
             state |= edge.state(list(self._own))
         return state
 
     def restore(self, state: Mapping[str, Any]) -> int:
         """Take over a state, perhaps of a run with another number of threads; its step."""
+        self._origin = int(state["step"])
+        for own in self._own:
+            own["where"][:, HEADER.index("origin")] = self._origin
         for population in self._built.populations:
             name = population.name
             bounds = self._layout.bounds[name]
@@ -87,7 +117,9 @@ class RunState:
                 for b, block in enumerate(self._layout.blocks):
                     n = bounds[b + 1] - bounds[b]
                     block.S[address[b] : address[b] + n] = values[bounds[b] : bounds[b + 1]]
-            last = np.asarray(state[f"last/{name}"])
+            last = np.asarray(state[f"last/{name}"], np.int64)
+            if self._counts(population):
+                last = np.maximum(last - self._origin, NEVER)
             for b, (own, at, n) in enumerate(self._spans(name)):
                 own["last"][at : at + n] = last[bounds[b] : bounds[b] + n]
         for own in self._own:

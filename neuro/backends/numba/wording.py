@@ -1,118 +1,151 @@
-"""Expressions of the equation language in the kernel's words: one precision, no branches."""
+"""Expressions of the equation language in the kernel's words: no branches, and a precision each.
+
+A kernel computes in its own precision, `F`, but for what that cannot hold: the time of a long run
+and a uniform random number that is compared with a small probability. An expression that reads one
+of these is computed in double precision, `D`, whatever else it reads.
+"""
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from neuro.equations.syntax import CONSTANTS
 
-__all__ = ["in_double", "in_kernel"]
+__all__ = ["Words", "in_double", "is_truth"]
 
 _TRUTHS = (ast.Compare, ast.BoolOp)
-_ROOTS = {0.5: "sqrt({})", 0.25: "sqrt(sqrt({}))"}
-_POWERS = {2: "square({})", 3: "cube({})", 4: "square(square({}))", 6: "square(cube({}))",
-           8: "square(square(square({})))", 9: "cube(cube({}))"}  # fmt: skip
+_ROOTS = {0.5: "sqrt{s}({})", 0.25: "sqrt{s}(sqrt{s}({}))"}
+_POWERS = {1: "({})", 2: "square{s}({})", 3: "cube{s}({})", 4: "square{s}(square{s}({}))",
+           6: "square{s}(cube{s}({}))", 8: "square{s}(square{s}(square{s}({})))",
+           9: "cube{s}(cube{s}({}))"}  # fmt: skip
 
 
-def in_kernel(expression: str, draw: Callable[[str], str]) -> str:
-    """The expression with every number of the kernel's precision.
+def is_truth(tree: ast.expr) -> bool:
+    """Whether an expression is true or false by its form."""
+    if isinstance(tree, ast.UnaryOp) and isinstance(tree.op, ast.Not):
+        return True
+    return isinstance(tree, _TRUTHS)
+
+
+def in_double(
+    expression: str, name: Callable[[str], str], draw: Callable[[str], str] | None = None
+) -> str:
+    """The expression as a number in double precision.
 
     Args:
-        draw: The call that stands for `rand()` or `randn()`, given which.
+        name: What stands for a variable.
+        draw: What stands for `rand()` or `randn()`, given which.
     """
-    tree = ast.parse(expression, mode="eval").body
-    return ast.unparse(_Kernel(draw).visit(tree))
+    words = Words(draw or str, name, None)
+    return ast.unparse(words.number(_parsed(expression), wide=True))
 
 
-def in_double(expression: str) -> str:
-    """The expression for what is computed once a step: plain doubles, names ending in `__64`."""
-    return ast.unparse(_Double().visit(ast.parse(expression, mode="eval").body))
+class Words:
+    """Writes expressions.
+
+    Args:
+        draw: What stands for `rand()`, in double precision, or for `randn()`, in the kernel's.
+        double: What stands for a variable in double precision.
+        doubles: Variables that have no other; None if every comparison must be in it too.
+    """
+
+    def __init__(
+        self, draw: Callable[[str], str], double: Callable[[str], str],
+        doubles: Collection[str] | None,
+    ) -> None:  # fmt: skip
+        self._draw, self._double, self._doubles = draw, double, doubles
+
+    def text(self, expression: str, *, wide: bool = False) -> tuple[str, bool]:
+        """The expression as a number, and whether it is in double precision; `wide` asks for it."""
+        tree = _parsed(expression)
+        wide = wide or self._is_wide(tree)
+        return ast.unparse(self.number(tree, wide=wide)), wide
+
+    def condition(self, expression: str) -> str:
+        """The expression as a truth."""
+        return ast.unparse(self._truth(_parsed(expression)))
+
+    def number(self, tree: ast.expr, *, wide: bool) -> ast.expr:
+        """The tree of an expression as a number of this precision."""
+        if is_truth(tree):
+            one, zero = ("1.0", "0.0") if wide else ("F(1.0)", "F(0.0)")
+            return _parsed(f"select({ast.unparse(self._truth(tree))}, {one}, {zero})")
+        match tree:
+            case ast.Constant(value=value):
+                return _literal(float(value), wide)  # type: ignore[arg-type]
+            case ast.Name(name):
+                if name in CONSTANTS:
+                    return _literal(CONSTANTS[name], wide)
+                return _parsed(self._double(name)) if wide else tree
+            case ast.Call(ast.Name(name), arguments):
+                return self._call(name, arguments, wide)
+            case ast.BinOp(left, ast.Pow(), right) if power := _power(right, wide):
+                return _parsed(power.replace("{}", ast.unparse(self.number(left, wide=wide))))
+            case ast.BinOp(left, op, right):
+                return ast.BinOp(self.number(left, wide=wide), op, self.number(right, wide=wide))
+            case ast.UnaryOp(op, operand):
+                return ast.UnaryOp(op, self.number(operand, wide=wide))
+        raise TypeError(f"{ast.dump(tree)} is outside the closed language")
+
+    def _call(self, name: str, arguments: list[ast.expr], wide: bool) -> ast.expr:
+        if name == "rand":
+            return _parsed(self._draw(name))
+        if name == "randn":
+            return _parsed(f"D({self._draw(name)})" if wide else self._draw(name))
+        numbers = [self.number(a, wide=wide) for a in arguments]
+        if name == "int" and is_truth(arguments[0]):
+            return numbers[0]
+        text = ", ".join(map(ast.unparse, numbers))
+        return _parsed(f"{'whole' if name == 'int' else name}{'__64' if wide else ''}({text})")
+
+    def _truth(self, tree: ast.expr) -> ast.expr:
+        match tree:
+            case ast.Constant(value=bool()):
+                return tree
+            case ast.BoolOp(op, parts):
+                # `and` would branch; both sides are cheap and have no effects.
+                sign = " & " if isinstance(op, ast.And) else " | "
+                return _parsed(sign.join(f"({ast.unparse(self._truth(p))})" for p in parts))
+            case ast.UnaryOp(ast.Not() as op, operand):
+                return ast.UnaryOp(op, self._truth(operand))
+            case ast.Compare(left, ops, comparators):
+                sides = [left, *comparators]
+                wide = any(map(self._is_wide, sides))
+                first, *rest = (self.number(side, wide=wide) for side in sides)
+                return ast.Compare(first, ops, rest)
+        wide = self._is_wide(tree)
+        number = self.number(tree, wide=wide)
+        return ast.Compare(number, [ast.NotEq()], [_literal(0.0, wide)])
+
+    def _is_wide(self, tree: ast.expr) -> bool:
+        if self._doubles is None or is_truth(tree):
+            return self._doubles is None
+        if isinstance(tree, ast.Name):
+            return tree.id in self._doubles
+        if isinstance(tree, ast.Call) and isinstance(tree.func, ast.Name):
+            return tree.func.id == "rand" or any(map(self._is_wide, tree.args))
+        return any(
+            self._is_wide(part) for part in ast.iter_child_nodes(tree) if isinstance(part, ast.expr)
+        )
 
 
 def _parsed(text: str) -> ast.expr:
     return ast.parse(text, mode="eval").body
 
 
-class _Kernel(ast.NodeTransformer):
-    def __init__(self, draw: Callable[[str], str]) -> None:
-        self._draw = draw
-
-    def visit_Constant(self, node: ast.Constant) -> ast.expr:
-        if isinstance(node.value, bool):
-            return node
-        return _parsed(f"F({float(node.value)!r})")  # type: ignore[arg-type]
-
-    def visit_Name(self, node: ast.Name) -> ast.expr:
-        return _parsed(f"F({CONSTANTS[node.id]!r})") if node.id in CONSTANTS else node
-
-    def visit_Call(self, node: ast.Call) -> ast.expr:
-        name = node.func.id if isinstance(node.func, ast.Name) else ""
-        if name in ("rand", "randn"):
-            return _parsed(self._draw(name))
-        if name == "int" and _is_truth(node.args[0]):
-            return self._number(node.args[0])
-        arguments = ", ".join(ast.unparse(self._number(a)) for a in node.args)
-        return _parsed(f"{'whole' if name == 'int' else name}({arguments})")
-
-    def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
-        if isinstance(node.op, ast.Pow) and (power := _power(self._number(node.left), node.right)):
-            return power
-        node.left, node.right = self._number(node.left), self._number(node.right)
-        return node
-
-    def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.expr:
-        if not isinstance(node.op, ast.Not):
-            node.operand = self._number(node.operand)
-            return node
-        self.generic_visit(node)
-        return node
-
-    def visit_BoolOp(self, node: ast.BoolOp) -> ast.expr:
-        # `and` would branch; both sides are cheap and have no effects.
-        sign = " & " if isinstance(node.op, ast.And) else " | "
-        return _parsed(sign.join(f"({ast.unparse(self.visit(part))})" for part in node.values))
-
-    def visit_Compare(self, node: ast.Compare) -> ast.expr:
-        node.left = self._number(node.left)
-        node.comparators = [self._number(part) for part in node.comparators]
-        return node
-
-    def _number(self, tree: ast.expr) -> ast.expr:
-        """A truth used as a number is 1 or 0."""
-        new = self.visit(tree) if not _is_truth(tree) else None
-        if new is not None:
-            return new
-        return _parsed(f"select({ast.unparse(self.visit(tree))}, F(1.0), F(0.0))")
+def _literal(value: float, wide: bool) -> ast.expr:
+    return _parsed(repr(value) if wide else f"F({value!r})")
 
 
-def _is_truth(tree: ast.expr) -> bool:
-    if isinstance(tree, ast.UnaryOp) and isinstance(tree.op, ast.Not):
-        return True
-    return isinstance(tree, _TRUTHS)
-
-
-def _power(base: ast.expr, exponent: ast.expr) -> ast.expr | None:
-    """A power by multiplication or square roots, where its exponent is a plain number."""
+def _power(exponent: ast.expr, wide: bool) -> str:
+    """A power by multiplication or square roots, where its exponent is a plain number, else ""."""
     negative = isinstance(exponent, ast.UnaryOp) and isinstance(exponent.op, ast.USub)
     number = exponent.operand if isinstance(exponent, ast.UnaryOp) and negative else exponent
     if not isinstance(number, ast.Constant) or isinstance(number.value, bool):
-        return None
-    text = ast.unparse(base)
+        return ""
     form = _ROOTS.get(number.value) or _POWERS.get(number.value)  # type: ignore[arg-type]
-    if number.value == 1:
-        form = "({})"
     if form is None:
-        return None
-    return _parsed(f"F(1.0) / {form.format(text)}" if negative else form.format(text))
-
-
-class _Double(ast.NodeTransformer):
-    def visit_Name(self, node: ast.Name) -> ast.expr:
-        known = node.id in CONSTANTS
-        return ast.Constant(CONSTANTS[node.id]) if known else ast.Name(node.id + "__64", ast.Load())
-
-    def visit_Call(self, node: ast.Call) -> ast.expr:
-        name = node.func.id if isinstance(node.func, ast.Name) else ""
-        arguments = ", ".join(ast.unparse(self.visit(a)) for a in node.args)
-        return _parsed(f"{name}__64({arguments})")
+        return ""
+    form = form.replace("{s}", "__64" if wide else "")
+    return f"{'1.0' if wide else 'F(1.0)'} / {form}" if negative else form

@@ -1,0 +1,108 @@
+"""The change of each state in a step, apart from the state itself.
+
+`x + change` rounds to the precision of x, and a change below that precision is lost. A back end
+that computes in single precision therefore adds the change of a slow state in a form that keeps
+what rounds away. Which states are slow is decided here, from the program and the bound values.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from neuro.equations.hoist import evaluate
+from neuro.equations.program import Assignment, StepProgram
+from neuro.equations.syntax import CONSTANTS, names_in
+
+__all__ = ["CHANGE", "SLOWEST", "change_of", "changes_apart", "slow_states"]
+
+SLOWEST = 2.0**-8
+"""The least share of itself that a state must lose in each step to be held in single precision.
+
+Each step rounds to half a unit in the last place, 2**-24 of the state, and a share `s` of all past
+errors is lost with the state; so they never add up to more than 2**-24/s, here 2**-16 of the
+largest value: 1 uV of a membrane potential of 65 mV.
+"""
+
+
+CHANGE = "__step"
+"""Ends the name of a state's change in a step."""
+
+
+def changes_apart(
+    states: Sequence[str], active: Sequence[Assignment], resting: Sequence[Assignment]
+) -> tuple[list[Assignment], list[Assignment]]:
+    """Both steps with `<state>__step`, its change, in place of `<state>__new`.
+
+    Where the text of one of them does not show the change, both keep the new value.
+    """
+    apart = set(states)
+    for step in filter(None, (active, resting)):
+        new = dict(step)
+        apart = {x for x in apart if change_of(x, new.get(f"{x}__new", "0"))}
+
+    def changed(step: Sequence[Assignment]) -> list[Assignment]:
+        found = []
+        for name, text in step:
+            x = name.removesuffix("__new")
+            change = change_of(x, text) if name != x and x in apart else ""
+            found.append((x + CHANGE, change) if change else (name, text))
+        return found
+
+    return changed(active), changed(resting)
+
+
+def change_of(name: str, text: str) -> str:
+    """The `c` of `name + c`, for a text of that form; empty if it has another.
+
+    >>> change_of("x", "x + dt*(a - x)")
+    'dt * (a - x)'
+    >>> change_of("x", "x")
+    '0.0'
+    >>> change_of("x", "x*exp(-dt/tau)")
+    ''
+    """
+    terms = list(_terms(ast.parse(text, mode="eval").body, True))
+    own = [k for k, (added, term) in enumerate(terms)
+           if added and isinstance(term, ast.Name) and term.id == name]  # fmt: skip
+    if len(own) != 1:
+        return ""
+    del terms[own[0]]
+    if not terms:
+        return "0.0"
+    parts = [("" if added else "-") + f"({ast.unparse(term)})" for added, term in terms]
+    return ast.unparse(ast.parse(" + ".join(parts), mode="eval").body)
+
+
+def _terms(tree: ast.expr, added: bool) -> Sequence[tuple[bool, ast.expr]]:
+    """The terms of a sum as it is written, without what stands in brackets of a product."""
+    match tree:
+        case ast.BinOp(left, ast.Add(), right):
+            return [*_terms(left, added), *_terms(right, added)]
+        case ast.BinOp(left, ast.Sub(), right):
+            return [*_terms(left, added), *_terms(right, not added)]
+    return [(added, tree)]
+
+
+def slow_states(program: StepProgram, constants: Mapping[str, ArrayLike]) -> tuple[str, ...]:
+    """The states that single precision must not hold by itself, in the program's order.
+
+    A state is fast if it loses `SLOWEST` of itself in every step, in every cell. All others are
+    slow: those that lose less, and those whose loss depends on states or changes with time.
+
+    Args:
+        constants: What does not change over a run, by name: one value or one for each cell.
+    """
+    known = dict(constants)
+    for name, text in program.active:
+        if not name.endswith("__new") and names_in(text) - CONSTANTS.keys() <= known.keys():
+            known[name] = evaluate(text, known)
+
+    def is_fast(state: str) -> bool:
+        shrink = known.get(f"{state}__shrink")
+        return shrink is not None and bool((np.asarray(shrink) <= -SLOWEST).all())
+
+    return tuple(state for state in program.states if not is_fast(state))
