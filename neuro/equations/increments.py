@@ -33,13 +33,14 @@ CHANGE = "__step"
 
 
 def changes_apart(
-    states: Sequence[str], active: Sequence[Assignment], resting: Sequence[Assignment]
+    slow: Sequence[str], active: Sequence[Assignment], resting: Sequence[Assignment]
 ) -> tuple[list[Assignment], list[Assignment]]:
-    """Both steps with `<state>__step`, its change, in place of `<state>__new`.
+    """Both steps with `<state>__step`, its change, in place of `<state>__new` of each slow state.
 
-    Where the text of one of them does not show the change, both keep the new value.
+    Where the text of one of them does not show the change, both keep the new value. That of the
+    other states is written with one multiplication where the change needs two operations.
     """
-    apart = set(states)
+    apart = set(slow)
     for step in filter(None, (active, resting)):
         new = dict(step)
         apart = {x for x in apart if change_of(x, new.get(f"{x}__new", "0"))}
@@ -49,7 +50,7 @@ def changes_apart(
         for name, text in step:
             x = name.removesuffix("__new")
             change = change_of(x, text) if name != x and x in apart else ""
-            found.append((x + CHANGE, change) if change else (name, text))
+            found.append((x + CHANGE, change) if change else (name, _kept(x, text)))
         return found
 
     return changed(active), changed(resting)
@@ -75,6 +76,19 @@ def change_of(name: str, text: str) -> str:
         return "0.0"
     parts = [("" if added else "-") + f"({ast.unparse(term)})" for added, term in terms]
     return ast.unparse(ast.parse(" + ".join(parts), mode="eval").body)
+
+
+def _kept(name: str, text: str) -> str:
+    """`name*(1 + name__shrink) + ...` for `name + (name*name__shrink + ...)`, else the text."""
+    terms = list(_terms(ast.parse(text, mode="eval").body, True))
+    written = [ast.unparse(term) if added else "" for added, term in terms]
+    shrinking = f"{name} * {name}__shrink"
+    if name not in written or shrinking not in written:
+        return text
+    rest = [t for (_, t), w in zip(terms, written, strict=True) if w not in (name, shrinking)]
+    signs = [a for (a, _), w in zip(terms, written, strict=True) if w not in (name, shrinking)]
+    parts = [f"{'+' if a else '-'} ({ast.unparse(t)})" for a, t in zip(signs, rest, strict=True)]
+    return " ".join([f"{name} * (1 + {name}__shrink)", *parts])
 
 
 def _terms(tree: ast.expr, added: bool) -> Sequence[tuple[bool, ast.expr]]:

@@ -131,7 +131,7 @@ class CellPrinter:
     def _update(self) -> str:
         program, hoister = self.program, self._hoister
         active, resting = map(
-            hoister.assignments, changes_apart(program.states, program.active, program.resting)
+            hoister.assignments, changes_apart(self.slow, program.active, program.resting)
         )
         uses = self._needed(names_in(program.threshold or "0"))
         threshold = hoister.expression(program.threshold)

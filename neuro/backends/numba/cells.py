@@ -80,7 +80,7 @@ class CellPrinter:
         self._doubles = {"t"}  # variables of the loop that are in double precision
         self._words = Words(self._draw, self._double, self._doubles)
 
-        active, resting = changes_apart(program.states, program.active, program.resting)
+        active, resting = changes_apart(self._slow, program.active, program.resting)
         self._active = self._hoister.assignments(active)
         self._resting = self._hoister.assignments(resting)
         self._threshold_uses = self._needed(names_in(program.threshold or "0"))
@@ -232,8 +232,6 @@ class CellPrinter:
                 lines += [f"{x}{LOW} = F({x}__both - D({x}))", f"{x}__high = {x}"]
             elif x in self._slow:
                 lines += _two_sum(x, value)
-            elif result.endswith(CHANGE):
-                lines.append(f"{x} = {x} + {value}")
             else:
                 lines.append(f"{x} = F({value})")
         return lines
