@@ -59,6 +59,14 @@ class Hoister:
                 (self.per_step if varies & TIME else self.bound).append((name, expression))
         return kept
 
+    def times(self) -> set[str]:
+        """`t`, and what is computed once a step and grows with it, as a product with `t` does."""
+        found = {"t"}
+        for name, text in self.per_step:
+            if _grows(ast.parse(text, mode="eval").body, found):
+                found.add(name)
+        return found
+
     def expression(self, text: str) -> str:
         """The expression with everything computable earlier replaced by a name."""
         return ast.unparse(self._rewrite(ast.parse(text, mode="eval").body)) if text else ""
@@ -137,6 +145,19 @@ class Hoister:
                 items = [self._constants_out(v) if isinstance(v, ast.expr) else v for v in value]
                 setattr(new, name, items)
         return new
+
+
+_BOUNDED = frozenset({"sin", "cos", "tan", "tanh", "exp", "log", "sign"})
+
+
+def _grows(tree: ast.expr, times: set[str]) -> bool:
+    """Whether a number reads one of `times` outside a function that levels it."""
+    if _is_truth(tree) or (isinstance(tree, ast.Call) and _called(tree) in _BOUNDED):
+        return False
+    if isinstance(tree, ast.Name):
+        return tree.id in times
+    inner = (part for part in ast.iter_child_nodes(tree) if isinstance(part, ast.expr))
+    return any(_grows(part, times) for part in inner)
 
 
 def _is_truth(tree: ast.expr) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from neuro.backends.norse.wording import is_truth
 
@@ -36,12 +36,15 @@ class Drawn(ast.NodeTransformer):
         return ast.Name(name, ast.Load())
 
 
-def apart(tree: ast.expr, parts: dict[str, str], wide: Callable[[ast.expr], str]) -> ast.expr:
+def apart(
+    tree: ast.expr, parts: dict[str, str], wide: Callable[[ast.expr], str], times: Collection[str]
+) -> ast.expr:
     """The tree with a name for each part that must be computed in double precision.
 
     Args:
         parts: Gets the code of each, by its name; holds that of random numbers.
         wide: The code of a part in double precision.
+        times: The time, and what grows with it.
     """
 
     def named(part: ast.expr, form: str) -> ast.expr:
@@ -51,27 +54,27 @@ def apart(tree: ast.expr, parts: dict[str, str], wide: Callable[[ast.expr], str]
 
     if isinstance(tree, ast.Compare):
         sides = [tree.left, *tree.comparators]
-        if any(_is_wide(side, parts) for side in sides):
+        if any(_is_wide(side, parts, times) for side in sides):
             sides = [named(side, "({})") for side in sides]
         else:
-            sides = [apart(side, parts, wide) for side in sides]
+            sides = [apart(side, parts, wide, times) for side in sides]
         return ast.Compare(sides[0], tree.ops, sides[1:])
-    if _is_wide(tree, parts):
+    if _is_wide(tree, parts, times):
         return named(tree, "({}).to(F__)")
     for name, value in ast.iter_fields(tree):
         if isinstance(value, ast.expr) and name != "func":
-            setattr(tree, name, apart(value, parts, wide))
+            setattr(tree, name, apart(value, parts, wide, times))
         elif isinstance(value, list):
-            items = [apart(v, parts, wide) if isinstance(v, ast.expr) else v for v in value]
+            items = [apart(v, parts, wide, times) if isinstance(v, ast.expr) else v for v in value]
             setattr(tree, name, items)
     return tree
 
 
-def _is_wide(tree: ast.expr, parts: Mapping[str, str]) -> bool:
+def _is_wide(tree: ast.expr, parts: Mapping[str, str], times: Collection[str]) -> bool:
     """Whether a number, apart from conditions in it, reads the time or a uniform number."""
     if is_truth(tree):
         return False
     if isinstance(tree, ast.Name):
-        return tree.id == "t" or (tree.id in parts and not tree.id.startswith("randn"))
+        return tree.id in times or (tree.id in parts and not tree.id.startswith("randn"))
     inner = (part for part in ast.iter_child_nodes(tree) if isinstance(part, ast.expr))
-    return any(_is_wide(part, parts) for part in inner)
+    return any(_is_wide(part, parts, times) for part in inner)

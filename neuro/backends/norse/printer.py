@@ -234,7 +234,7 @@ class CellPrinter:
                     return f"1.0 - surrogate__.chance({text}, {not strict}).to(F__)"
                 sides = ast.unparse(high), ast.unparse(low)
                 self.comparisons.append(sides)
-                wide = any("t" in names_in(side) or "rand(" in side for side in sides)
+                wide = any(names_in(x) & self._hoister.times() or "rand(" in x for x in sides)
                 text = ", ".join(map(self._wide if wide else self._text, sides))
                 scale = f"scales__[{len(self.comparisons) - 1}]"
                 drawn_by = f", {self._text('rand()')}" if self._by_chance else ""
@@ -344,7 +344,9 @@ class CellPrinter:
             return in_torch(expression, draw, repr, "{}__64".format, "D__")
         parts: dict[str, str] = {}
         tree = Drawn(draw, parts).visit(ast.parse(expression, mode="eval").body)
-        tree = apart(tree, parts, lambda part: self._wide(ast.unparse(part), parts))
+        tree = apart(
+            tree, parts, lambda part: self._wide(ast.unparse(part), parts), self._hoister.times()
+        )
         return in_torch(ast.unparse(tree), draw, self._number, lambda n: parts.get(n, n))
 
     def _wide(self, expression: str, parts: Mapping[str, str] = MappingProxyType({})) -> str:

@@ -94,6 +94,7 @@ class CellPrinter:
             # Brian2's `timestep`, so that both back ends hold a cell for the same steps.
             steps = f"floor(({program.refractory})/dt + 0.001)"
             self._refractory = self._hoister.expression(steps)
+        self._doubles |= self._hoister.times()
         self._place(dt_ms)
 
     def _needed(self, names: set[str]) -> list[Assignment]:
@@ -346,7 +347,7 @@ class CellPrinter:
 
     def _double(self, name: str) -> str:
         """A variable of the loop over cells in double precision."""
-        if name in self._doubles and name != "t":
+        if name in self._doubles - self._hoister.times():
             return name
         if name in self._slow:
             return f"(D({name}__high) + D({name}{LOW}))"
