@@ -77,6 +77,12 @@ STUDIES: Mapping[str, Study] = MappingProxyType({
         note="These boards are made and graded here: not those of Sudoku-Extreme, on which "
         "published figures are reached.",
     ),
+    "voices_tiny": Study(
+        "Calm and distressed voices, heard as spikes", "voices_tiny", seeds=5,
+        note="Synthetic voices that differ in jitter and in the tremor of F0, and in nothing else "
+        "that `encoders.voice` draws; each seed has its own speakers. Counts are of bins of 50 ms, "
+        "which can follow the tremor.",
+    ),
     "digits_spikes": Study(
         "Spoken digits, heard as spikes", "digits_spikes", seeds=5,
         note="All seeds hear the same sounds, those of the test from five held-out synthetic "

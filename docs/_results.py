@@ -10,7 +10,15 @@ from typing import Any
 from neuro.errors import StoreError
 from sims.train.statistics import mean_interval
 
-ORDER = ("sudoku4", "sudoku6", "sudoku6_ablations", "maze", "sudoku9", "digits_spikes")
+ORDER = (
+    "sudoku4",
+    "sudoku6",
+    "sudoku6_ablations",
+    "maze",
+    "sudoku9",
+    "voices_tiny",
+    "digits_spikes",
+)
 CAPTIONS = {
     "curves": "Items right over the training.",
     "refined": (
