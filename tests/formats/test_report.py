@@ -443,3 +443,15 @@ def test_a_large_run_is_drawn_from_a_part_and_counted_whole(
     table = re.compile(r"<td>bushy</td>.*?</tr>", re.DOTALL)
     assert table.search(large)[0] == table.search(whole)[0]  # type: ignore[index]
     assert "3,000" in table.search(large)[0]  # type: ignore[index]
+
+
+def test_the_level_of_a_sound_is_not_that_of_the_run() -> None:
+    """A tone of 1 Pa, 94 dB SPL, in half of the run: 3 dB less over the whole of it."""
+    from neuro.signal import Signal
+    from sims.report.figures.stimuli import sound_levels
+
+    tone = np.sqrt(2.0) * np.sin(2 * np.pi * (np.arange(8000) + 0.5) / 16)
+    silence = np.zeros(4000)
+    signal = Signal(np.concatenate([silence, tone, silence]), 1 / 16, "Pa")
+    assert sound_levels(signal) == "RMS 94 dB SPL while it sounds, 91 dB over the run"
+    assert sound_levels(Signal(silence, 1 / 16, "Pa")) == "silence"
