@@ -447,7 +447,6 @@ def test_a_large_run_is_drawn_from_a_part_and_counted_whole(
 
 def test_the_level_of_a_sound_is_not_that_of_the_run() -> None:
     """A tone of 1 Pa, 94 dB SPL, in half of the run: 3 dB less over the whole of it."""
-    from neuro.signal import Signal
     from sims.report.figures.stimuli import sound_levels
 
     tone = np.sqrt(2.0) * np.sin(2 * np.pi * (np.arange(8000) + 0.5) / 16)
