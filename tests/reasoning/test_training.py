@@ -334,7 +334,8 @@ def test_a_finished_model_answers_as_it_did(undisturbed: Path, cache: Path) -> N
 def test_timing_tells_distress_in_voices_never_heard(train: Train, tmp_path: Path) -> None:
     """Jitter and tremor tell the classes apart; the model on counts, or untimed, finds little."""
     status, _ = train(
-        tmp_path / "out", "seed=1", "data.speakers=32", "data.held_out=20", "data.duration=400 ms",
+        tmp_path / "out", "seed=1", "data.speakers=32", "data.validation=8", "data.held_out=40",
+        "data.duration=400 ms",
         "data.nerve={n_channels: 8, fibres_per_channel: 12}", "features.phase_parts=4",
         "reasoner={hidden: 32, rounds: 2, latent_steps: 2, budget: 2}",
         "training={steps: 100, batch: 24, evaluate_every: 50}",
