@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from encoders.cochlea.gammatone import BANDWIDTH, erb_hz, erb_spaced_hz
 from neuro.errors import SignalError
+from neuro.units import quantities
 
 __all__ = ["band_levels_db", "with_spectrum_of"]
 
@@ -16,6 +17,7 @@ ROUNDS = 8  # the bands overlap, so one round of gains leaves some of the differ
 LARGEST_DB = 30.0  # of all rounds together: where nothing but rounding is, nothing is amplified
 
 
+@quantities
 def band_levels_db(samples: NDArray[np.float64], rate_hz: float) -> NDArray[np.float64]:
     """Levels of bands as wide as auditory filters, over the whole sound.
 
@@ -33,6 +35,7 @@ def band_levels_db(samples: NDArray[np.float64], rate_hz: float) -> NDArray[np.f
     return np.asarray(10.0 * np.log10(weights @ power + np.finfo(float).tiny))
 
 
+@quantities
 def with_spectrum_of(
     samples: NDArray[np.float64], reference: NDArray[np.float64], rate_hz: float
 ) -> NDArray[np.float64]:

@@ -39,6 +39,7 @@ from encoders.source_filter import (
 )
 from encoders.spectrum import with_spectrum_of
 from neuro.errors import SignalError
+from neuro.units import quantities
 from neuro.wiring import generator
 
 __all__ = ["Voice", "calm", "distressed", "embedded_sound", "synthesize", "utterance"]
@@ -64,6 +65,7 @@ def distressed(seed: int) -> Voice:
     return _in_state(seed, 1)
 
 
+@quantities
 def utterance(
     voice: Voice, *, duration_s: float, sample_rate_hz: int = RATE_HZ, seed: int
 ) -> NDArray[np.float64]:
