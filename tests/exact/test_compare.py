@@ -14,6 +14,7 @@ from scipy.stats import binom, ks_2samp
 from neuro import Recording, Spikes
 from neuro.errors import ConfigError
 from neuro.recording import Trace
+from neuro.units import Quantity
 from sims.compare.deviation import deviation_of
 from sims.compare.distributions import compare_distributions, holm, seeds_needed
 from sims.compare.matching import match
@@ -129,7 +130,7 @@ def test_a_twin_differs_by_no_more_than_a_rounding() -> None:
                 seen[kind] = max(seen[kind], off)
         for old, new in zip(network.projections, twin.projections, strict=True):
             assert (old.delay is new.delay, old.rule is new.rule) == (True, True)
-            if isinstance(old.weight, float):
+            if isinstance(old.weight, Quantity) and not old.weight.ndim:
                 seen["weights"] = max(seen["weights"], abs(new.weight / old.weight - 1))
         assert all(0.1 * getattr(rounding, k) < off for k, off in seen.items())
         assert seen["weights"] <= rounding.weights * (1 + 1e-9)
