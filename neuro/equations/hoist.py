@@ -128,7 +128,9 @@ class Hoister:
             into.append((name, inside))
             self.varies[name] = varies
             self._known[text] = name
-        return ast.Name(self._known[text], ast.Load())
+        named = ast.Name(self._known[text], ast.Load())
+        # What is kept is a number, and what reads a condition must read one.
+        return ast.Compare(named, [ast.NotEq()], [ast.Constant(0.0)]) if _is_truth(tree) else named
 
     def _constants_out(self, tree: ast.expr) -> ast.expr:
         if isinstance(tree, (ast.Name, ast.Constant)):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from neuro import Network, Population, Recording, simulate
@@ -58,6 +60,19 @@ def test_a_reset_reads_a_subexpression_anew(backend: str, reset: str, same: str)
     assert ours == written_out
     if "0.21" not in same:
         assert len(ours.times_ms) == 13
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("gate", ["v > th and t > 30.05*ms", "not (v <= th or t < 30.05*ms)"])
+def test_part_of_a_condition_may_be_the_same_for_all_cells(backend: str, gate: str) -> None:
+    network = moving_threshold("v = E_L")
+    (cells,) = network.populations
+    model = replace(cells.model, threshold=gate, refractory="t < 50.05*ms or gap > 100*mV")
+    network = replace(network, populations=(replace(cells, model=model),))
+    times = _run(network, backend, 60).spikes["cells"].times_ms
+    assert times[0] == pytest.approx(30.1)  # the first step after the gate opens
+    assert not ((times > 30.2) & (times < 50)).any()  # refractory as long as the condition holds
+    assert len(times) >= 2
 
 
 @pytest.mark.parametrize("reads", ["u", "twice"])

@@ -141,6 +141,7 @@ def _neuron(rng: Random, linear: bool) -> NeuronModel:
     threshold = rng.choice([
         f"v > {level}", f"v >= {level}", "gap < 0*mV", "gap < 0.2*mV*gate", f"not (v < {level})",
         f"v > {level} and gap < 5*mV", "v > V_th or share < -0.05",
+        f"v > {level} and t > 2.05*ms", f"not (t < 3.05*ms or v < {level})",
         *([f"v > {level} - 1*mV*x", f"v > {level} and x < 0.8"] if x else []),
     ])  # fmt: skip
     statements = ["v = V_r", "v = V_r", "v -= 12*mV", "v = V_r + 0.1*gap", "v = E_L - 2*mV*gate"]
@@ -160,7 +161,7 @@ def _neuron(rng: Random, linear: bool) -> NeuronModel:
     if timed:
         refractory = rng.choice(("t_ref", "2*t_ref", "t_ref*(1 + gate)", "1.3*ms"))
     if conditional:
-        refractory = rng.choice(("gap > 17*mV", "v < V_r + 1*mV", "gate > 0.9 and gap > 16*mV"))
+        refractory = rng.choice(("gap > 17*mV", "v < V_r + 1*mV", "t < 20.05*ms and gap > 9*mV"))
         if x:
             refractory = rng.choice((refractory, "x > 0.6", "not (x < 0.4)"))
         if held and "v" in refractory.replace("V", ""):

@@ -52,6 +52,12 @@ class Parts:
             if p.program.threshold
         }
         self.synapses = {p.projection.name: self._synapses(p) for p in built.projections}
+        # Brian2 would take them by the names of its objects; what only adds comes first.
+        n = len(built.projections)
+        for k, p in enumerate(built.projections):
+            for pathway in self.synapses[p.projection.name]._pathways:
+                late = k - n if p.edge is not None else k - 2 * n - 1
+                pathway.order = 1 + k if pathway.prepost == "post" else late
         self.backgrounds = {b.background.name: self._background(b) for b in built.backgrounds}
 
     @property
@@ -171,7 +177,8 @@ class Parts:
             increment = spelled.text(s.increment)
             increment = re.sub(rf"\b{WEIGHT}\b", f"({weight}*{factor})", increment)
             code.append(f"{spelled[s.name]} += arrivals*({increment})")
-        group.run_regularly("\n".join(code), dt=self.dt, when="synapses")
+        group.run_regularly("\n".join(code), dt=self.dt, when="synapses",
+                             order=-len(self._built.projections) - 1)  # fmt: skip
         return group.variables[factor]
 
     def _weight_names(self, built: BuiltBackground) -> tuple[str, str]:
