@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from bridges.language._tokenizer_check import checked_tokenizer
-from neuro.errors import ConfigError, SignalError, StoreError
+from neuro.errors import ConfigError, EmberError, SignalError, StoreError
 from neuro.files.regular import read_text
 
 if TYPE_CHECKING:
@@ -157,11 +157,14 @@ class FileTokenizer:
 
 @contextmanager
 def _without_panics() -> Iterator[None]:
-    """Make an error that the library did not expect in itself one that can be handled."""
+    """Give every error of the library, also one that it did not expect, as one of ours."""
     try:
         yield
+    except EmberError:
+        raise
     except BaseException as error:
-        if type(error).__name__ != "PanicException":  # a BaseException, which the library hides
+        # The library raises bare `Exception`, and hides the type of what it did not expect.
+        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
             raise
         raise SignalError(
             f"the tokenizer must read any text, found that it fails: {' '.join(str(error).split())}"

@@ -34,6 +34,7 @@ app = typer.Typer(
 
 def main() -> None:
     """Entry point of the command `ember`."""
+    from sims.terminal.plain import PlainOutput
     from sims.terminal.startup import fewer_collections
 
     global _debug
@@ -41,6 +42,8 @@ def main() -> None:
     # Python sets a stream that was closed before its start (`>&-`) to None.
     sys.stdout = sys.stdout or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
     sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+    if not isinstance(sys.stdout, PlainOutput):
+        sys.stdout = PlainOutput(sys.stdout)
     arguments = sys.argv[1:]
     options = arguments[: arguments.index("--")] if "--" in arguments else arguments
     _debug = "--debug" in options

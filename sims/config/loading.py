@@ -99,10 +99,12 @@ def from_resolved(
 
 
 def _load_run_file(path: Path, overrides: tuple[str, ...]) -> Loaded:
+    from sims.store.home import with_home
     from sims.store.run_file import read_provenance
 
     stored = read_provenance(path)
-    document = over.apply(Document(dict(stored.resolved), {}, str(path)), overrides)
+    resolved = with_home(dict(stored.resolved))
+    document = over.apply(Document(resolved, {}, str(path)), overrides)
     every = (*stored.overrides, *overrides)
     return _checked(document, stored.config_text, str(path), every, bool(overrides))
 

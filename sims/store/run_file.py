@@ -31,6 +31,7 @@ from neuro.signal import Signal
 from sims.result import Provenance, Run
 from sims.store import checked, sonata
 from sims.store.hdf5 import as_text, atomic_hdf5, put, put_text, reading_hdf5
+from sims.store.home import without_home
 from sims.store.lazy import Members
 
 __all__ = [
@@ -188,7 +189,10 @@ def _timings(provenance: h5py.Group) -> dict[str, float]:
 
 
 def write_provenance(file: h5py.File, provenance: Provenance, recording: Recording) -> None:
-    """Store what was run, and how; of the recording everything but what was recorded."""
+    """Store what was run, and how; of the recording everything but what was recorded.
+
+    Paths below the home folder begin with `~` in the file.
+    """
     group = file.create_group("provenance")
     if provenance.failure:
         group.attrs["reached_ms"] = float(recording.duration_ms)
@@ -210,9 +214,10 @@ def write_provenance(file: h5py.File, provenance: Provenance, recording: Recordi
         }
     )
     put_text(group, "config", provenance.config_text)
-    put_text(group, "config_path", provenance.config_path)
-    put_text(group, "overrides", provenance.overrides)
-    put_text(group, "resolved", json.dumps(provenance.resolved, ensure_ascii=False))
+    put_text(group, "config_path", without_home(provenance.config_path))
+    put_text(group, "overrides", without_home(provenance.overrides))
+    resolved = without_home(dict(provenance.resolved))
+    put_text(group, "resolved", json.dumps(resolved, ensure_ascii=False))
     group.create_group("versions").attrs.update(
         {package: as_text(version) for package, version in provenance.versions.items()}
     )

@@ -1,0 +1,49 @@
+"""Paths as they are stored: a file that is handed on does not tell its maker's home folder."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+__all__ = ["with_home", "without_home"]
+
+
+def without_home(value: Any) -> Any:
+    """JSON-ready data in which each path below the home folder begins with `~`.
+
+    A path counts where it is a whole text, a key, or what follows `=` in an override.
+    """
+    home = _home()
+    return _replaced(value, home, "~") if home else value
+
+
+def with_home(value: Any) -> Any:
+    """The same data with the home folder of whoever reads it in the place of `~`."""
+    home = _home()
+    return _replaced(value, "~", home) if home else value
+
+
+def _home() -> str:
+    try:
+        home = str(Path.home())
+    except RuntimeError:  # the system knows none
+        return ""
+    return home if len(home) > 1 else ""
+
+
+def _replaced(value: Any, old: str, new: str) -> Any:
+    if isinstance(value, dict):
+        return {_path(key, old, new): _replaced(inner, old, new) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(_replaced(inner, old, new) for inner in value)
+    return _path(value, old, new)
+
+
+def _path(text: Any, old: str, new: str) -> Any:
+    if not isinstance(text, str):
+        return text
+    start = text.find("=") + 1 if f"={old}{os.sep}" in text else 0
+    if not text.startswith(old + os.sep, start):
+        return text
+    return text[:start] + new + text[start + len(old) :]
