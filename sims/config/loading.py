@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import ValidationError
 
 from neuro.errors import ConfigError
+from neuro.files.regular import open_regular
 from sims.config import overrides as over
 from sims.config.errors import KeyPath, one_line, refusal, shown
 from sims.config.shipped import RUN_FILE_SUFFIXES, find
@@ -227,7 +228,7 @@ def content_hash(path: str | os.PathLike[str]) -> str:
 
 @lru_cache(maxsize=256)  # a sweep asks for the same sound once a point
 def _content_hash(path: str, changed_ns: int, size: int) -> str:
-    with open(path, "rb") as file:
+    with open_regular(path) as file:
         return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
 
 

@@ -8,7 +8,6 @@ goes. The name of the file is a hash of all that decides its content.
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import shutil
 from collections.abc import Callable
@@ -29,6 +28,8 @@ from encoders.cochlea.nerve import (
 from encoders.sound import Sound, at_level, resample
 from neuro.errors import ConfigError, StoreError
 from neuro.files.lock import locked
+from neuro.files.regular import open_regular
+from neuro.files.seal import SealState, add_seal, seal_state
 from neuro.signal import Signal
 from neuro.spikes import Spikes
 from neuro.units import quantities
@@ -42,7 +43,7 @@ from sims.dataset.spike_dataset import (
     read_spike_dataset,
     write_spike_dataset,
 )
-from sims.store.atomic import write_bytes
+from sims.store.atomic import atomic_path
 from sims.store.software import hearing, software_id
 
 __all__ = ["Stopped", "dataset_file", "hear", "identity", "material", "spike_dataset"]
@@ -226,23 +227,26 @@ def _part_file(parts: Path, sound: LabelledSound) -> Path:
 
 
 def _keep(file: Path, spikes: Spikes) -> None:
-    buffer = io.BytesIO()
-    np.savez(
-        buffer, times_ms=spikes.times_ms, units=spikes.units,
-        window=[spikes.n_units, spikes.t_start_ms, spikes.t_stop_ms],
-    )  # fmt: skip
-    write_bytes(file, buffer.getvalue(), force=True)
+    with atomic_path(file, force=True) as temporary:
+        np.savez(
+            temporary, times_ms=spikes.times_ms, units=spikes.units,
+            window=[spikes.n_units, spikes.t_start_ms, spikes.t_stop_ms],
+        )  # fmt: skip
+        add_seal(temporary)
 
 
 def _kept(file: Path) -> Spikes:
     try:
-        with np.load(file, allow_pickle=False) as part:
-            n_units, t_start_ms, t_stop_ms = part["window"]
-            return Spikes(
-                part["times_ms"], part["units"],
-                n_units=int(n_units), t_start_ms=float(t_start_ms), t_stop_ms=float(t_stop_ms),
-            )  # fmt: skip
-    except (OSError, ValueError, KeyError) as error:
+        with open_regular(file) as opened:
+            if seal_state(opened.fileno()) is not SealState.WHOLE:
+                raise ValueError("its checksum does not fit its content")
+            with np.load(opened, allow_pickle=False) as part:
+                n_units, t_start_ms, t_stop_ms = part["window"]
+                return Spikes(
+                    part["times_ms"], part["units"],
+                    n_units=int(n_units), t_start_ms=float(t_start_ms), t_stop_ms=float(t_stop_ms),
+                )  # fmt: skip
+    except Exception as error:  # zip and npy fail in a dozen ways
         raise StoreError(
             f"cannot read `{file}`: it is damaged ({error}); delete it to build it anew"
         ) from None

@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import tarfile
+import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -19,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuro.errors import StoreError
+from neuro.files.regular import read_bytes
 from sims.store.atomic import naming
 
 __all__ = ["MAX_SIDE", "SUBSETS", "ArcTask", "Pair", "read_arc", "shared_tasks"]
@@ -95,7 +97,7 @@ def _in_folder(where: Path) -> Iterator[tuple[str, str, bytes]]:
         for file in sorted((home / subset).glob("*.json")):
             if file.stat().st_size > _MAX_BYTES:
                 raise StoreError(f"`{file}` must be an ARC task, found a file of > 4 MiB")
-            yield subset, file.stem, file.read_bytes()
+            yield subset, file.stem, read_bytes(file, _MAX_BYTES)
 
 
 def _archived(where: Path) -> Iterator[tuple[str, str, bytes]]:
@@ -110,7 +112,9 @@ def _archived(where: Path) -> Iterator[tuple[str, str, bytes]]:
                 if file is None or member.size > _MAX_BYTES:
                     raise StoreError(f"`{where}: {name}` must be an ARC task of at most 4 MiB")
                 found.append((name.parent.name, name.stem, file.read()))
-    except (tarfile.TarError, EOFError) as error:
+    except StoreError:
+        raise
+    except (tarfile.TarError, EOFError, OSError, ValueError, zlib.error) as error:
         raise StoreError(f"cannot read `{where}` as a .tar.gz: {error}") from None
     yield from sorted(found, key=lambda task: (SUBSETS.index(task[0]), task[1]))
 

@@ -103,3 +103,15 @@ def test_a_changed_board_of_a_puzzle_set_is_found(tmp_path: Path) -> None:
     inputs.write_bytes(content)
     with pytest.raises(StoreError, match=r"all__inputs\.npy` does not fit its checksum"):
         read_puzzles(folder)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="has no pipes")
+def test_a_sound_that_is_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    from neuro.errors import ConfigError
+    from sims.config import load
+
+    os.mkfifo(tmp_path / "a.wav")
+    config = tmp_path / "x.yaml"
+    config.write_text("duration: 1 ms\nstimulus: {sound: {encoder: auditory_nerve, file: a.wav}}\n")
+    with pytest.raises(ConfigError, match="must be a regular file, found a pipe"):
+        load(config)
