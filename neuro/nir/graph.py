@@ -65,7 +65,10 @@ class Node:
     def shape(self) -> tuple[int, ...]:
         """What the parameters of a neuron, or the shape of an input, say of its size."""
         if self.kind in ("Input", "Output"):
-            return tuple(int(n) for n in np.atleast_1d(self.array("shape")))
+            given = np.atleast_1d(self.array("shape"))
+            if given.ndim != 1 or (given % 1).any() or not ((given >= 0) & (given < 2**31)).all():
+                raise NirError(f"`shape` must be whole numbers, found {given.tolist()!r:.60}")
+            return tuple(int(n) for n in given)
         own = [v.shape for name, v in self.values.items() if not isinstance(v, str)]
         try:
             return tuple(np.broadcast_shapes(*own))

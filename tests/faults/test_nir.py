@@ -429,3 +429,13 @@ def test_what_a_reader_must_say(path: Path) -> None:
 def test_a_graph_that_was_read_can_be_looked_at(path: Path) -> None:
     assert read_graph(path).of_kind("Linear") == ["p"]
     assert mV(20) == read(path).populations[0].model.parameters["V_th"] + mV(70)
+
+
+@pytest.mark.parametrize("shape", [[[3, 2]], [2.5], [-3], [1e12]])
+def test_the_shape_of_an_input_is_whole_numbers(shape: list[Any]) -> None:
+    cell = nir.IF(np.ones(3), np.ones(3))
+    graph = nir.NIRGraph({"in": nir.Input(np.array([3])), "a": cell}, [("in", "a")])
+    data = graph.to_dict()
+    data["nodes"]["in"]["shape"] = np.array(shape)
+    with pytest.raises(NirError, match="`shape` must be whole numbers"):
+        from_dict(data).nodes["in"].shape  # noqa: B018

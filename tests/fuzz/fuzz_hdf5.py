@@ -199,10 +199,10 @@ _SETS = ("neuro.errors", "sims.dataset.items", "tests.fuzz.fuzz_hdf5")
 _HERE = "tests.fuzz.fuzz_hdf5:"
 
 KINDS = (
-    Kind("run", make_runs, damage_hdf5, f"{_HERE}sealed_run", 500, 8, _RUNS),
-    Kind("run-bytes", make_runs, damage_bytes, f"{_HERE}sealed_run", 500, 8, _RUNS),
-    Kind("run-resealed", make_runs, damage_hdf5_and_seal, f"{_HERE}use_run", 500, 8, _RUNS),
-    Kind("run-format-1", make_old_runs, damage_hdf5, f"{_HERE}use_run", 500, 4, _RUNS),
+    Kind("run", make_runs, damage_hdf5, f"{_HERE}sealed_run", 500, 3, _RUNS),
+    Kind("run-bytes", make_runs, damage_bytes, f"{_HERE}sealed_run", 500, 3, _RUNS),
+    Kind("run-resealed", make_runs, damage_hdf5_and_seal, f"{_HERE}use_run", 500, 3, _RUNS),
+    Kind("run-format-1", make_old_runs, damage_hdf5, f"{_HERE}use_run", 500, 2, _RUNS),
     Kind("run-report", make_runs, damage_hdf5_and_seal, f"{_HERE}report_run", 200, 1, _REPORT),
     Kind("data-set", make_data_sets, damage_hdf5, f"{_HERE}use_data_set", 200, 4, _SETS),
     Kind("data-set-resealed", make_data_sets, damage_hdf5_and_seal, f"{_HERE}use_sealed_data_set",
