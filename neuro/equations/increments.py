@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
+from neuro.equations._affine import affine
 from neuro.equations.hoist import evaluate
 from neuro.equations.program import Assignment, StepProgram
 from neuro.equations.syntax import CONSTANTS, names_in
@@ -104,19 +105,35 @@ def _terms(tree: ast.expr, added: bool) -> Sequence[tuple[bool, ast.expr]]:
 def slow_states(program: StepProgram, constants: Mapping[str, ArrayLike]) -> tuple[str, ...]:
     """The states that single precision must not hold by itself, in the program's order.
 
-    A state is fast if it loses `SLOWEST` of itself in every step, in every cell. All others are
-    slow: those that lose less, and those whose loss depends on states or changes with time.
+    A state is fast if its step is linear in it and loses `SLOWEST` of it, in every cell. All others
+    are slow: those that lose less, and those whose loss depends on states or changes with time.
 
     Args:
         constants: What does not change over a run, by name: one value or one for each cell.
     """
-    known = dict(constants)
+    known, parts = dict(constants), dict[str, str]()
     for name, text in program.active:
-        if not name.endswith("__new") and names_in(text) - CONSTANTS.keys() <= known.keys():
-            known[name] = evaluate(text, known)
+        if not name.endswith("__new"):
+            parts[name] = text
+            if names_in(text) - CONSTANTS.keys() <= known.keys():
+                known[name] = evaluate(text, known)
+    new = dict(program.active)
 
     def is_fast(state: str) -> bool:
-        shrink = known.get(f"{state}__shrink")
-        return shrink is not None and bool((np.asarray(shrink) <= -SLOWEST).all())
+        change = change_of(state, new.get(f"{state}__new", ""))
+        form = affine(change, state, parts) if change else None
+        if form is None or not form.growth or state in _read(form.rest, parts):
+            return False
+        if names_in(form.gain) - CONSTANTS.keys() - known.keys():
+            return False
+        kept = 1 + evaluate(form.gain, known)
+        return bool((np.abs(kept) <= 1 - SLOWEST).all())
 
     return tuple(state for state in program.states if not is_fast(state))
+
+
+def _read(text: str, parts: Mapping[str, str]) -> set[str]:
+    """The names that a text reads, also through the parts it is made of."""
+    names = names_in(text or "0")
+    inside = (_read(parts[name], parts) for name in names & parts.keys())
+    return names.union(*inside)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 
 from neuro import (
     Network,
@@ -28,7 +29,7 @@ from neuro.simulate import prepare, run_built
 from neuro.sink import MemorySink
 from neuro.synapses import DELTA, STDP_ADDITIVE, STDP_TRIPLET, SYNAPTIC_SCALING
 from neuro.units import Hz, Quantity, ms, mV, nS, pA
-from neuro.wiring import OneToOne
+from neuro.wiring import AllToAll, OneToOne
 from tests.backends._plain import plain_kernels
 
 SINGLES = ["numba", "norse"]
@@ -125,8 +126,64 @@ def test_learned_weights_are_those_of_double_precision(backend: str, synapse: Sy
     assert np.abs(single - double).max() <= 2 * U * np.abs(double).max()
 
 
+RELAY = NeuronModel(
+    name="relay", equations="dv/dt = -v/tau : volt", threshold="v > V_th", reset="v = 0*mV",
+    parameters={"tau": ms(10), "V_th": mV(1)}, source="a spike for each that arrives",
+)  # fmt: skip
+
+
+def scaling(times_ms: NDArray[np.float64], stop_ms: float) -> Network:
+    """A cell that spikes at these times, a step later, and two synapses that scale with it."""
+    nothing = Spikes([], [], n_units=2, t_stop_ms=stop_ms)
+    drive = Spikes(times_ms, np.zeros(times_ms.size, int), n_units=1, t_stop_ms=stop_ms)
+    relay = replace(
+        RELAY,
+        name="relay_of_conductances",
+        equations=("dv/dt = (-v + I/g_L)/tau : volt"),
+        parameters={**RELAY.parameters, "g_L": nS(10)},
+    )
+    return Network(
+        "scaling", (Population("cell", relay, 1),), (Source("drive", drive), Source("in", nothing)),
+        (Projection("kick", "drive", "cell", DELTA, OneToOne(), mV(2), ms(0.1)),
+         Projection("p", "in", "cell", SYNAPTIC_SCALING, AllToAll(), nS(0.2), ms(0.1))),
+    )  # fmt: skip
+
+
+def scaled(spikes_ms: NDArray[np.float64], at_ms: float) -> float:
+    """The weight of `SYNAPTIC_SCALING` in nS: a spike's activity decays with 100 s."""
+    spikes_s = (at_ms - spikes_ms[spikes_ms < at_ms]) * 1e-3
+    return float(0.2 * np.exp(4e-5 * (10 * at_ms * 1e-3 + np.expm1(-spikes_s / 100).sum())))
+
+
+def test_scaling_over_90_s_moves_a_weight_as_far_as_it_should() -> None:
+    """At 45.5 Hz from 0.2 to 0.19607 nS, where rounding in single precision gave 0.19382.
+
+    A step reads the activity at its start, which errs by up to a step's worth: 4e-5 * dt * 45 Hz.
+    """
+    times = np.rint(np.arange(1, 90_000 / 21.96) * 219.6) * 0.1
+    recording = simulate(scaling(times, 90_001), duration_ms=90_000.1,
+                         record=[Record("p", "w", every_ms=ms(90_000))])  # fmt: skip
+    spikes_ms = recording.spikes["cell"].times_ms
+    expected = scaled(spikes_ms, 90_000)
+    assert spikes_ms.size == times.size
+    assert round(expected, 5) == 0.19607
+    found = recording.traces["p.w"].data[-1]
+    assert np.abs(found - expected).max() <= (4e-5 * 1e-4 * 45.6 + U) * expected
+
+
+@pytest.mark.parametrize("backend", SINGLES)
+def test_scaling_of_a_silent_cell_begins_at_once(backend: str) -> None:
+    """4e-8 of the weight in a step, which single precision rounds away for 40 s."""
+    with plain_kernels():
+        recording = simulate(scaling(np.zeros(0), 200), duration_ms=100.1, backend=backend,
+                             record=[Record("p", "w", every_ms=ms(100))])  # fmt: skip
+    expected = scaled(np.zeros(0), 100)
+    assert expected > 0.2 * (1 + 3.9e-5)
+    assert np.abs(recording.traces["p.w"].data[-1] - expected).max() <= U * expected
+
+
 def test_states_are_slow_by_what_they_lose_in_a_step() -> None:
-    """A membrane of 25.5 ms is fast at a step of 0.1 ms, and one of 25.7 ms is not."""
+    """A decay of 25.5 ms is fast at a step of 0.1 ms, and one of 25.7 ms is not."""
     for dt_ms, expected in ((0.1, ()), (0.01, ("v",))):
         built = build(Network("n", (Population("cells", LIF, 1),)), seed=0, dt_ms=dt_ms)
         [cells] = built.populations
@@ -138,6 +195,12 @@ def test_states_are_slow_by_what_they_lose_in_a_step() -> None:
         decay = replace(AVERAGE, name="decay", equations="dy/dt = -y/tau_y : 1", initial={})
         [cells] = build(
             Network("n", (Population("cells", decay, 2),)), seed=0, dt_ms=0.1
+        ).populations
+        assert slow_states(cells.program, {"tau_y": tau_ms, "dt": 0.1}) == slow
+        [cells] = build(
+            Network("n", (Population("cells", replace(decay, method="euler"), 2),)),
+            seed=0,
+            dt_ms=0.1,
         ).populations
         assert slow_states(cells.program, {"tau_y": tau_ms, "dt": 0.1}) == slow
     assert SLOWEST == 2.0**-8
@@ -202,6 +265,29 @@ def test_refractory_cells_wake_in_time_after_billions_of_steps(start: int) -> No
     early = spikes_from(network, 1, 300, 0.1)
     assert len(early) > 4
     assert spikes_from(network, start, 300, 0.1) == early
+
+
+@pytest.mark.parametrize("start", [2**31 - 80, 10**10])
+def test_a_late_state_is_kept_whole_and_continues_the_run(start: int) -> None:
+    """The steps of last spikes need 64 bits; a run in two pieces ends as one in one piece."""
+    network = Network("late", (Population("cells", LIF, 2, {"I_ext": np.array([700.0, 1100.0])}),))
+    whole = spikes_from(network, start, 300, 0.1)
+    sink, states = MemorySink(["cells"], 0), list[dict[str, Any]]()
+
+    def run(stop: int, state: dict[str, Any] | None) -> None:
+        run_built(prepare(network), sink, duration_ms=stop * 0.1, resume=state,
+                  checkpoint=lambda state: states.append(state()))  # fmt: skip
+
+    with plain_kernels():
+        run(1, None)
+        run(start + 150, {**states[-1], "step": start})
+        run(start + 300, states[-1])
+    steps, units = sink.spikes_of("cells")
+    found = [(int(s) - start, int(u)) for s, u in zip(steps, units, strict=True)]
+    assert found == whole
+    for cell in (0, 1):
+        last = max(step for step, unit in whole if unit == cell)
+        assert states[-1]["last/cells"][cell] == start + last
 
 
 def test_a_state_can_hold_a_late_time() -> None:

@@ -14,7 +14,7 @@ import torch
 from neuro.backends.norse.norse_import import norse
 from neuro.model import NeuronModel, SynapseModel
 from neuro.network import Population
-from neuro.units import Hz, Quantity
+from neuro.units import FREQUENCY, Hz, Quantity
 
 __all__ = ["NORSE_ARRIVAL", "NORSE_LIF", "norse_population"]
 
@@ -59,7 +59,7 @@ def norse_population(name: str, n: int, parameters: Any = None, dt: float = 1e-3
 
     def rate(per_s: torch.Tensor) -> Any:
         # Norse rounds dt*rate in its own precision, and Ember dt_ms*rate.
-        return (dt * per_s).double().numpy() / (1e3 * dt)
+        return Quantity((dt * per_s).double().numpy() / (1e3 * dt), FREQUENCY)
 
     return Population(
         name,

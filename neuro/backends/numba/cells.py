@@ -367,13 +367,13 @@ class CellPrinter:
 def _two_sum(x: str, change: str) -> list[str]:
     """Add a change to a slow state; what rounds away stays in its second number.
 
-    Knuth 1997, The Art of Computer Programming 2, 4.2.2, theorem B.
+    Exact where the state is larger than its change, and else to the rounding of the change
+    (Dekker 1971, Numer Math 18:224).
     """
     return [
         f"{x}__more = {x}{LOW} + {change}",
         f"{x} = {x}__high + {x}__more",
-        f"{x}__back = {x} - {x}__high",
-        f"{x}{LOW} = ({x}__high - ({x} - {x}__back)) + ({x}__more - {x}__back)",
+        f"{x}{LOW} = {x}__more - ({x} - {x}__high)",
         f"{x}__high = {x}",
     ]
 

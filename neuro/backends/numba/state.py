@@ -98,7 +98,9 @@ class RunState:
             for row in self._layout.rows[name]:
                 state[f"cells/{name}/{row}"] = self._row(name, row)
             last = np.concatenate([own["last"][at : at + n] for own, at, n in self._spans(name)])
-            state[f"last/{name}"] = last + self._origin if self._counts(population) else last
+            if self._counts(population):
+                last = last.astype(np.int64) + self._origin
+            state[f"last/{name}"] = last
         for edge in self._edges:
             state |= edge.state(list(self._own))
         return state
