@@ -103,7 +103,7 @@ def resident_bytes(pid: int) -> tuple[int, int] | None:
 
 def _read(path: str | Path) -> str:
     try:
-        return Path(path).read_text().strip()
+        return Path(path).read_text("utf-8").strip()
     except OSError:
         return ""
 

@@ -16,7 +16,7 @@ def draw(found: dict[str, Any], docs: Path) -> None:
     kinds = {"growth": growth, "memory": memory}
     if found["benchmark"] in kinds:
         _save(kinds[found["benchmark"]](found), docs / f"images/speed_{found['benchmark']}.png")
-    saved = [json.loads(path.read_text()) for path in sorted(docs.glob("benchmarks/*.json"))]
+    saved = [json.loads(path.read_text("utf-8")) for path in sorted(docs.glob("benchmarks/*.json"))]
     compared = [one for one in saved if any(row["ratio"] is not None for row in one["rows"])]
     if compared := [one for one in compared if one["benchmark"] != "bandwidth"]:
         _save(ratios(compared), docs / "images/speed_ratios.png")

@@ -142,7 +142,7 @@ def save(result: Result, known: dict[str, Any]) -> None:
         "data": result.data,
     }
     path = FOLDER / f"{result.name}.json"
-    path.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n")
+    path.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")
     print(f"  written to {path.relative_to(ROOT)}")
     draw(content, ROOT / "docs")
     sys.path.insert(0, str(ROOT / "docs"))

@@ -107,7 +107,7 @@ def spent(training: Training, out: Path) -> dict[str, Any]:
 
     `whole` is false where an attempt's end was not seen, so that its time is not in the sums.
     """
-    lines = (out / ATTEMPTS).read_text().splitlines() if (out / ATTEMPTS).is_file() else []
+    lines = (out / ATTEMPTS).read_text("utf-8").splitlines() if (out / ATTEMPTS).is_file() else []
     mine = [e for e in map(json.loads, lines) if e["training"] == _key(training, out)]
     ends = [entry for entry in mine if entry["what"] == "end"]
     return {
@@ -161,13 +161,14 @@ def _ended(
         })  # fmt: skip
         if process.returncode:
             log = training.folder.with_suffix(".log")
-            last = log.read_text(errors="replace").strip().splitlines()[-1:] or ["nothing said"]
+            text = log.read_text("utf-8", errors="replace").strip()
+            last = text.splitlines()[-1:] or ["nothing said"]
             failed.append(f"{training.name} ended with {process.returncode}: {last[0]} (see {log})")
     return failed
 
 
 def _note(out: Path, entry: dict[str, Any]) -> None:
-    with (out / ATTEMPTS).open("a") as file:
+    with (out / ATTEMPTS).open("a", encoding="utf-8") as file:
         file.write(json.dumps(entry) + "\n")
 
 

@@ -87,7 +87,7 @@ def stored(path: Path, settings: dict[str, Any]) -> dict[str, Any]:
     Raises:
         Failed: if it is of another network, number of threads or processor.
     """
-    saved = json.loads(path.read_text())
+    saved = json.loads(path.read_text("utf-8"))
     if saved["data"]["settings"] != settings:
         raise Failed(f"{path} was measured with {saved['data']['settings']}, wanted {settings}")
     here, there = machine()["cpu"], saved["machine"]["cpu"]

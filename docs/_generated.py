@@ -83,8 +83,8 @@ def write_models(folder: Path) -> None:
 def _write(path: Path, title: str, body: str) -> None:
     text = f"{title}\n{'=' * len(title)}\n\n{body}\n"
     path.parent.mkdir(exist_ok=True)
-    if not path.exists() or path.read_text() != text:  # else everything would be read anew
-        path.write_text(text)
+    if not path.exists() or path.read_text("utf-8") != text:  # else everything would be read anew
+        path.write_text(text, encoding="utf-8")
 
 
 def _title(name: str) -> str:

@@ -25,14 +25,14 @@ is made from what those scripts saved (`docs/benchmarks/*.json`); no figure is t
 def write_speed(folder: Path) -> None:
     """Write `folder/speed.md` from `folder/benchmarks/*.json`, unless it says the same already."""
     path, text = folder / "speed.md", page(folder)
-    if not path.exists() or path.read_text() != text:
-        path.write_text(text)
+    if not path.exists() or path.read_text("utf-8") != text:
+        path.write_text(text, encoding="utf-8")
 
 
 def page(folder: Path) -> str:
     """The page's Markdown."""
     saved = {
-        path.stem: json.loads(path.read_text())
+        path.stem: json.loads(path.read_text("utf-8"))
         for path in sorted((folder / "benchmarks").glob("*.json"))
     }
     parts = [HEAD]

@@ -51,13 +51,13 @@ record:
 # Saved as a file it runs; ``ember run izhikevich.yaml`` would do the same.
 folder = tempfile.TemporaryDirectory()
 path = Path(folder.name) / "izhikevich.yaml"
-path.write_text(CONFIG)
+path.write_text(CONFIG, encoding="utf-8")
 recording = run_experiment(load(path)).recording
 print(recording.spikes["cells"])
 
 # %%
 # With a term whose units are wrong it is refused, and the line and the term are named.
-path.write_text(CONFIG.replace("- u + I) / C", "- u + I + v_t) / C"))
+path.write_text(CONFIG.replace("- u + I) / C", "- u + I + v_t) / C"), encoding="utf-8")
 try:
     run_experiment(load(path))
 except EmberError as error:

@@ -37,7 +37,7 @@ def _gigabytes(n: float) -> str:
 def _meminfo() -> int | None:
     """Linux: what can be given out without swapping."""
     try:
-        lines = Path("/proc/meminfo").read_text().splitlines()
+        lines = Path("/proc/meminfo").read_text("utf-8").splitlines()
     except OSError:
         return None
     sizes = dict(line.split(":") for line in lines if ":" in line)
@@ -48,8 +48,12 @@ def _group() -> int | None:
     """Linux containers: what the control group leaves."""
     folder = Path("/sys/fs/cgroup")
     try:
-        limit = (folder / "memory.max").read_text().strip()
-        return None if limit == "max" else int(limit) - int((folder / "memory.current").read_text())
+        limit = (folder / "memory.max").read_text("utf-8").strip()
+        return (
+            None
+            if limit == "max"
+            else int(limit) - int((folder / "memory.current").read_text("utf-8"))
+        )
     except (OSError, ValueError):
         return None
 

@@ -29,7 +29,7 @@ def peak_bytes() -> int | None:
     Not `getrusage`: on Linux its figure is inherited from the process that started this one.
     """
     try:
-        status = Path("/proc/self/status").read_text()
+        status = Path("/proc/self/status").read_text("utf-8")
     except OSError:
         return None
     return next(int(line.split()[1]) * 1024 for line in status.splitlines() if "VmHWM" in line)

@@ -236,10 +236,10 @@ def _added_by(once: Callable[[], Any]) -> int | None:
     gc.collect()
     try:
         ctypes.CDLL("libc.so.6").malloc_trim(0)  # gives back what earlier passes left free
-        Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
+        Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")  # the peak begins anew
     except OSError:
         return None
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    pages = int(Path("/proc/self/statm").read_text("utf-8").split()[1])
     once()
     peak = peak_bytes()
     return None if peak is None else peak - pages * os.sysconf("SC_PAGE_SIZE")

@@ -19,10 +19,11 @@ from neuro.equations.syntax import (
     Statement,
     check_text,
     names_in,
+    on_one_line,
     parse_lines,
     parse_statements,
 )
-from neuro.errors import EquationError, NetworkError
+from neuro.errors import EquationError, NetworkError, nearest
 from neuro.model import NeuronModel, SynapseModel
 from neuro.network import Background, Projection
 from neuro.units import CURRENT, Dimension, Quantity, pA
@@ -130,8 +131,9 @@ def compose(model: NeuronModel, ports: Sequence[Port] = ()) -> Composed:
                 f"{where}: the name `I` is reserved, since it is the total input current; use "
                 f"another"
             )
-    for text, part in ((model.threshold, "threshold"), (model.refractory, "refractory")):
-        if text.strip():
+    threshold, refractory = on_one_line(model.threshold), on_one_line(model.refractory)
+    for text, part in ((threshold, "threshold"), (refractory, "refractory")):
+        if text:
             check_text(text, f"{where}: {part}")
     for name in set(parameters) & own | set(parameters) & set(model.inputs):
         raise EquationError(f"{where}: `{name}` must be defined once, found it twice")
@@ -145,8 +147,8 @@ def compose(model: NeuronModel, ports: Sequence[Port] = ()) -> Composed:
         parameters.update(synapse.parameters)
         on_pre.append(() if edges else synapse.on_pre)
         summed.extend(synapse.summed)
-        if port.synapse.current:
-            currents.append(port.synapse.current + port.suffix)
+        if synapse.current:
+            currents.append(synapse.current)
 
     readers = [line.expression for line in lines if line.expression]
     reads_current = any("I" in names_in(expression) for expression in readers)
@@ -164,9 +166,9 @@ def compose(model: NeuronModel, ports: Sequence[Port] = ()) -> Composed:
     return Composed(
         name=model.name,
         lines=tuple(lines),
-        threshold=model.threshold.strip(),
+        threshold=threshold,
         reset=parse_statements(model.reset, f"{where}: reset"),
-        refractory=model.refractory.strip(),
+        refractory=refractory,
         parameters=parameters,
         inputs=dict(model.inputs),
         initial=initial,
@@ -208,6 +210,7 @@ def has_edges(model: NeuronModel, synapse: SynapseModel) -> bool:
 @dataclass(frozen=True, eq=False)
 class _Suffixed:
     lines: tuple[Line, ...]
+    current: str
     parameters: dict[str, Quantity]
     on_pre: tuple[Statement, ...]
     summed: tuple[str, ...]
@@ -223,7 +226,20 @@ def _suffixed(port: Port, edges: bool) -> _Suffixed:
             raise EquationError(
                 f"{where}: the name `w` is reserved, since it is the weight; use another"
             )
-    own = {line.name for line in lines} | set(port.parameters)
+    variables = [line.name for line in lines]
+    current = port.synapse.current.strip()
+    if current and current not in variables:
+        raise EquationError(
+            f"{where}: current must be the name of a variable in equations, found "
+            f"`{current}`{nearest(current, variables)}; write an equation such as `I_syn = … : amp`"
+        )
+    if port.synapse.initial and not edges:
+        raise EquationError(
+            f"{where}: initial must be of variables in edges, which it has none of, found "
+            f"`{next(iter(port.synapse.initial))}`; start values of variables in equations are "
+            f"given to the population"
+        )
+    own = {*variables, *port.parameters}
 
     def rename(text: str, weight: str = "w") -> str:
         new = {name: name + port.suffix for name in own} | {"w": weight}
@@ -248,6 +264,7 @@ def _suffixed(port: Port, edges: bool) -> _Suffixed:
             line._replace(name=line.name + port.suffix, expression=rename(line.expression))
             for line in lines
         ),
+        current=current and current + port.suffix,
         parameters={
             name + port.suffix: value
             for name, value in port.parameters.items()

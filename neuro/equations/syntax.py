@@ -18,7 +18,7 @@ from neuro.errors import EquationError, nearest
 __all__ = [
     "CONSTANTS", "FUNCTIONS", "Line", "Statement", "check_text", "parse_expression",
     "parse_lines",
-    "parse_statements", "is_condition", "names_in",
+    "parse_statements", "is_condition", "names_in", "on_one_line",
 ]  # fmt: skip
 
 _NODES = (
@@ -115,6 +115,11 @@ def parse_lines(
     return tuple(lines)
 
 
+def on_one_line(text: str) -> str:
+    """An expression that may take several lines, each with a comment."""
+    return " ".join(" ".join(raw.split("#", 1)[0] for raw in text.splitlines()).split())
+
+
 def _logical_lines(text: str) -> list[str]:
     """Equations without comments, each on one line with single spaces."""
     logical: list[str] = []
@@ -144,6 +149,8 @@ def parse_expression(text: str, where: str) -> ast.expr:
     if not text.isascii():  # Python would take a letter for another, such as a ligature
         odd = next(letter for letter in text if not letter.isascii())
         raise EquationError(f"{where}: `{text.strip()}` must be ASCII, found `{odd}`")
+    if "#" in text:  # Python would leave out the rest
+        raise EquationError(f"{where}: an expression cannot hold `#`, found `{text.strip()}`")
     try:
         tree = ast.parse(" ".join(text.split()), mode="eval")
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -211,12 +218,15 @@ def is_condition(expression: str) -> bool:
 def parse_statements(text: str, where: str) -> tuple[Statement, ...]:
     """Assignments `x = …`, `x += …`, `x *= …`, parted by `;` or line ends, in order.
 
+    What follows `#` on a line is a comment.
+
     Raises:
         EquationError: if one is no such assignment.
     """
     statements = []
     _check_length(text, where)
-    for part in re.split(r"[;\n]", text):
+    parts = [part for raw in text.splitlines() for part in raw.split("#", 1)[0].split(";")]
+    for part in parts:
         if not part.strip():
             continue
         found = re.match(r"([A-Za-z]\w*)\s*([-+*/]?)=(?!=)\s*(.+)$", part.strip())

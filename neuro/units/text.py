@@ -54,6 +54,8 @@ def read_text(text: str, expected: Dimension | None = None) -> Quantity:
     if match is None or not math.isfinite(float(match["number"])):
         raise UnitError(f"expected {wanted(expected)}, found `{_shortened(text)}`")
     number, unit = match["number"], match["unit"].strip()
+    if not _UNIT.fullmatch(unit):  # pint would leave out `#` and `=`, and read `ms; ms` as `ms*ms`
+        raise UnitError(f"expected {wanted(expected)}, found `{_shortened(text)}`")
     if unit in {"dB", "dB SPL"}:  # a level is not a ratio of anything here
         return checked(Quantity(float(number), LEVEL), expected, text)
     if unit in {"degC", "°C", "celsius"}:
@@ -80,6 +82,7 @@ _QUANTITY = re.compile(
     r"\s*(?P<number>[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)\s*(?P<unit>.*)",
     re.DOTALL,
 )
+_UNIT = re.compile(r"[\w\s°%*/^().·²³¹⁻-]*")
 _COMMON_UNITS = (
     "ms", "s", "us", "min", "mV", "V", "uV", "pA", "nA", "uA", "nS", "uS", "mS", "pF", "nF", "uF",
     "nM", "uM", "mM", "Hz", "kHz", "m", "cm", "mm", "dB", "degC",

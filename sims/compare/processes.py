@@ -151,7 +151,11 @@ def _path() -> str:
 def _last(log: Path) -> str:
     """The last line that the process said, for a message."""
     with suppress(OSError):
-        said = [s.strip() for s in log.read_text(errors="replace").splitlines() if s.strip()]
+        said = [
+            s.strip()
+            for s in log.read_text(errors="replace", encoding="utf-8").splitlines()
+            if s.strip()
+        ]
         if said:
             return f" ({said[-1][:300]})"
     return ""

@@ -148,6 +148,10 @@ def _checked(
     if "base" in data:
         where = document.where(("base",))
         raise refusal(where, ("base",), "the base of a config can only be given in its file")
+    for key, value in _texts(data):
+        if any("\ud800" <= letter <= "\udfff" for letter in value):
+            problem = f"expected Unicode text, found half a character in {shown(value)}"
+            raise refusal(document.where(key), key, problem)
     kind: Kind = "train" if "reasoner" in data else "sweep" if "sweep" in data else "run"
     document = Document(data, document.places, document.source)
     schema = _train_schema(data) if kind == "train" else _run_schema(document)
@@ -157,6 +161,19 @@ def _checked(
         raise one_line(error, document.where) from None
     resolved = config.model_dump(mode="json", exclude_none=True)
     return Loaded(config, text, path, overrides, resolved, _hash(resolved), kind, changed, document)
+
+
+def _texts(value: Any, path: KeyPath = ()) -> Iterator[tuple[KeyPath, str]]:
+    """Every text in a config, keys included, and where it stands."""
+    if isinstance(value, str):
+        yield path, value
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            yield (*path, key), str(key)
+            yield from _texts(inner, (*path, key))
+    elif isinstance(value, list):
+        for number, inner in enumerate(value):
+            yield from _texts(inner, (*path, number))
 
 
 def _train_schema(data: Mapping[str, Any]) -> type[StrictModel]:

@@ -38,7 +38,7 @@ def in_equations(path: KeyPath, equations: str, error: EmberError, edges: str = 
         edges: The second text of a synapse.
     """
     message = str(error).partition(": ")[2] or str(error)
-    for key in ("threshold", "reset", "refractory", "on_pre", "on_post", "initial"):
+    for key in ("threshold", "reset", "refractory", "current", "on_pre", "on_post", "initial"):
         if message.startswith(key):
             return (*path, key)
     key, text = "equations", equations

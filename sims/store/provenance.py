@@ -83,7 +83,7 @@ def peak_memory_bytes() -> int:
     status = Path("/proc/self/status")
     if status.is_file():
         # On Linux, what `getrusage` says includes the process that started this one.
-        rows = status.read_text().splitlines()
+        rows = status.read_text("utf-8").splitlines()
         return next(int(row.split()[1]) * 1024 for row in rows if row.startswith("VmHWM:"))
     import resource
 

@@ -43,7 +43,7 @@ def on_lava(network: Network, duration_ms: float = 100, **settings: object) -> R
 
 def test_a_config_runs_on_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "on_loihi.yaml"
-    path.write_text(CONFIG)
+    path.write_text(CONFIG, encoding="utf-8")
     run = run_experiment(load(str(path), ["backend.runner=emulator"]))
     assert run.recording.backend == "lava"
     assert len(run.recording.spikes["cells"]) > 10
@@ -63,7 +63,7 @@ def test_a_config_runs_on_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 )
 def test_a_config_that_it_cannot_run_is_refused(tmp_path: Path, override: str, told: str) -> None:
     path = tmp_path / "on_loihi.yaml"
-    path.write_text(CONFIG)
+    path.write_text(CONFIG, encoding="utf-8")
     with pytest.raises(EmberError) as caught:
         run_experiment(load(str(path), [override]))
     assert told in str(caught.value)

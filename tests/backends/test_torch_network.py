@@ -535,9 +535,9 @@ def test_a_config_runs_on_it(tmp_path: Path) -> None:
         f"name: small\nduration: 40 ms\nseed: 3\n{asked}\n"
         "circuits: {cuba: {circuit: vogels_abbott, variant: cuba, n_cells: 200}}\n"
     )
-    path.write_text(text.replace(asked, "backend: {name: brian}"))
+    path.write_text(text.replace(asked, "backend: {name: brian}"), encoding="utf-8")
     expected = run_experiment(load(path)).recording
-    path.write_text(text)
+    path.write_text(text, encoding="utf-8")
     ours = run_experiment(load(path)).recording
     assert (ours.backend, expected.backend) == ("norse", "brian")
     assert sum(len(s) for s in ours.spikes.values()) > 20

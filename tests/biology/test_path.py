@@ -93,7 +93,9 @@ def test_the_mean_speed_is_a_setting() -> None:
 def test_a_recorded_path_is_followed(tmp_path: Path) -> None:
     """East at 0.2 m/s, then north at 0.1 m/s, then it stays: between rows, straight lines."""
     file = tmp_path / "path.csv"
-    file.write_text("\ufefft, y ,x,note\n5,0.1,0.1,begin\n6,0.1,0.3,\n\n8,0.3,0.3,end\n")
+    file.write_text(
+        "\ufefft, y ,x,note\n5,0.1,0.1,begin\n6,0.1,0.3,\n\n8,0.3,0.3,end\n", encoding="utf-8"
+    )
     encoding = arena_path(duration_ms=4000, seed=1, file=str(file), every=ms(100), width=m(0.5))
     x, y, speed, heading = (encoding.signals[k].values for k in ("x", "y", "speed", "heading"))
     assert x[[0, 5, 10, 39]] == pytest.approx([0.1, 0.2, 0.3, 0.3])

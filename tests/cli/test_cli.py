@@ -36,7 +36,7 @@ record:
 def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """A config in an empty working directory."""
     monkeypatch.chdir(tmp_path)
-    Path("small.yaml").write_text(SMALL)
+    Path("small.yaml").write_text(SMALL, encoding="utf-8")
     return "small.yaml"
 
 
@@ -101,7 +101,7 @@ def test_every_option_that_a_message_recommends_exists() -> None:
     known |= {"--version", "--debug", "--help"}
     recommended: dict[str, str] = {}
     for path in sorted((ROOT / "sims").rglob("*.py")) + sorted((ROOT / "neuro").rglob("*.py")):
-        for text in re.findall(r"(?<![\w-])--[a-z][a-z-]+", path.read_text()):
+        for text in re.findall(r"(?<![\w-])--[a-z][a-z-]+", path.read_text("utf-8")):
             recommended[text] = path.name
     assert {"--force", "--out", "--debug", "--threads"} <= recommended.keys()
     foreign = {"--porcelain", "--untracked-files", "--voices"}  # git's and espeak-ng's
@@ -247,7 +247,9 @@ def test_check_writes_nothing(small: str) -> None:
 
 
 def test_a_sweep_is_checked_to_its_last_point(small: str) -> None:
-    Path("s.yaml").write_text("base: small.yaml\nsweep: {vary: {seed: [1, 2, 3]}}\n")
+    Path("s.yaml").write_text(
+        "base: small.yaml\nsweep: {vary: {seed: [1, 2, 3]}}\n", encoding="utf-8"
+    )
     assert "3 sweep points" in ember("check", "s.yaml").stdout
     wrong = ember("check", "s.yaml", "sweep.vary={duration: [10 ms, 20]}")
     assert wrong.exit_code == 1

@@ -61,8 +61,8 @@ def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(ROOT))
     monkeypatch.syspath_prepend(str(tmp_path))
-    Path("small.yaml").write_text(SMALL)
-    Path("own_back_ends.py").write_text(OWN)
+    Path("small.yaml").write_text(SMALL, encoding="utf-8")
+    Path("own_back_ends.py").write_text(OWN, encoding="utf-8")
     before = dict(BACKENDS)
     yield "small.yaml"
     BACKENDS.clear()
@@ -83,7 +83,7 @@ def test_all_agree_and_the_folder_holds_everything(small: str) -> None:
     assert {p.name for p in folder.iterdir()} == {
         "compare.json", "compare.txt", "compare.png", "runs", "logs"
     }  # fmt: skip
-    report = json.loads((folder / "compare.json").read_text())
+    report = json.loads((folder / "compare.json").read_text("utf-8"))
     jsonschema.validate(report, report_schema())
     assert (report["status"], report["reference"]) == (0, "numba:precision=float64")
     assert report["provenance"]["overrides"] == ["seed=3"]
@@ -115,7 +115,7 @@ def test_what_cannot_be_run_does_not_keep_others_from_it(small: str) -> None:
     names = "numba:precision=float64,numba_late:precision=float64,lava,dies,raises"
     done = ember("compare", small, "--backends", names, "--import", "own_back_ends", "--out", "it")
     assert done.exit_code == 1, done.stdout + done.stderr
-    report = json.loads(Path("it/compare.json").read_text())
+    report = json.loads(Path("it/compare.json").read_text("utf-8"))
     verdicts = {one["backend"]: one["verdict"] for one in report["backends"]}
     assert verdicts == {
         "numba": "reference", "numba_late": "differs", "lava": "refused", "dies": "failed",
@@ -125,7 +125,7 @@ def test_what_cannot_be_run_does_not_keep_others_from_it(small: str) -> None:
     assert "no refractory period" in errors["lava"]
     assert errors["dies"] == "its process ended with status 7 (about to die)"
     assert errors["raises"] == "RuntimeError: nobody is perfect"
-    assert "Traceback" in Path("it/logs/raises.txt").read_text()
+    assert "Traceback" in Path("it/logs/raises.txt").read_text("utf-8")
     assert "numba_late:precision=float64 differs: " in done.stdout
     jsonschema.validate(report, report_schema())
 
@@ -133,13 +133,13 @@ def test_what_cannot_be_run_does_not_keep_others_from_it(small: str) -> None:
 def test_none_that_ran_differs_but_not_all_ran(small: str) -> None:
     """As JSON, and in the place of an older comparison."""
     Path("runs/small_compare").mkdir(parents=True)
-    Path("runs/small_compare/compare.json").write_text("{}")
+    Path("runs/small_compare/compare.json").write_text("{}", encoding="utf-8")
     words = ("compare", small, "--backends", "numba,raises", "--import", "own_back_ends")
     done = ember(*words, "--json", "--force")
     assert done.exit_code == 3, done.stdout + done.stderr
     (line,) = done.stdout.splitlines()
     report = json.loads(line)
-    assert report == json.loads(Path("runs/small_compare/compare.json").read_text())
+    assert report == json.loads(Path("runs/small_compare/compare.json").read_text("utf-8"))
     assert [one["verdict"] for one in report["backends"]] == ["reference", "failed"]
 
 
@@ -181,7 +181,7 @@ def test_what_is_wrong_is_one_line_and_leaves_nothing(
     small: str, words: list[str], told: str
 ) -> None:
     Path("kept").mkdir()
-    Path("kept/mine.txt").write_text("mine")
+    Path("kept/mine.txt").write_text("mine", encoding="utf-8")
     done = ember("compare", small, *words)
     assert done.exit_code == 2, done.stdout + done.stderr
     assert told in done.stderr.splitlines()[-1]
@@ -189,7 +189,7 @@ def test_what_is_wrong_is_one_line_and_leaves_nothing(
     assert {path.name for path in Path().iterdir()} <= {
         "small.yaml", "own_back_ends.py", "__pycache__", "kept"
     }  # fmt: skip
-    assert [path.read_text() for path in Path("kept").iterdir()] == ["mine"]
+    assert [path.read_text("utf-8") for path in Path("kept").iterdir()] == ["mine"]
 
 
 @pytest.mark.parametrize(

@@ -52,8 +52,8 @@ def ember(*words: str) -> Result:
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
-    Path("layers.yaml").write_text(LAYERS)
-    Path("imported.yaml").write_text(IMPORTED)
+    Path("layers.yaml").write_text(LAYERS, encoding="utf-8")
+    Path("imported.yaml").write_text(IMPORTED, encoding="utf-8")
     return tmp_path
 
 
@@ -83,7 +83,7 @@ def test_a_graph_of_another_tool_runs_and_a_signal_may_drive_it(here: Path) -> N
     write_graph(chain("LIF", (2, 3)), here / "theirs.nir")
     text = IMPORTED.replace("layers.nir, inputs: [heat.a_delta]", "theirs.nir, currents: [path.x]")
     text = text.replace("heat: {onset: 20 ms, peak: 50 degC}", "path: {}")
-    (here / "theirs.yaml").write_text(text)
+    (here / "theirs.yaml").write_text(text, encoding="utf-8")
     shown = ember("nir", "show", "theirs.nir")
     assert shown.exit_code == 1 and "LIF" in shown.stdout  # what is in it is said all the same
     refused = ember("check", "theirs.yaml")
@@ -109,7 +109,7 @@ def test_the_step_of_the_file_must_be_the_runs(here: Path) -> None:
 
 def test_what_is_refused_leaves_no_file(here: Path) -> None:
     text = LAYERS.replace("t_ref: 0 ms, C", "C")
-    (here / "layers.yaml").write_text(text)
+    (here / "layers.yaml").write_text(text, encoding="utf-8")
     refused = ember("nir", "export", "layers.yaml", "layers.nir")
     assert refused.exit_code == 1 and not (here / "layers.nir").exists()
     assert "a refractory period (population `first`: 2 ms)" in refused.output

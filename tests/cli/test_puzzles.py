@@ -75,7 +75,7 @@ def test_a_set_of_arc_tasks_is_made_and_shown(here: Path) -> None:
     task = {"train": [{"input": grid, "output": grid}], "test": [{"input": grid, "output": [[7]]}]}
     for subset in ("training", "evaluation"):
         Path("arc", subset).mkdir(parents=True)
-        Path("arc", subset, f"of_{subset}.json").write_text(json.dumps(task))
+        Path("arc", subset, f"of_{subset}.json").write_text(json.dumps(task), encoding="utf-8")
     done = ember("puzzles", "make", "arc", "arc", "--augment", "3", "--out", "set")
     assert done.exit_code == 0, done.output
     shown = ember("puzzles", "show", "set", "--number", "1")

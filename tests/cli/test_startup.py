@@ -32,7 +32,7 @@ def python(code: str) -> str:
 
 def test_a_warm_run_needs_neither_brian_nor_scipy(tmp_path: Path) -> None:
     config = tmp_path / "small.yaml"
-    config.write_text(SMALL)
+    config.write_text(SMALL, encoding="utf-8")
     cold = CliRunner().invoke(app, ["run", str(config), "--out", str(tmp_path / "cold.h5")])
     assert cold.exit_code == 0, cold.stderr
     out = python(

@@ -33,7 +33,7 @@ def swept(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Result]:
 
 
 def rows(folder: Path) -> list[dict[str, str]]:
-    with (folder / "table.csv").open() as file:
+    with (folder / "table.csv").open(encoding="utf-8") as file:
         return list(csv.DictReader(file))
 
 
@@ -55,7 +55,7 @@ def test_a_sweep_leaves_a_tidy_table(swept: tuple[Path, Result]) -> None:
         "modulator.noradrenaline.mean", "modulator.noradrenaline.peak",
         "factor.cells.I_ext.mean", "factor.cells.I_ext.extreme",
     ]  # fmt: skip
-    plan = json.loads((out / "sweep.json").read_text())
+    plan = json.loads((out / "sweep.json").read_text("utf-8"))
     assert plan["vary"] == {amount: {"unit": "nM", "values": [0.0, 50.0]}}
     assert (plan["expected"], plan["done"], plan["failed"]) == (4, 4, 0)
 

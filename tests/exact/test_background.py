@@ -187,7 +187,7 @@ def write(tmp_path: Path):  # type: ignore[no-untyped-def]
     """`write(text)`: the loaded config."""
 
     def loaded(text: str):  # type: ignore[no-untyped-def]
-        (tmp_path / "it.yaml").write_text(text)
+        (tmp_path / "it.yaml").write_text(text, encoding="utf-8")
         return load(tmp_path / "it.yaml", ())
 
     return loaded

@@ -20,7 +20,7 @@ def built(tmp_path: Path):  # type: ignore[no-untyped-def]
     """`built(text, *overrides)`: the experiment of a config."""
 
     def build(text: str, *overrides: str) -> Experiment:
-        (tmp_path / "it.yaml").write_text(text)
+        (tmp_path / "it.yaml").write_text(text, encoding="utf-8")
         return build_experiment(load(tmp_path / "it.yaml", overrides))
 
     return build
@@ -144,7 +144,7 @@ def test_modulation_and_records_refer_to_the_same_cells(built) -> None:  # type:
 
 
 def test_what_is_built_passes_the_engine(tmp_path: Path) -> None:
-    (tmp_path / "it.yaml").write_text(WRITTEN)
+    (tmp_path / "it.yaml").write_text(WRITTEN, encoding="utf-8")
     assert check_experiment(load(tmp_path / "it.yaml")).network.name == "it"
 
 
@@ -201,7 +201,7 @@ circuits:
 
 def test_a_run_is_the_same_from_its_resolved_config(tmp_path: Path) -> None:
     """Spikes, traces and factors, bit for bit, through the text of the config."""
-    (tmp_path / "it.yaml").write_text(WRITTEN)
+    (tmp_path / "it.yaml").write_text(WRITTEN, encoding="utf-8")
     loaded = load(tmp_path / "it.yaml", ["circuits.mine.populations.b.parameters.I_ext=600 pA"])
     first = run_experiment(loaded)
     second = run_experiment(from_resolved(first.provenance.resolved))

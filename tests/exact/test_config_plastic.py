@@ -18,13 +18,13 @@ from sims.store import read_run, write_run
 from sims.store.to_sonata import to_sonata
 
 PAGE = Path(__file__).parents[2] / "docs/concepts/plasticity.md"
-FROM_THE_PAGE = re.search(r"```yaml\n(.*?)```", PAGE.read_text(), re.DOTALL)[1]  # type: ignore[index]
+FROM_THE_PAGE = re.search(r"```yaml\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL)[1]  # type: ignore[index]
 
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     path = tmp_path / "it.yaml"
-    path.write_text(FROM_THE_PAGE)
+    path.write_text(FROM_THE_PAGE, encoding="utf-8")
     return path
 
 
@@ -72,7 +72,7 @@ WRONG = [
 @pytest.mark.parametrize(("right", "wrong", "said"), WRONG, ids=[wrong for _, wrong, _ in WRONG])
 def test_what_is_wrong_is_said_with_its_line(file: Path, right: str, wrong: str, said: str) -> None:
     assert right in FROM_THE_PAGE
-    file.write_text(FROM_THE_PAGE.replace(right, wrong))
+    file.write_text(FROM_THE_PAGE.replace(right, wrong), encoding="utf-8")
     with pytest.raises(EmberError) as caught:
         check_experiment(load(file, ("backend=brian",)))
     assert said in str(caught.value)
@@ -80,7 +80,7 @@ def test_what_is_wrong_is_said_with_its_line(file: Path, right: str, wrong: str,
 
 
 def test_a_synapse_that_is_not_there_is_refused_once_they_are_counted(file: Path) -> None:
-    file.write_text(FROM_THE_PAGE.replace("cells: [0, 1, 2]", "cells: [0, 900]"))
+    file.write_text(FROM_THE_PAGE.replace("cells: [0, 1, 2]", "cells: [0, 900]"), encoding="utf-8")
     with pytest.raises(
         EmberError, match=r"record\.traces\.0.*edges must lie in 0\.\.\d+, found 900"
     ):

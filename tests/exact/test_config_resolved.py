@@ -43,7 +43,7 @@ def test_every_shipped_config_reads_back_to_itself(name: str) -> None:
 
 
 def test_defaults_are_written_out() -> None:
-    Path("small.yaml").write_text(SMALL)
+    Path("small.yaml").write_text(SMALL, encoding="utf-8")
     loaded = load("small.yaml", ["circuits.ear={circuit: phase_code}"])
     assert loaded.kind == "run"
     assert loaded.config.name == "small"
@@ -54,34 +54,38 @@ def test_defaults_are_written_out() -> None:
 
 
 def test_the_hash_tells_jobs_apart_and_nothing_else() -> None:
-    Path("small.yaml").write_text(SMALL)
+    Path("small.yaml").write_text(SMALL, encoding="utf-8")
     plain = load("small.yaml").hash
     assert load("small.yaml", ["output.file=elsewhere.h5"]).hash == plain
     assert load("small.yaml", ["duration=0.01 s", "dt=100 us"]).hash == plain
     assert load("small.yaml", ["seed=1"]).hash != plain
     assert load("small.yaml", ["circuits.mine.populations.cells.n=4"]).hash != plain
-    Path("small.yaml").write_text("# a comment\n" + SMALL)
+    Path("small.yaml").write_text("# a comment\n" + SMALL, encoding="utf-8")
     assert load("small.yaml").hash == plain
 
 
 def test_a_file_counts_by_its_content(tmp_path: Path) -> None:
-    Path("s.yaml").write_text("duration: 10 ms\nstimulus: {path: {file: sub/p.csv}}\n")
+    Path("s.yaml").write_text(
+        "duration: 10 ms\nstimulus: {path: {file: sub/p.csv}}\n", encoding="utf-8"
+    )
     (tmp_path / "sub").mkdir()
-    (tmp_path / "sub/p.csv").write_text("t,x,y\n0,0.1,0.1\n")
+    (tmp_path / "sub/p.csv").write_text("t,x,y\n0,0.1,0.1\n", encoding="utf-8")
     first = load("s.yaml")
     assert first.config.stimulus["path"].file == str(tmp_path / "sub/p.csv")
-    (tmp_path / "elsewhere.csv").write_text("t,x,y\n0,0.1,0.1\n")
+    (tmp_path / "elsewhere.csv").write_text("t,x,y\n0,0.1,0.1\n", encoding="utf-8")
     moved = load("s.yaml", ["stimulus.path.file=elsewhere.csv"])
     assert moved.hash == first.hash
-    (tmp_path / "elsewhere.csv").write_text("t,x,y\n0,0.2,0.1\n")
+    (tmp_path / "elsewhere.csv").write_text("t,x,y\n0,0.2,0.1\n", encoding="utf-8")
     os.utime("elsewhere.csv", ns=(1, 1))
     assert load("s.yaml", ["stimulus.path.file=elsewhere.csv"]).hash != first.hash
 
 
 def test_a_relative_path_starts_from_its_own_file(tmp_path: Path) -> None:
     (tmp_path / "configs").mkdir()
-    (tmp_path / "configs/p.csv").write_text("t,x,y\n0,0.1,0.1\n")
-    (tmp_path / "configs/s.yaml").write_text("duration: 10 ms\nstimulus: {path: {file: p.csv}}\n")
+    (tmp_path / "configs/p.csv").write_text("t,x,y\n0,0.1,0.1\n", encoding="utf-8")
+    (tmp_path / "configs/s.yaml").write_text(
+        "duration: 10 ms\nstimulus: {path: {file: p.csv}}\n", encoding="utf-8"
+    )
     wanted = str(tmp_path / "configs/p.csv")
     assert load("configs/s.yaml").config.stimulus["path"].file == wanted
     with pytest.raises(ConfigError, match=r"command line: stimulus\.path\.file: cannot read"):
@@ -89,11 +93,14 @@ def test_a_relative_path_starts_from_its_own_file(tmp_path: Path) -> None:
 
 
 def test_a_base_is_taken_and_changed(tmp_path: Path) -> None:
-    Path("small.yaml").write_text("name: small\noutput: {file: small.h5}\n" + SMALL)
+    Path("small.yaml").write_text(
+        "name: small\noutput: {file: small.h5}\n" + SMALL, encoding="utf-8"
+    )
     (tmp_path / "sub").mkdir()
     (tmp_path / "sub/next.yaml").write_text(
         "base: ../small.yaml\nseed: 5\ncircuits:\n  mine: {populations: {cells: {n: 7}}}\n"
-        "  other: {circuit: phase_code}\n"
+        "  other: {circuit: phase_code}\n",
+        encoding="utf-8",
     )
     loaded = load("sub/next.yaml")
     assert loaded.config.name == "next"
@@ -102,14 +109,18 @@ def test_a_base_is_taken_and_changed(tmp_path: Path) -> None:
     assert loaded.config.circuits["mine"].populations["cells"].model == "lif"
     assert loaded.config.seed == 5
     assert "base" not in loaded.resolved
-    (tmp_path / "sub/last.yaml").write_text("base: next.yaml\ncircuits: {other: null}\n")
+    (tmp_path / "sub/last.yaml").write_text(
+        "base: next.yaml\ncircuits: {other: null}\n", encoding="utf-8"
+    )
     assert list(load("sub/last.yaml").config.circuits) == ["mine"]
-    (tmp_path / "sub/bad.yaml").write_text("base: next.yaml\ncircuits: {mine: {populations: 3}}\n")
+    (tmp_path / "sub/bad.yaml").write_text(
+        "base: next.yaml\ncircuits: {mine: {populations: 3}}\n", encoding="utf-8"
+    )
     with pytest.raises(
         ConfigError, match=r"sub/bad\.yaml:2: circuits\.mine\.populations: expected"
     ):
         load("sub/bad.yaml")
-    (tmp_path / "sub/wrong.yaml").write_text("base: ../small.yaml\ndt: 3\n")
+    (tmp_path / "sub/wrong.yaml").write_text("base: ../small.yaml\ndt: 3\n", encoding="utf-8")
     with pytest.raises(ConfigError, match=r"sub/wrong\.yaml:2: dt: expected a time"):
         load("sub/wrong.yaml")
 
@@ -165,7 +176,7 @@ def test_a_wrong_value_says_what_is_wrong(given_value: object, message: str) -> 
 
 
 def test_a_quantity_keeps_its_bits_through_a_config() -> None:
-    Path("small.yaml").write_text(SMALL)
+    Path("small.yaml").write_text(SMALL, encoding="utf-8")
     odd = 0.1 + 0.2  # 0.30000000000000004
     loaded = load("small.yaml", [f"circuits.mine.populations.cells.parameters.t_ref={odd!r} ms"])
     again = from_resolved(loaded.resolved)

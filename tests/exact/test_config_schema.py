@@ -39,7 +39,7 @@ def validator(schema: dict[str, Any]) -> jsonschema.Draft202012Validator:
 def test_shipped_configs_pass_as_they_are_written(
     name: str, validator: jsonschema.Draft202012Validator
 ) -> None:
-    data = read_yaml(shipped()[name].read_text(), name).data
+    data = read_yaml(shipped()[name].read_text("utf-8"), name).data
     assert not [error.message for error in validator.iter_errors(data)]
 
 
@@ -75,7 +75,7 @@ def test_an_editor_underlines_what_ember_refuses(
     assert validator.is_valid(GOOD)
     bad = {**GOOD, key: value}
     assert not validator.is_valid(bad)
-    (tmp_path / "bad.yaml").write_text(json.dumps(bad))
+    (tmp_path / "bad.yaml").write_text(json.dumps(bad), encoding="utf-8")
     with pytest.raises(ConfigError):
         load(tmp_path / "bad.yaml")
 
@@ -129,7 +129,8 @@ def test_a_circuit_registered_later_is_known_at_once(
     monkeypatch.setattr(CIRCUITS, "_items", dict(CIRCUITS._items))
     (tmp_path / "new.yaml").write_text(
         "duration: 10 ms\ncircuits:\n  a: {circuit: new_one, inputs: [b.out], rate: 3 Hz}\n"
-        "  b: {populations: {out: {n: 1, model: lif}}}\n"
+        "  b: {populations: {out: {n: 1, model: lif}}}\n",
+        encoding="utf-8",
     )
     with pytest.raises(ConfigError, match="unknown circuit `new_one`"):
         load(tmp_path / "new.yaml")

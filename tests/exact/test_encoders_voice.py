@@ -164,7 +164,7 @@ def test_the_startle_sound_has_one_sudden_loud_onset() -> None:
     louder_db = 20 * np.log10(cry / murmur)
     assert louder_db == pytest.approx(40.0, abs=0.01)
     # Prose that says by how much mirrors this, in the config and in the docstring.
-    shown = (Path(__file__).parents[2] / "configs/startle.yaml").read_text()
+    shown = (Path(__file__).parents[2] / "configs/startle.yaml").read_text("utf-8")
     for text in (shown, embedded_sound.__doc__ or ""):
         assert re.search(r"(\d+) dB\s+louder", text)[1] == f"{louder_db:.0f}"  # type: ignore[index]
     assert frame[200:600].min() > 0  # but it is there

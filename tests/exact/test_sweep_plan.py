@@ -318,7 +318,7 @@ def test_the_table_is_the_plan_joined_with_the_job_files(tmp_path: Path) -> None
     table = pyarrow.parquet.read_table(parquet_path)
     assert table.column("spikes.cells").to_pylist() == [2, None, 4]
     assert table.schema.field("release.amount").metadata == {b"unit": b"nM"}
-    rows = list(csv.DictReader(csv_path.open()))
+    rows = list(csv.DictReader(csv_path.open(encoding="utf-8")))
     assert [float(row["release.amount"]) for row in rows] == table["release.amount"].to_pylist()
 
 
@@ -329,7 +329,9 @@ def test_a_failure_never_replaces_a_finished_point(tmp_path: Path) -> None:
     ledger.write_job({"id": "a", "status": "done", "measures": {"y": 1}})
     ledger.write_job({"id": "a", "status": "failed", "measures": {}})
     assert ledger.job("a") == {"id": "a", "status": "done", "measures": {"y": 1}}
-    (tmp_path / "jobs" / "b.json").write_text('{"id": "b", "stat')  # a torn disk block
+    (tmp_path / "jobs" / "b.json").write_text(
+        '{"id": "b", "stat', encoding="utf-8"
+    )  # a torn disk block
     counts = ledger.counts(["a", "b", "c"])
     assert (counts.done, counts.failed, counts.missing) == (("a",), (), ("b", "c"))
     assert not counts.complete

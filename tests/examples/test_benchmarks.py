@@ -207,7 +207,8 @@ def test_synapses_and_events_are_counted_as_they_are_drawn(benchmark, tmp_path: 
     path = tmp_path / "small.yaml"
     path.write_text(
         "name: small\nduration: 1 ms\n"
-        "circuits: {microcircuit: {circuit: microcircuit, scale: 0.02}}\n"
+        "circuits: {microcircuit: {circuit: microcircuit, scale: 0.02}}\n",
+        encoding="utf-8",
     )
     expected = benchmark("_expected")
     synapses = expected.outgoing(str(path))
@@ -223,8 +224,8 @@ def test_synapses_and_events_are_counted_as_they_are_drawn(benchmark, tmp_path: 
 def test_the_page_says_what_is_saved(benchmark) -> None:
     docs = ROOT / "docs"
     page = benchmark("_speed").page(docs)
-    assert (docs / "speed.md").read_text() == page, "run `python docs/_speed.py`"
+    assert (docs / "speed.md").read_text("utf-8") == page, "run `python docs/_speed.py`"
     for path in (docs / "benchmarks").glob("*.json"):
-        saved = json.loads(path.read_text())
+        saved = json.loads(path.read_text("utf-8"))
         assert saved["title"] in page and saved["commit"][:12] in page
         assert saved["machine"]["cpu"] in page

@@ -43,7 +43,7 @@ def test_an_example_runs_and_draws(
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_an_example_is_short_and_explains_itself(path: Path) -> None:
-    text = path.read_text()
+    text = path.read_text("utf-8")
     documentation = ast.get_docstring(ast.parse(text))
     assert documentation
     assert "===" in documentation  # the gallery's title

@@ -53,7 +53,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory, script) -> Path:
 
 
 def saved(folder: Path) -> dict[str, Any]:
-    return json.loads((folder / "docs/results/sudoku6_ablations.json").read_text())
+    return json.loads((folder / "docs/results/sudoku6_ablations.json").read_text("utf-8"))
 
 
 def test_values_are_those_of_the_trainings(trained: Path) -> None:
@@ -61,12 +61,12 @@ def test_values_are_those_of_the_trainings(trained: Path) -> None:
     assert [row["variant"] for row in found["rows"]] == ["TRM", "TRM", "T=1", "T=1"]
     for row in found["rows"]:
         which = {"whole budget": "best", "may halt": "halting"}[row["score"]]
-        results = [json.loads((runs / row["variant"] / f"seed{seed}/result.json").read_text())
-                   for seed in (1, 2)]  # fmt: skip
+        files = [runs / row["variant"] / f"seed{seed}/result.json" for seed in (1, 2)]
+        results = [json.loads(file.read_text("utf-8")) for file in files]
         assert row["values"] == [result["sets"][which]["accuracy"] for result in results]
         assert row["items"] == [16, 16]  # 24, less 8 that choose the weights
         assert row["parameters"] == found["rows"][0]["parameters"]
-    attempts = (runs / "attempts.jsonl").read_text().splitlines()
+    attempts = (runs / "attempts.jsonl").read_text("utf-8").splitlines()
     assert len(attempts) == 8  # a start and an end of each: no training was done twice
     for one in found["trainings"]:
         assert one["whole"] and one["attempts"] == 1 and one["cpu_s"] > 0
@@ -77,7 +77,7 @@ def test_values_are_those_of_the_trainings(trained: Path) -> None:
 
 
 def test_the_page_shows_them_and_how_to_do_it_again(trained: Path) -> None:
-    text, found = (trained / "docs/results.md").read_text(), saved(trained)
+    text, found = (trained / "docs/results.md").read_text("utf-8"), saved(trained)
     assert found["command"] in text and "--save" in found["command"]
     assert str(trained) not in text + json.dumps(found)
     assert "Not measured yet: `python benchmarks/trainings.py maze --save`" in text
@@ -103,10 +103,10 @@ def test_a_result_that_is_not_the_trainings_own_is_refused(
         {"seed": 2}, {"config_hash": "0" * 16}, {"format": "other"},
         {"sets": {**whole["sets"], "best": {"right": 20, "of": 16}}}, {"sets": {}},
     ):  # fmt: skip
-        file.write_text(json.dumps(whole | wrong))
+        file.write_text(json.dumps(whole | wrong), encoding="utf-8")
         with pytest.raises(SystemExit, match="must be the result of TRM, seed 1"):
             results.read_result(one)
-    file.write_text(json.dumps(whole)[:-20])
+    file.write_text(json.dumps(whole)[:-20], encoding="utf-8")
     with pytest.raises(SystemExit, match="must be the result of TRM, seed 1"):
         results.read_result(one)
 
@@ -119,7 +119,7 @@ def test_a_saved_file_whose_figures_cannot_be_is_refused(
     page, found = script("_results"), saved(trained)
     file = tmp_path / "results/sudoku6_ablations.json"
     file.parent.mkdir()
-    file.write_text(json.dumps(found))
+    file.write_text(json.dumps(found), encoding="utf-8")
     assert page.read(file) == found
     row = found["rows"][0]
     for wrong in (
@@ -128,7 +128,7 @@ def test_a_saved_file_whose_figures_cannot_be_is_refused(
         {"rows": [{**row, "values": [2.0, 2.0], "mean": 2.0}]},
         {"trainings": []}, {"asked": None},
     ):  # fmt: skip
-        file.write_text(json.dumps(found | wrong))
+        file.write_text(json.dumps(found | wrong), encoding="utf-8")
         with pytest.raises(StoreError, match=r"must be saved by benchmarks/trainings\.py"):
             page.page(tmp_path)
 
@@ -138,7 +138,7 @@ def test_a_training_that_is_still_at_work_is_not_started_again(tmp_path: Path, s
     wanted = runs.trainings(plan["sudoku4"], tmp_path, seeds=1)
     lock = wanted[0].folder.with_suffix(".lock")
     lock.parent.mkdir(parents=True)
-    with lock.open("w") as held:
+    with lock.open("w", encoding="utf-8") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         with pytest.raises(SystemExit, match="still at work"):
             runs.train_all(wanted, tmp_path)
@@ -241,7 +241,7 @@ def test_controls_are_compared_with_what_they_control_for(tmp_path: Path, script
             "readers": {"phase": simple, "counts": simple},
             "baseline": {"test": {"right": 1, "of": 10}},
             "permutations": {"linear": {"values": [0.0, 0.1, counts / 20], "of": 10}},
-        }))  # fmt: skip
+        }), encoding="utf-8")  # fmt: skip
     found = study.collected(wanted, {one.name: {} for one in wanted})
     means = {row["score"]: row["mean"] for row in found["rows"]}
     assert means == {

@@ -36,7 +36,7 @@ def test_the_small_study_runs_and_is_not_done_twice(tmp_path: Path) -> None:
     done = script(*asked, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     out = tmp_path / "runs" / "speech_small"
-    result = json.loads((out / "result.json").read_text())
+    result = json.loads((out / "result.json").read_text("utf-8"))
     assert result["chance"] == pytest.approx(0.1) and len(result["classes"]) == 10
     assert result["items"] == {
         "train": {"sounds": 60, "voices": 6}, "validation": {"sounds": 20, "voices": 2},
@@ -53,7 +53,7 @@ def test_the_small_study_runs_and_is_not_done_twice(tmp_path: Path) -> None:
 
     again = script(*asked, cwd=tmp_path)
     assert again.returncode == 0 and "epoch" not in again.stdout
-    assert json.loads((out / "result.json").read_text())["trials"] == result["trials"]
+    assert json.loads((out / "result.json").read_text("utf-8"))["trials"] == result["trials"]
     refused = script("--out", str(tmp_path / "runs"), cwd=tmp_path)
     assert refused.returncode == 1 and "holds no study" in refused.stderr
     assert len(refused.stderr.strip().splitlines()) == 1

@@ -81,7 +81,7 @@ def refused(*words: str) -> str:
 
 
 def test_the_good_one_is_good() -> None:
-    Path("good.yaml").write_text(GOOD)
+    Path("good.yaml").write_text(GOOD, encoding="utf-8")
     done = ember("check", "good.yaml")
     assert done.exit_code == 0, done.stderr
     assert done.stdout.startswith("good.yaml: fine; 2 stimulus outputs, 4 populations, ")
@@ -308,7 +308,7 @@ CHANGES = {
 @pytest.mark.parametrize(("old", "new", "line"), CHANGES.values(), ids=CHANGES.keys())
 def test_a_bad_config_gives_one_line(old: str, new: str, line: str) -> None:
     assert GOOD.count(old) >= 1
-    Path("bad.yaml").write_text(GOOD.replace(old, new, 1))
+    Path("bad.yaml").write_text(GOOD.replace(old, new, 1), encoding="utf-8")
     found = refused("check", "bad.yaml")
     assert found.startswith(line) if line.endswith((" ", "`")) else found == line
 
@@ -339,7 +339,7 @@ def test_a_bad_config_gives_one_line(old: str, new: str, line: str) -> None:
     ],
 )  # fmt: skip
 def test_a_bad_override_gives_one_line(override: str, line: str) -> None:
-    Path("good.yaml").write_text(GOOD)
+    Path("good.yaml").write_text(GOOD, encoding="utf-8")
     found = refused("check", "good.yaml", override)
     assert (
         found.startswith(line) if line == "command line: name: expected a name" else found == line
@@ -350,7 +350,8 @@ def test_circuits_in_a_loop_are_told_how_to_close_it() -> None:
     Path("loop.yaml").write_text(
         "duration: 10 ms\ncircuits:\n"
         "  a: {circuit: locus_coeruleus, alarm: b.locus_coeruleus}\n"
-        "  b: {circuit: locus_coeruleus, alarm: a.locus_coeruleus, prefix: b_}\n"
+        "  b: {circuit: locus_coeruleus, alarm: a.locus_coeruleus, prefix: b_}\n",
+        encoding="utf-8",
     )
     found = refused("check", "loop.yaml")
     assert found.startswith("loop.yaml:")
@@ -359,7 +360,9 @@ def test_circuits_in_a_loop_are_told_how_to_close_it() -> None:
 
 
 def test_several_problems_are_counted() -> None:
-    Path("bad.yaml").write_text(GOOD.replace("20 ms", "20").replace("46 degC", "46"))
+    Path("bad.yaml").write_text(
+        GOOD.replace("20 ms", "20").replace("46 degC", "46"), encoding="utf-8"
+    )
     assert refused("check", "bad.yaml").endswith("(and 1 more problem)")
 
 
@@ -374,10 +377,10 @@ def test_a_config_that_is_not_there_names_the_nearest() -> None:
 
 
 def test_a_run_is_refused_before_it_starts() -> None:
-    Path("bad.yaml").write_text(GOOD.replace("V_th: -50 mV", "V_th: -50"))
+    Path("bad.yaml").write_text(GOOD.replace("V_th: -50 mV", "V_th: -50"), encoding="utf-8")
     assert refused("run", "bad.yaml").startswith("bad.yaml:24: ")
     Path("taken.h5").write_bytes(b"something else")
-    Path("good.yaml").write_text(GOOD)
+    Path("good.yaml").write_text(GOOD, encoding="utf-8")
     found = refused("run", "good.yaml", "--out", "taken.h5")
     assert found == "`taken.h5` already exists; replace it with `--force` or give another path"
     assert refused("run", "good.yaml", "--out", "no/such/folder/x.h5").startswith("cannot write")
@@ -392,14 +395,16 @@ def test_a_file_that_is_no_run_is_refused(name: str) -> None:
         file["data"] = np.arange(1000)
     whole = Path("foreign.h5").read_bytes()
     Path("truncated.h5").write_bytes(whole[: len(whole) // 2])
-    Path("text.h5").write_text("not HDF5")
+    Path("text.h5").write_text("not HDF5", encoding="utf-8")
     found = refused("run", name)
     assert name in found
 
 
 def test_a_config_of_another_kind_is_sent_to_its_command() -> None:
-    Path("good.yaml").write_text(GOOD)
-    Path("sweep.yaml").write_text("base: good.yaml\nsweep: {vary: {seed: [1, 2]}}\n")
+    Path("good.yaml").write_text(GOOD, encoding="utf-8")
+    Path("sweep.yaml").write_text(
+        "base: good.yaml\nsweep: {vary: {seed: [1, 2]}}\n", encoding="utf-8"
+    )
     assert refused("run", "sweep.yaml") == (
         "sweep.yaml: this config is not of a single run: use `ember sweep`"
     )
@@ -416,7 +421,9 @@ def tone(path: Path, hz: float) -> None:
 
 def test_a_sound_that_has_changed_or_gone_is_not_run_again() -> None:
     tone(Path("a.wav"), 440)
-    Path("s.yaml").write_text("duration: 20 ms\nstimulus: {sound: {file: a.wav}}\n")
+    Path("s.yaml").write_text(
+        "duration: 20 ms\nstimulus: {sound: {file: a.wav}}\n", encoding="utf-8"
+    )
     loaded = load("s.yaml")
     assert loaded.config.stimulus["sound"].file == str(Path("a.wav").absolute())
     tone(Path("a.wav"), 441)
@@ -457,13 +464,13 @@ SOUNDS = {
 def test_a_bad_sound_gives_one_line_with_its_place(sound: str) -> None:
     Path("a.wav").write_bytes(SOUNDS[sound])
     Path("s.yaml").write_text(
-        "duration: 20 ms\nstimulus:\n  # what is heard\n  sound: {file: a.wav}\n"
+        "duration: 20 ms\nstimulus:\n  # what is heard\n  sound: {file: a.wav}\n", encoding="utf-8"
     )
     assert refused("run", "s.yaml").startswith("s.yaml:4: stimulus.sound: ")
 
 
 def test_debug_shows_the_traceback() -> None:
-    Path("bad.yaml").write_text(GOOD.replace("seed: 3", "sede: 3"))
+    Path("bad.yaml").write_text(GOOD.replace("seed: 3", "sede: 3"), encoding="utf-8")
     code = "import sys; from sims.cli import main; sys.argv[0] = 'ember'; main()"
     shown = {
         flag: subprocess.run(

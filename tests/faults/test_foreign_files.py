@@ -96,7 +96,7 @@ def test_a_changed_board_of_a_puzzle_set_is_found(tmp_path: Path) -> None:
     folder = tmp_path / "set"
     _puzzle_set(folder)
     read_puzzles(folder)
-    assert json.loads((folder / "ember.json").read_text())["sums"]
+    assert json.loads((folder / "ember.json").read_text("utf-8"))["sums"]
     inputs = folder / "train" / "all__inputs.npy"
     content = bytearray(inputs.read_bytes())
     content[-1] = 2 if content[-1] != 2 else 3
@@ -112,6 +112,9 @@ def test_a_sound_that_is_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) ->
 
     os.mkfifo(tmp_path / "a.wav")
     config = tmp_path / "x.yaml"
-    config.write_text("duration: 1 ms\nstimulus: {sound: {encoder: auditory_nerve, file: a.wav}}\n")
+    config.write_text(
+        "duration: 1 ms\nstimulus: {sound: {encoder: auditory_nerve, file: a.wav}}\n",
+        encoding="utf-8",
+    )
     with pytest.raises(ConfigError, match="must be a regular file, found a pipe"):
         load(config)

@@ -117,7 +117,7 @@ def test_what_hangs_or_crashes_hdf5_does_so_in_the_other_process(
         file["x"] = 1.0
     worker = tmp_path / "_hdf5_inspect.py"
     limit = "import resource; resource.setrlimit(resource.RLIMIT_CPU, (1, 1))\n"
-    worker.write_text(limit + code)
+    worker.write_text(limit + code, encoding="utf-8")
     monkeypatch.setattr(hdf5, "_WORKER", worker)
     assert words in refusal(path)
 

@@ -25,7 +25,7 @@ KILLS = 20
 @pytest.fixture(scope="module")
 def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("config") / "tiny.yaml"
-    path.write_text(TINY)
+    path.write_text(TINY, encoding="utf-8")
     return path
 
 
@@ -235,4 +235,4 @@ def test_a_finished_training_is_not_done_again(config: Path, cache: str, undistu
     status, said = run_config(config, undisturbed, cache)
     assert status == 0 and "already trained" in said
     assert {file.name: file.stat().st_mtime_ns for file in undisturbed.iterdir()} == before
-    assert json.loads((undisturbed / "result.json").read_text())["task"] == "puzzles"
+    assert json.loads((undisturbed / "result.json").read_text("utf-8"))["task"] == "puzzles"

@@ -276,14 +276,17 @@ def script(
 ) -> str:
     """A program that looks like a Python of that version, as far as Ember asks."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(f"""#!/bin/sh
+    path.write_text(
+        f"""#!/bin/sh
 case "$1 $2" in
   "-c "*) echo {version} ;;
   "-m venv") mkdir -p "$3/bin" && cp "$0" "$3/bin/python" ;;
   "-m pip") {pip} ;;
   "-I "*) {worker} ;;
 esac
-""")
+""",
+        encoding="utf-8",
+    )
     path.chmod(path.stat().st_mode | stat.S_IXUSR)
     return str(path)
 
@@ -333,7 +336,7 @@ def test_a_python_is_found_wherever_it_is(
               "prefix 3.10.13") echo {hidden.parents[1]} ;;
               "python find") echo {hidden} ;;
             esac"""
-            (nowhere / kind).write_text(f"#!/bin/sh\n{answer}\n")
+            (nowhere / kind).write_text(f"#!/bin/sh\n{answer}\n", encoding="utf-8")
             (nowhere / kind).chmod(0o755)
         elif kind == "variable":
             monkeypatch.setenv(PYTHON_VARIABLE, wanted)
@@ -379,7 +382,7 @@ def test_a_lava_that_fails_is_one_clear_line(
     assert told in str(caught.value) and words in str(caught.value)
     assert "emulator" in str(caught.value) and "\n" not in str(caught.value)
     if fault == "hangs":  # what it started has ended with it
-        child = int((tmp_path / "pids").read_text())
+        child = int((tmp_path / "pids").read_text("utf-8"))
         for _ in range(100):
             if not Path(f"/proc/{child}").exists():
                 break

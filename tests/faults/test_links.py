@@ -38,13 +38,13 @@ def test_an_output_that_is_a_strange_link_is_refused(
 ) -> None:
     precious = tmp_path / "precious"
     if exists:
-        precious.write_text("kept")
+        precious.write_text("kept", encoding="utf-8")
     link = strange(shared / "run.h5", precious)
     with pytest.raises(StoreError, match=r"link of another user \(uid 65534\)"):
         write_text(link, "lost", force=True)
     with pytest.raises(StoreError, match="link of another user"), locked_output(link):
         pass
-    assert precious.exists() == exists and (not exists or precious.read_text() == "kept")
+    assert precious.exists() == exists and (not exists or precious.read_text("utf-8") == "kept")
 
 
 @as_root
@@ -63,7 +63,7 @@ def test_a_strange_link_on_the_way_is_refused_where_all_may_write(
     group.mkdir()
     strange(group / "runs", tmp_path / "home")
     write_text(group / "runs" / "x.txt", "found")
-    assert (tmp_path / "home" / "x.txt").read_text() == "found"
+    assert (tmp_path / "home" / "x.txt").read_text("utf-8") == "found"
 
 
 def test_links_of_our_own_are_followed_as_open_does(shared: Path, tmp_path: Path) -> None:

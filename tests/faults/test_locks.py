@@ -191,11 +191,11 @@ def test_a_lock_that_is_removed_meanwhile_is_not_held_by_two(tmp_path: Path) -> 
 
 def test_a_link_in_the_place_of_a_lock_is_not_followed(tmp_path: Path) -> None:
     precious = tmp_path / "precious"
-    precious.write_text("kept")
+    precious.write_text("kept", encoding="utf-8")
     (tmp_path / "lock").symlink_to(precious)
     with pytest.raises(StoreError, match="cannot write"), locked(tmp_path / "lock", refused):
         pass
-    assert precious.read_text() == "kept"
+    assert precious.read_text("utf-8") == "kept"
 
 
 def test_a_file_system_without_locks_is_refused_unless_it_is_asked_for(

@@ -205,7 +205,8 @@ def test_a_variable_that_is_not_finite_leaves_what_was_recorded(tmp_path: Path) 
         "  cells: {n: 3, equations: 'dv/dt = v*v*v/(tau*k*k) : volt',\n"
         "          parameters: {tau: 1 s, k: 1 mV}, initial: {v: 1 mV}},\n"
         "  others: {n: 3, model: lif, parameters: {I_ext: 600 pA}}}}}\n"
-        "record: {traces: [{population: cells, variable: v}]}\n"
+        "record: {traces: [{population: cells, variable: v}]}\n",
+        encoding="utf-8",
     )
     out = tmp_path / "out"
     with pytest.raises(SimulationError, match=r"`cells`: `v` of cell 0 became") as caught:
@@ -366,11 +367,11 @@ def test_a_place_that_was_taken_meanwhile_does_not_lose_the_run(tmp_path: Path) 
 
     def take(stage: str, done: float = 0.0, total: float | None = None) -> None:
         if stage == "simulating":
-            path.write_text("somebody's")
+            path.write_text("somebody's", encoding="utf-8")
 
     with pytest.raises(StoreError, match=r"already exists.*whole in `(.*)`") as caught:
         run_to_file(job(), path, progress=take)
-    assert path.read_text() == "somebody's"
+    assert path.read_text("utf-8") == "somebody's"
     kept = tmp_path / "run.h5.partial" / "run.h5"
     assert str(kept) in str(caught.value)
     assert read_run(kept).provenance.failure == ""
@@ -437,7 +438,8 @@ def test_memory_does_not_grow_with_the_run(tmp_path: Path) -> None:
     config.write_text(
         "seed: 1\nduration: 4 s\ncircuits: {net: {populations: {\n"
         "  cells: {n: 400, model: lif, parameters: {I_ext: 600 pA},\n"
-        "          initial: {v: {uniform: {low: -70 mV, high: -50 mV}}}}}}}\n"
+        "          initial: {v: {uniform: {low: -70 mV, high: -50 mV}}}}}}}\n",
+        encoding="utf-8",
     )
     peaks, spikes = [], []
     for duration in ("duration=4 s", "duration=80 s"):

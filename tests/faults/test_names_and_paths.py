@@ -49,7 +49,9 @@ def test_a_run_file_names_no_home_and_still_finds_its_sound(
     config.write_text(
         "name: heard\nduration: 20 ms\nstimulus:\n  sound: {encoder: auditory_nerve, "
         "n_channels: 4, fibres_per_channel: 1, file: noise.wav, level: 60 dB}\n"
-        "circuits: {net: {populations: {cells: {n: 2, model: lif, parameters: {I_ext: 500 pA}}}}}\n"
+        "circuits: {net: {populations: {cells: "
+        "{n: 2, model: lif, parameters: {I_ext: 500 pA}}}}}\n",
+        encoding="utf-8",
     )
     loaded = load(config)
     told = run_to_file(loaded, tmp_path / "heard.h5")

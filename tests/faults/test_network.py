@@ -178,7 +178,7 @@ def test_a_damaged_cache_is_rebuilt_and_an_unwritable_one_does_without(
     compiler._memory.clear()
     assert simulate(network, duration_ms=50).spikes["cell"] == whole
     assert step.read_text("utf-8") == whole_text
-    (tmp_path / "file").write_text("")
+    (tmp_path / "file").write_text("", encoding="utf-8")
     monkeypatch.setenv("EMBER_CACHE", str(tmp_path / "file" / "below"))  # cannot be made
     compiler._memory.clear()
     assert simulate(network, duration_ms=50).spikes["cell"] == whole

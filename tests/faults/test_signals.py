@@ -207,7 +207,7 @@ def test_heat_out_of_range_is_refused(settings: dict[str, Any], words: str) -> N
 
 def follow(path: Path, text: str, **settings: Any) -> str:
     file = path / "path.csv"
-    file.write_text(text)
+    file.write_text(text, encoding="utf-8")
     given = {"duration_ms": 1000.0, "seed": 1, "file": str(file), **settings}
     return refusal(lambda: arena_path(**given))
 

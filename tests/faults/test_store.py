@@ -164,18 +164,18 @@ def test_kill_in_the_middle_of_the_bytes(tmp_path: Path, run_file: Path) -> None
 
 def test_a_living_writer_is_left_alone(tmp_path: Path) -> None:
     with atomic_path(tmp_path / "slow.txt") as slow:
-        slow.write_text("first half, ")
+        slow.write_text("first half, ", encoding="utf-8")
         write_text(tmp_path / "quick.txt", "x")
-        with slow.open("a") as file:
+        with slow.open("a", encoding="utf-8") as file:
             file.write("second half")
-    assert (tmp_path / "slow.txt").read_text() == "first half, second half"
+    assert (tmp_path / "slow.txt").read_text("utf-8") == "first half, second half"
 
 
 def test_a_failing_block_leaves_nothing(tmp_path: Path) -> None:
     def fail_in(opener: AbstractContextManager[object]) -> None:
         with opener as inside:
             if isinstance(inside, Path):
-                (inside / "x" if inside.is_dir() else inside).write_text("half")
+                (inside / "x" if inside.is_dir() else inside).write_text("half", encoding="utf-8")
             raise ZeroDivisionError
 
     for opener in (
@@ -211,10 +211,10 @@ def test_an_existing_file_is_kept_without_force(tmp_path: Path) -> None:
     path = write_text(tmp_path / "x.txt", "old")
     assert "`--force`" in refusal(lambda: check_writable(path))
     assert "`--force`" in refusal(lambda: write_text(path, "new"))
-    assert path.read_text() == "old"
+    assert path.read_text("utf-8") == "old"
     check_writable(path, force=True)
     write_text(path, "new", force=True)
-    assert path.read_text() == "new"
+    assert path.read_text("utf-8") == "new"
     assert [file.name for file in tmp_path.iterdir()] == ["x.txt"]
 
 
@@ -232,11 +232,11 @@ def test_of_two_writers_the_first_to_finish_wins(
 
     def second() -> None:
         with atomic_path(path) as temporary:
-            temporary.write_text("second")
+            temporary.write_text("second", encoding="utf-8")
             write_text(path, "first")
 
     assert "already exists" in refusal(second)
-    assert path.read_text() == "first"
+    assert path.read_text("utf-8") == "first"
     assert [file.name for file in tmp_path.iterdir()] == ["x.txt"]
 
 
@@ -253,7 +253,7 @@ def test_of_two_writers_the_first_to_finish_wins(
 def test_a_place_that_cannot_be_written_is_refused_early(
     tmp_path: Path, where: str, why: str
 ) -> None:
-    (tmp_path / "file").write_text("x")
+    (tmp_path / "file").write_text("x", encoding="utf-8")
     (tmp_path / "folder").mkdir()
     before = sorted(tmp_path.rglob("*"))
     path = tmp_path / where
@@ -299,14 +299,14 @@ def test_a_link_is_written_through(tmp_path: Path) -> None:
     link.symlink_to(tmp_path / "real" / "x.txt")
     write_text(link, "through")
     assert link.is_symlink()
-    assert (tmp_path / "real" / "x.txt").read_text() == "through"
+    assert (tmp_path / "real" / "x.txt").read_text("utf-8") == "through"
 
 
 def test_a_folder_appears_whole_and_only_where_nothing_is(tmp_path: Path) -> None:
     target = tmp_path / "out"
     target.mkdir()  # empty: taken over
     with atomic_folder(target) as folder:
-        (folder / "a").write_text("1")
+        (folder / "a").write_text("1", encoding="utf-8")
         assert not list(target.iterdir())
     assert [file.name for file in target.iterdir()] == ["a"]
 
@@ -318,9 +318,9 @@ def test_a_folder_appears_whole_and_only_where_nothing_is(tmp_path: Path) -> Non
 
     def raced() -> None:
         with atomic_folder(tmp_path / "raced") as folder:
-            (folder / "a").write_text("mine")
+            (folder / "a").write_text("mine", encoding="utf-8")
             (tmp_path / "raced").mkdir()
-            (tmp_path / "raced" / "b").write_text("theirs")
+            (tmp_path / "raced" / "b").write_text("theirs", encoding="utf-8")
 
     assert "already exists" in refusal(raced)
     assert [file.name for file in (tmp_path / "raced").iterdir()] == ["b"]

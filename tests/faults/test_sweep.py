@@ -109,7 +109,7 @@ def test_a_sweep_killed_in_the_middle_ends_as_if_undisturbed(tmp_path: Path) -> 
     assert len(after) == 12
     assert {point: after[point] for point in before} == before
     for point in before:
-        assert (out / "logs" / f"{point}.log").read_text().count("=== attempt") == 1
+        assert (out / "logs" / f"{point}.log").read_text("utf-8").count("=== attempt") == 1
     assert status_of(out)[0] == 0
 
     assert run_sweep(toy(long), quiet, workers=0, console=Console(file=StringIO())) == 0
@@ -129,7 +129,7 @@ def test_a_worker_that_dies_is_retried_and_then_counted(tmp_path: Path) -> None:
     assert run.returncode == 1
     counts = sweep_counts(tmp_path / "out")
     assert (len(counts.done), len(counts.failed), len(counts.missing)) == (3, 1, 0)
-    job = json.loads((tmp_path / "out" / "jobs" / f"{counts.failed[0]}.json").read_text())
+    job = json.loads((tmp_path / "out" / "jobs" / f"{counts.failed[0]}.json").read_text("utf-8"))
     assert job["values"][AMOUNT] == "20 nM"
     assert job["attempt"] == 2
     assert "worker process died" in said
@@ -161,11 +161,11 @@ def test_a_failing_point_does_not_stop_the_others(tmp_path: Path) -> None:
     failed = sweep_counts(tmp_path / "s").failed[0]
     line = next(line for line in shown.splitlines() if failed in line)
     assert line.endswith("SimulationError: `v` must stay finite, found NaN")
-    log = (tmp_path / "s" / "logs" / f"{failed}.log").read_text()
+    log = (tmp_path / "s" / "logs" / f"{failed}.log").read_text("utf-8")
     assert "about to try 40 nM" in log
     assert "Traceback" in log
     assert log.count("=== attempt") == 1  # what is refused once is not tried again
-    rows = (tmp_path / "s" / "table.csv").read_text().splitlines()
+    rows = (tmp_path / "s" / "table.csv").read_text("utf-8").splitlines()
     assert rows[0] == f"{AMOUNT},seed,id,software,amount"
     assert [row.split(",")[-1] for row in rows[1:]] == ["0.0", "20.0", "", "60.0"]
 
@@ -215,7 +215,7 @@ def test_a_changed_config_is_refused_and_nothing_changes(tmp_path: Path) -> None
 
 
 def test_a_folder_of_other_things_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "thesis.tex").write_text("do not touch")
+    (tmp_path / "thesis.tex").write_text("do not touch", encoding="utf-8")
     with pytest.raises(StoreError, match=r"thesis\.tex"):
         sweep(toy(FOUR), tmp_path, fine)
     with pytest.raises(StoreError, match="needs a folder"):
@@ -254,7 +254,7 @@ def test_a_torn_job_file_is_run_again(tmp_path: Path) -> None:
     sweep(toy(FOUR), tmp_path / "s", fine)
     table = (tmp_path / "s" / "table.csv").read_bytes()
     torn = next((tmp_path / "s" / "jobs").iterdir())
-    torn.write_text(torn.read_text()[:40])
+    torn.write_text(torn.read_text("utf-8")[:40], encoding="utf-8")
     assert status_of(tmp_path / "s")[0] == 1
     assert sweep(toy(FOUR), tmp_path / "s", fine)[0] == 0
     assert (tmp_path / "s" / "table.csv").read_bytes() == table

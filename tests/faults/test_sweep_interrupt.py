@@ -18,7 +18,7 @@ def living(group: int) -> list[int]:
     for entry in Path("/proc").iterdir():
         if entry.name.isdecimal():
             try:
-                fields = (entry / "stat").read_text().rpartition(")")[2].split()
+                fields = (entry / "stat").read_text("utf-8").rpartition(")")[2].split()
             except OSError:
                 continue
             if int(fields[2]) == group and fields[0] not in "ZX":

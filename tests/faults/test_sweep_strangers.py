@@ -66,7 +66,7 @@ def tree(pid: int) -> set[int]:
     """A process and all that it started."""
     found = {pid}
     for task in Path(f"/proc/{pid}/task").iterdir():
-        for child in (task / "children").read_text().split():
+        for child in (task / "children").read_text("utf-8").split():
             found |= tree(int(child))
     return found
 
@@ -82,7 +82,7 @@ def listening(pids: set[int]) -> dict[int, str]:
                 continue
     found = {}
     for table in ("tcp", "tcp6"):
-        for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]:
+        for line in Path(f"/proc/net/{table}").read_text("utf-8").splitlines()[1:]:
             words = line.split()
             if words[3] == "0A" and words[9] in inodes:
                 address, _, port = words[1].partition(":")

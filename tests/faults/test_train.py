@@ -54,14 +54,14 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def config(tmp_path: Path) -> Path:
     path = tmp_path / "tiny.yaml"
-    path.write_text(TINY)
+    path.write_text(TINY, encoding="utf-8")
     return path
 
 
 @pytest.fixture
 def digits(tmp_path: Path) -> Path:
     path = tmp_path / "digits.yaml"
-    path.write_text(DIGITS)
+    path.write_text(DIGITS, encoding="utf-8")
     return path
 
 
@@ -100,7 +100,7 @@ def one_line(caught: pytest.ExceptionInfo[EmberError]) -> str:
     ],
 )
 def test_wrong_settings_are_refused_with_their_key(config: Path, override: str, words: str) -> None:
-    config.write_text(TINY + "modulation: {budget: 1.0}\n")
+    config.write_text(TINY + "modulation: {budget: 1.0}\n", encoding="utf-8")
     if not words:  # a key set to null has its default
         assert load(config, [override]).config.data.speakers == 80
         return
@@ -136,7 +136,7 @@ def test_a_puzzle_solver_that_cannot_be_is_refused(
     train, tmp_path: Path, override: str, words: str  # type: ignore[no-untyped-def]
 ) -> None:  # fmt: skip
     path = tmp_path / "boards.yaml"
-    path.write_text(BOARDS)
+    path.write_text(BOARDS, encoding="utf-8")
     with pytest.raises(ConfigError) as caught:
         train(path, tmp_path / "out", f"reasoner.{override}")
     assert words in one_line(caught)
@@ -175,14 +175,14 @@ def test_another_config_in_the_same_folder_is_refused(train, config: Path, tmp_p
 
 def test_a_folder_with_something_else_is_refused(train, config: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     (tmp_path / "mine").mkdir()
-    (tmp_path / "mine" / "notes.txt").write_text("dear diary")
+    (tmp_path / "mine" / "notes.txt").write_text("dear diary", encoding="utf-8")
     with pytest.raises(StoreError, match="holds no training"):
         train(config, tmp_path / "mine")
-    (tmp_path / "file").write_text("")
+    (tmp_path / "file").write_text("", encoding="utf-8")
     with pytest.raises(StoreError, match="file"):
         train(config, tmp_path / "file")
     (tmp_path / "odd").mkdir()
-    (tmp_path / "odd" / "training.json").write_text("[]")
+    (tmp_path / "odd" / "training.json").write_text("[]", encoding="utf-8")
     with pytest.raises(StoreError, match="not the start of a training"):
         train(config, tmp_path / "odd")
     assert [file.name for file in (tmp_path / "mine").iterdir()] == ["notes.txt"]
@@ -248,7 +248,7 @@ def test_a_modulating_run_must_be_there_and_modulate(train, config: Path, tmp_pa
 
 
 def test_a_run_is_no_training(tmp_path: Path) -> None:
-    (tmp_path / "run.yaml").write_text("duration: 10 ms\n")
+    (tmp_path / "run.yaml").write_text("duration: 10 ms\n", encoding="utf-8")
     loaded = load(tmp_path / "run.yaml")
     with pytest.raises(ConfigError, match="needs a config with the key `reasoner`, found a run"):
         run_training(loaded, tmp_path / "out", console=Console(file=io.StringIO()))
@@ -289,7 +289,7 @@ def test_what_espeak_lacks_or_says_is_passed_on(
 
     program = tmp_path / "bin" / "espeak-ng"
     program.parent.mkdir()
-    program.write_text(FAKE)
+    program.write_text(FAKE, encoding="utf-8")
     program.chmod(0o755)
     monkeypatch.setenv("PATH", str(program.parent))
     for cached in (espeak._languages, espeak._variants):
@@ -326,11 +326,11 @@ def test_a_recording_that_is_silent_is_named(
 def test_a_log_torn_by_a_kill_is_mended(train, config: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     out = tmp_path / "out"
     assert train(config, out) == 0
-    whole = (out / "log.jsonl").read_text()
+    whole = (out / "log.jsonl").read_text("utf-8")
     (out / "result.json").unlink()
-    (out / "log.jsonl").write_text(whole + '{"arm": "phase", "st')
+    (out / "log.jsonl").write_text(whole + '{"arm": "phase", "st', encoding="utf-8")
     assert train(config, out) == 0
-    assert (out / "log.jsonl").read_text() == whole
+    assert (out / "log.jsonl").read_text("utf-8") == whole
     assert all(json.loads(line) for line in whole.splitlines())
 
 

@@ -30,7 +30,7 @@ SHORT = ("training.steps=6", "training.evaluate_every=3")
 @pytest.fixture(scope="module")
 def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("config") / "tiny.yaml"
-    path.write_text(TINY)
+    path.write_text(TINY, encoding="utf-8")
     return path
 
 
@@ -161,11 +161,11 @@ def test_other_versions_than_it_was_begun_with_stop_it(
 ) -> None:
     own = (*SHORT, f"output.cache={cache}")
     claim = stopped / "training.json"
-    started = json.loads(claim.read_text())
+    started = json.loads(claim.read_text("utf-8"))
     begun = started["about"]["software"][0]
     begun["versions"] |= {"torch": "1.0", "gone": "3.1"}
     begun["sources"] = "0"
-    claim.write_text(json.dumps(started))
+    claim.write_text(json.dumps(started), encoding="utf-8")
     before = {file.name: file.read_bytes() for file in stopped.iterdir()}
     with pytest.raises(StoreError, match=r"gone was 3\.1 and is not there, and 2 more") as caught:
         run_config(config, stopped, *own)
@@ -175,7 +175,7 @@ def test_other_versions_than_it_was_begun_with_stop_it(
     status, text = run_config(config, stopped, *own, allow_version_change=True)
     assert status == 0 and "torch was 1.0 and is 2." in text
     assert "Ember's own code has changed" in text
-    result = json.loads((stopped / "result.json").read_text())
+    result = json.loads((stopped / "result.json").read_text("utf-8"))
     assert [one["versions"]["torch"][:2] for one in result["software"]] == ["1.", "2."]
     assert run_config(config, stopped, *own)[0] == 0  # what is done is done
 
@@ -374,7 +374,7 @@ def test_tensorboard_that_is_not_installed_is_named(
 
 
 def test_the_log_and_the_curve_are_there(finished: Path) -> None:
-    points = [json.loads(line) for line in (finished / "log.jsonl").read_text().splitlines()]
+    points = [json.loads(line) for line in (finished / "log.jsonl").read_text("utf-8").splitlines()]
     assert [point["step"] for point in points] == [3, 6]
     assert {"loss", "rate", "test_loss", "test_accuracy", "thought"} <= points[0].keys()
     assert (finished / "curve.png").read_bytes().startswith(b"\x89PNG")

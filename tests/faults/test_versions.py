@@ -90,12 +90,12 @@ def test_a_mixture_that_is_allowed_is_written_down(
     first = software_id(software.simulating())
     second = change(monkeypatch, sources="0123456789abcdef")
     assert sweep(half_done, other_rate, allow_version_change=True)[0] == 0
-    with (half_done / "table.csv").open() as file:
+    with (half_done / "table.csv").open(encoding="utf-8") as file:
         rows = [(row["software"], row["rate"]) for row in csv.DictReader(file)]
     assert rows == [(first, "2.75")] * 2 + [(second, "17.5")] * 2
     parquet = pyarrow.parquet.read_table(half_done / "table.parquet")
     assert parquet["software"].to_pylist() == [first, first, second, second]
-    plan = json.loads((half_done / "sweep.json").read_text())
+    plan = json.loads((half_done / "sweep.json").read_text("utf-8"))
     assert plan["software"][second]["sources"] == "0123456789abcdef"
     assert plan["software"][first]["versions"]["numpy"]
     said = StringIO()
@@ -109,9 +109,9 @@ def test_a_mixture_that_is_allowed_is_written_down(
 
 def test_points_of_an_unknown_software_count_as_of_another(half_done: Path) -> None:
     for file in (half_done / "jobs").iterdir():  # as an Ember before this one left it
-        job = json.loads(file.read_text())
+        job = json.loads(file.read_text("utf-8"))
         del job["software"]
-        file.write_text(json.dumps(job))
+        file.write_text(json.dumps(job), encoding="utf-8")
     with pytest.raises(StoreError, match="was not written down"):
         sweep(half_done, other_rate)
 
@@ -131,7 +131,7 @@ def test_a_worker_of_another_software_refuses_its_point(
     half_done: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As one that was started after the source was edited."""
-    plan = json.loads((half_done / "sweep.json").read_text())
+    plan = json.loads((half_done / "sweep.json").read_text("utf-8"))
     job = Job("a" * 32, {}, 0, {}, str(half_done), plan["plan_hash"], software={"sources": "0"})
     with pytest.raises(StoreError, match="worker must run the software"):
         worker.run_job(job, rate_of_the_code)
@@ -154,10 +154,10 @@ def test_a_changed_source_is_seen_without_a_commit(
 
     def changed_by(file: str) -> set[str]:
         before, path = seen(), tmp_path / file
-        text = path.read_text()
-        path.write_text(text.replace("e", "E", 1))
+        text = path.read_text("utf-8")
+        path.write_text(text.replace("e", "E", 1), encoding="utf-8")
         after = seen()
-        path.write_text(text)
+        path.write_text(text, encoding="utf-8")
         return {what for what in before if before[what] != after[what]}
 
     assert changed_by("neuro/models/lif.py") == {"run", "train", "hear"}
@@ -177,7 +177,7 @@ def test_a_renamed_file_changes_the_digest(tmp_path: Path, monkeypatch: pytest.M
         for old in (tmp_path / "neuro").iterdir():
             old.unlink()
         for name, text in files.items():
-            (tmp_path / "neuro" / name).write_text(text)
+            (tmp_path / "neuro" / name).write_text(text, encoding="utf-8")
         found.append(sources("neuro"))
     assert len(set(found)) == 3
 

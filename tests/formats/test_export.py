@@ -80,14 +80,14 @@ def test_sonata_export_replaces_only_its_own_folder(run_file: Path, tmp_path: Pa
     export(run_file, "sonata", force=True)
     assert (folder / "spikes.h5").stat().st_size > 0
 
-    (folder / "notes.txt").write_text("mine")
+    (folder / "notes.txt").write_text("mine", encoding="utf-8")
     with pytest.raises(StoreError, match="already exists"):
         export(run_file, "sonata", force=True)
-    assert (folder / "notes.txt").read_text() == "mine"
+    assert (folder / "notes.txt").read_text("utf-8") == "mine"
 
     stranger = tmp_path / "stranger"
     stranger.mkdir()
-    (stranger / "simulation_config.json").write_text("{}")
+    (stranger / "simulation_config.json").write_text("{}", encoding="utf-8")
     with pytest.raises(StoreError, match="already exists"):
         export(run_file, "sonata", stranger, force=True)
 
@@ -96,7 +96,7 @@ def test_sonata_is_a_folder(run_file: Path, tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="folder"):
         export(run_file, "sonata", tmp_path / "spikes.h5")
     export(run_file, "sonata", tmp_path / "new" / "out")  # one missing level is made
-    marker = json.loads((tmp_path / "new" / "out" / "ember_provenance.json").read_text())
+    marker = json.loads((tmp_path / "new" / "out" / "ember_provenance.json").read_text("utf-8"))
     assert marker["config_hash"] == "0123abcd"
 
 

@@ -76,14 +76,14 @@ def test_git_commit_tells_clean_from_dirty(tmp_path: Path) -> None:
     assert git_commit(tmp_path) == ""
     git("init", "-q")
     assert git_commit(tmp_path) == ""  # no commit yet
-    (tmp_path / "code.py").write_text("x = 1\n")
+    (tmp_path / "code.py").write_text("x = 1\n", encoding="utf-8")
     git("add", ".")
     git("commit", "-q", "-m", "first")
     head = git("rev-parse", "HEAD")
     assert git_commit(tmp_path) == head
-    (tmp_path / "notes.txt").write_text("untracked files change no result")
+    (tmp_path / "notes.txt").write_text("untracked files change no result", encoding="utf-8")
     assert git_commit(tmp_path) == head
-    (tmp_path / "code.py").write_text("x = 2\n")
+    (tmp_path / "code.py").write_text("x = 2\n", encoding="utf-8")
     assert git_commit(tmp_path) == head + "+dirty"
     (tmp_path / "site-packages").mkdir()  # installed inside somebody's repository
     assert git_commit(tmp_path / "site-packages") == ""

@@ -207,7 +207,7 @@ def test_an_older_report_is_replaced_with_its_pictures(run: Run, tmp_path: Path)
 @pytest.mark.parametrize("taken", ["notes.html", "small.h5"])
 def test_what_is_no_report_is_never_overwritten(run: Run, tmp_path: Path, taken: str) -> None:
     file = write_run(tmp_path / "small.h5", small_run(run))
-    (tmp_path / "notes.html").write_text("<html>mine</html>")
+    (tmp_path / "notes.html").write_text("<html>mine</html>", encoding="utf-8")
     before = (tmp_path / taken).read_bytes()
     with pytest.raises(StoreError, match=r"already exists and is no Ember report; give another"):
         write_report(file, tmp_path / taken)
@@ -223,7 +223,7 @@ def test_a_page_that_cannot_be_written_is_refused_before_any_work(
         write_report(file, tmp_path)
     with pytest.raises(StoreError, match="does not exist"):
         write_report(file, tmp_path / "no" / "such" / "page.html")
-    (tmp_path / "page_figures").write_text("in the way")
+    (tmp_path / "page_figures").write_text("in the way", encoding="utf-8")
     with pytest.raises(StoreError, match="page_figures"):
         write_report(file, tmp_path / "page.html")
 
@@ -240,14 +240,14 @@ def test_a_page_that_cannot_be_written_is_refused_before_any_work(
 def test_a_path_that_is_nothing_of_ours_is_one_line(run: Run, tmp_path: Path, kind: str) -> None:
     path = tmp_path / kind
     if kind == "text.h5":
-        path.write_text("not HDF5")
+        path.write_text("not HDF5", encoding="utf-8")
     elif kind == "cut.h5":
         write_run(path, small_run(run))
         path.write_bytes(path.read_bytes()[:3000])
     elif "folder" in kind:
         path.mkdir()
     if kind == "other folder":
-        (path / "notes.txt").write_text("mine")
+        (path / "notes.txt").write_text("mine", encoding="utf-8")
     done = CliRunner().invoke(app, ["report", str(path)])
     assert done.exit_code != 0
     (line,) = done.stderr.splitlines()
@@ -317,9 +317,9 @@ def test_a_sweep_without_a_finished_point_has_a_page(tmp_path: Path) -> None:
 
 def test_a_torn_plan_is_one_line(tmp_path: Path) -> None:
     folder = sweep_folder(tmp_path / "sweep")
-    plan = json.loads((folder / "sweep.json").read_text())
+    plan = json.loads((folder / "sweep.json").read_text("utf-8"))
     del plan["points"][0]["values"]
-    (folder / "sweep.json").write_text(json.dumps(plan))
+    (folder / "sweep.json").write_text(json.dumps(plan), encoding="utf-8")
     with pytest.raises(StoreError, match=r"sweep\.json` must be a whole plan"):
         write_report(folder)
 
@@ -365,9 +365,9 @@ def training_folder(folder: Path, result: dict[str, Any] | None) -> Path:
     folder.mkdir()
     about = {"config_path": "voices.yaml", "overrides": [], "config_text": HOSTILE}
     started = {"format": "ember-training", "config": {"name": "voices"}, "about": about}
-    (folder / "training.json").write_text(json.dumps(started))
+    (folder / "training.json").write_text(json.dumps(started), encoding="utf-8")
     if result is not None:
-        (folder / "result.json").write_text(json.dumps(result))
+        (folder / "result.json").write_text(json.dumps(result), encoding="utf-8")
     return folder
 
 
@@ -391,9 +391,9 @@ def test_a_training_that_cannot_be_reported_on_is_one_line(tmp_path: Path, fault
         del result["models"]["counts"]["curve"]
     folder = training_folder(tmp_path / "voices", None if fault == "unfinished" else result)
     if fault == "not json":
-        (folder / "result.json").write_text('{"format": ')
+        (folder / "result.json").write_text('{"format": ', encoding="utf-8")
     if fault == "foreign":
-        (folder / "training.json").write_text("[]")
+        (folder / "training.json").write_text("[]", encoding="utf-8")
     with pytest.raises(StoreError) as caught:
         write_report(folder)
     assert "\n" not in str(caught.value)
@@ -423,20 +423,22 @@ def test_an_unfinished_run_says_so(run: Run, tmp_path: Path) -> None:
     failure = "population `cells`: `v` of cell 3 became <nan> at 12 ms"
     provenance = dataclasses.replace(run.provenance, failure=failure)
     part = dataclasses.replace(run, provenance=provenance)
-    page = write_report(write_run(tmp_path / "part.h5", part)).read_text()
+    page = write_report(write_run(tmp_path / "part.h5", part)).read_text("utf-8")
     assert "This run ended before its time, at 100 ms of 100 ms: population `cells`" in page
     assert "became &lt;nan&gt; at 12 ms" in page
-    assert "before its time" not in write_report(write_run(tmp_path / "w.h5", run)).read_text()
+    assert "before its time" not in write_report(write_run(tmp_path / "w.h5", run)).read_text(
+        "utf-8"
+    )
 
 
 def test_a_large_run_is_drawn_from_a_part_and_counted_whole(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = write_run(tmp_path / "large.h5", run)
-    whole = write_report(file).read_text()
+    whole = write_report(file).read_text("utf-8")
     monkeypatch.setattr("sims.store.run_file.LAZY_BYTES", 1000)
     monkeypatch.setattr("sims.store.sketch.MOST", 1000)
-    large = write_report(file).read_text()
+    large = write_report(file).read_text("utf-8")
     assert "Pictures show every 3rd cell of bushy." in large
     assert "Tables count everything." in large
     assert "Tables count everything." not in whole

@@ -48,8 +48,8 @@ def test_the_program_reads_as_it_did(name: str) -> None:
     program = compile_step(compose(model, ports), [s.weight.dimension for s in synapses])
     path = FOLDER / f"{name}.txt"
     if os.environ.get("EMBER_FREEZE"):
-        path.write_text(f"{program}\n")
-    assert f"{program}\n" == path.read_text()
+        path.write_text(f"{program}\n", encoding="utf-8")
+    assert f"{program}\n" == path.read_text("utf-8")
     assert type(program).from_json(program.to_json()) == program
 
 
@@ -61,6 +61,6 @@ def test_the_program_of_a_synapse_reads_as_it_did(synapse: SynapseModel) -> None
     text = f"{program}\n\nits target:\n{compile_step(target, [synapse.weight.dimension])}\n"
     path = FOLDER / f"edge_{synapse.name}.txt"
     if os.environ.get("EMBER_FREEZE"):
-        path.write_text(text)
-    assert text == path.read_text()
+        path.write_text(text, encoding="utf-8")
+    assert text == path.read_text("utf-8")
     assert type(program).from_json(program.to_json()) == program

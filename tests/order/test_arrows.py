@@ -46,20 +46,20 @@ def test_a_wrong_import_is_caught(tmp_path: Path, room: str, line: str, broken: 
     for name in (*ROOMS, "neuro/backends", "neuro/backends/numba", "neuro/backends/brian"):
         package = tmp_path / name
         package.mkdir(parents=True)
-        (package / "__init__.py").write_text("")
+        (package / "__init__.py").write_text("", encoding="utf-8")
     (tmp_path / "pyproject.toml").write_bytes((ROOT / "pyproject.toml").read_bytes())
     clean = lint(tmp_path)
     assert clean.returncode == 0, clean.stdout + clean.stderr
 
-    (tmp_path / room / "wrong.py").write_text(line + "\n")
-    (tmp_path / "bridges" / "thing.py").write_text("")
+    (tmp_path / room / "wrong.py").write_text(line + "\n", encoding="utf-8")
+    (tmp_path / "bridges" / "thing.py").write_text("", encoding="utf-8")
     result = lint(tmp_path)
     assert result.returncode != 0
     assert f"{broken} BROKEN" in result.stdout
 
 
 def test_every_room_has_a_contract() -> None:
-    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["importlinter"]
     assert set(contracts["root_packages"]) == set(ROOMS)
     for room in set(ROOMS) - {"sims"}:
         assert any(

@@ -13,7 +13,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 CODE = ("neuro", "circuits", "encoders", "bridges", "sims", "configs", "tests", "examples")
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 
 
 def files(*patterns: str) -> list[Path]:
@@ -35,7 +35,7 @@ def test_every_module_says_what_it_is() -> None:
     silent = [
         str(path.relative_to(ROOT))
         for path in files("*.py")
-        if (text := path.read_text().lstrip()) and not text.startswith(('"""', 'r"""'))
+        if (text := path.read_text("utf-8").lstrip()) and not text.startswith(('"""', 'r"""'))
     ]
     assert not silent
 
@@ -45,7 +45,7 @@ def test_no_todo_stands_in_for_code() -> None:
     left = [
         f"{path.relative_to(ROOT)}: {found.group()}"
         for path in files("*.py")
-        if path != Path(__file__) and (found := pattern.search(path.read_text()))
+        if path != Path(__file__) and (found := pattern.search(path.read_text("utf-8")))
     ]
     assert not left
 
@@ -61,7 +61,9 @@ def test_no_file_names_a_machine_or_a_package_host() -> None:
     for path in files():
         if path == Path(__file__) or path.suffix in {".png", ".wav", ".h5"}:
             continue
-        for number, line in enumerate(path.read_text(errors="replace").splitlines(), 1):
+        for number, line in enumerate(
+            path.read_text(errors="replace", encoding="utf-8").splitlines(), 1
+        ):
             if MACHINE.search(line):
                 found.append(f"{path.relative_to(ROOT)}:{number}: {line.strip()[:80]}")
     assert not found, "\n".join(found)
@@ -80,7 +82,7 @@ def requirement(text: str) -> str:
 def test_every_dependency_has_a_tested_version() -> None:
     pins = [
         line
-        for line in (ROOT / "constraints.txt").read_text().splitlines()
+        for line in (ROOT / "constraints.txt").read_text("utf-8").splitlines()
         if line and not line.startswith("#")
     ]
     assert all("==" in line and "+" not in line and "://" not in line for line in pins)
@@ -104,7 +106,7 @@ def test_every_library_that_is_imported_is_declared() -> None:
     rooms = {"neuro", "circuits", "encoders", "bridges", "sims", "configs"}
     undeclared = set()
     for path in files("neuro/*.py", "circuits/*.py", "encoders/*.py", "bridges/*.py", "sims/*.py"):
-        for node in ast.walk(ast.parse(path.read_text())):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             names: list[str] = []
             if isinstance(node, ast.Import):
                 names = [alias.name for alias in node.names]
@@ -137,7 +139,7 @@ def private_to_others(path: str, text: str) -> list[str]:
 def test_what_is_private_to_a_package_is_not_imported_from_outside() -> None:
     found = []
     for path in files("neuro/*.py", "circuits/*.py", "encoders/*.py", "bridges/*.py", "sims/*.py"):
-        found += private_to_others(str(path.relative_to(ROOT)), path.read_text())
+        found += private_to_others(str(path.relative_to(ROOT)), path.read_text("utf-8"))
     assert not found
     assert private_to_others("sims/a.py", "from neuro.b._c import d") == ["sims/a.py: neuro.b._c"]
     assert not private_to_others("neuro/b/e.py", "from neuro.b._c import d")

@@ -63,7 +63,7 @@ def test_a_licence_is_read_from_what_there_is(
     fields: dict[str, Any], files: list[str], licence: str, tmp_path: Path
 ) -> None:
     for number, text in enumerate(files):
-        (tmp_path / f"LICENSE.{number}").write_text(text)
+        (tmp_path / f"LICENSE.{number}").write_text(text, encoding="utf-8")
     about = SimpleNamespace(get=fields.get, get_all=fields.get)
     package: Any = SimpleNamespace(
         metadata=about, files=[Path(f"LICENSE.{k}") for k in range(len(files))],

@@ -53,8 +53,8 @@ def test_drawn_inside(data):
 
 
 def run(folder: Path, text: str, *options: str, **environment: str) -> str:
-    (folder / "conftest.py").write_text(CONFTEST)
-    (folder / "test_it.py").write_text(text)
+    (folder / "conftest.py").write_text(CONFTEST, encoding="utf-8")
+    (folder / "test_it.py").write_text(text, encoding="utf-8")
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider",
          "-p", "_hypothesis_pytestplugin", "--rootdir=.", *options],
@@ -69,17 +69,19 @@ def run(folder: Path, text: str, *options: str, **environment: str) -> str:
 def test_draws_repeat_but_in_a_search(tmp_path: Path) -> None:
     """Whichever modules are imported and whichever test runs first."""
     first = run(tmp_path, DRAWING.format(imports=""))
-    drawn = (tmp_path / "drawn").read_text()
+    drawn = (tmp_path / "drawn").read_text("utf-8")
     numbers = range(10**6, 10**9, 4_999_999)
-    (tmp_path / "constants_here.py").write_text("\n".join(f"a{k} = {k}" for k in numbers))
+    (tmp_path / "constants_here.py").write_text(
+        "\n".join(f"a{k} = {k}" for k in numbers), encoding="utf-8"
+    )
     imports = "import sys; sys.path.insert(0, '.'); import constants_here"
     second = run(tmp_path, DRAWING.format(imports=imports), "--shuffle", "3", CI="true")
     assert "3 passed" in first and "3 passed" in second
-    assert (tmp_path / "drawn").read_text() == drawn
+    assert (tmp_path / "drawn").read_text("utf-8") == drawn
     assert not (tmp_path / ".hypothesis" / "examples").exists()
 
     run(tmp_path, DRAWING.format(imports=""), "--hypothesis-profile=search", EMBER_FUZZ_TIMES="3")
-    searched = (tmp_path / "drawn").read_text()
+    searched = (tmp_path / "drawn").read_text("utf-8")
     before, after = (len(ast.literal_eval(text)) for text in (drawn, searched))
     assert searched != drawn and after > 2 * before
 

@@ -28,7 +28,7 @@ def blocks(page: Path, *languages: str) -> list[str]:
     """The fenced code of a page, without the indentation of the list it stands in."""
     return [
         re.sub(rf"^{indent}", "", body, flags=re.MULTILINE)
-        for indent, language, body in BLOCK.findall(page.read_text())
+        for indent, language, body in BLOCK.findall(page.read_text("utf-8"))
         if language in languages
     ]
 
@@ -41,12 +41,12 @@ def typed_commands() -> list[tuple[str, str]]:
             for line in block.replace("\\\n", " ").splitlines():
                 if line.strip().startswith("ember "):
                     found.append((page.name, line.split("#")[0].strip()))
-        without = BLOCK.sub("", page.read_text())
+        without = BLOCK.sub("", page.read_text("utf-8"))
         found += [(page.name, text) for text in re.findall(r"`(ember [a-z-][^`]*)`", without)]
     for path in CODE:
-        for text in re.findall(r"`(ember [a-z-][^`{}]*)`", path.read_text()):
+        for text in re.findall(r"`(ember [a-z-][^`{}]*)`", path.read_text("utf-8")):
             found.append((path.name, " ".join(text.replace('"', " ").split())))
-    for line in (ROOT / "examples" / "demo.sh").read_text().splitlines():
+    for line in (ROOT / "examples" / "demo.sh").read_text("utf-8").splitlines():
         if line.startswith("ember "):
             found.append(("demo.sh", line))
     return found
@@ -112,14 +112,14 @@ def test_there_are_whole_configs_in_the_documentation() -> None:
 @pytest.mark.parametrize("text", WHOLE)
 def test_a_config_in_the_documentation_is_accepted(text: str, tmp_path: Path) -> None:
     path = tmp_path / "shown.yaml"
-    path.write_text(text)
+    path.write_text(text, encoding="utf-8")
     assert load(path).config is not None
 
 
 def test_every_path_in_a_link_is_there() -> None:
     broken = []
     for page in PAGES:
-        for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text()):
+        for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text("utf-8")):
             generated = target.startswith(("api/", "gallery/", "../api/", "../gallery/"))
             if not generated and "://" not in target and not (page.parent / target).exists():
                 broken.append(f"{page.name}: {target}")

@@ -105,9 +105,9 @@ def outcome(out: Path) -> tuple[dict[str, Tensor], str, dict[str, Any]]:
     """All that a finished training leaves but for when and how long it was."""
     tensors = {f"{name} {key}": part for name in ("checkpoint", "best", "model")
                for key, part in load_file(out / f"{name}.safetensors").items()}  # fmt: skip
-    result = json.loads((out / "result.json").read_text())
+    result = json.loads((out / "result.json").read_text("utf-8"))
     kept = {key: result[key] for key in ("sets", "curve", "example", "best_step", "config_hash")}
-    return tensors, (out / "log.jsonl").read_text(), kept
+    return tensors, (out / "log.jsonl").read_text("utf-8"), kept
 
 
 def server() -> ForkServerContext:
@@ -126,7 +126,7 @@ def _in_process(config: Path, out: Path, overrides: tuple[str, ...], env: dict[s
     try:
         status = run_config(config, out, *overrides)[0]
     except EmberError as error:
-        Path(f"{out}-said-{env.get('RANK', '0')}.txt").write_text(str(error))
+        Path(f"{out}-said-{env.get('RANK', '0')}.txt").write_text(str(error), encoding="utf-8")
         status = 1
     raise SystemExit(status)
 

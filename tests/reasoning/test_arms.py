@@ -29,7 +29,7 @@ Train = Callable[..., tuple[int, str]]
 
 
 def result(out: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((out / "result.json").read_text())
+    found: dict[str, Any] = json.loads((out / "result.json").read_text("utf-8"))
     return found
 
 
@@ -159,7 +159,7 @@ def test_a_training_stopped_in_an_arm_goes_on_there(
 def test_the_report_shows_every_arm(
     trained: tuple[Path, list[dict[str, Any]]], tmp_path: Path
 ) -> None:
-    page = write_report(trained[0], tmp_path / "report.html").read_text()
+    page = write_report(trained[0], tmp_path / "report.html").read_text("utf-8")
     for what in ARMS.values():
         assert f"<dt>{what}</dt>" in page and f">{what}</th>" in page
     for what in ("with counts alone", "with timing destroyed", "after learning shuffled labels"):

@@ -67,7 +67,7 @@ def test_weights_are_kept_whenever_no_score_was_higher(folder: TrainingFolder) -
 def test_the_rate_of_a_point_is_that_of_its_step(folder: TrainingFolder) -> None:
     """Warm-up over four steps: the second has half of the peak."""
     followed(trainer(SHORT), folder)
-    rates = [json.loads(line)["rate"] for line in folder.log_file.read_text().splitlines()]
+    rates = [json.loads(line)["rate"] for line in folder.log_file.read_text("utf-8").splitlines()]
     assert rates == pytest.approx([share * SPEC.learning_rate for share in (0.5, 1, 1, 1, 1)])
 
 
@@ -94,7 +94,7 @@ def test_a_step_that_is_no_number_keeps_the_one_before(folder: TrainingFolder) -
     other = TrainingFolder(folder.path / "other")
     other.path.mkdir()
     assert_same(followed(again, folder), followed(trainer(SHORT), other))
-    assert folder.log_file.read_text() == other.log_file.read_text()
+    assert folder.log_file.read_text("utf-8") == other.log_file.read_text("utf-8")
 
 
 def test_weights_that_are_no_numbers_are_not_kept(folder: TrainingFolder) -> None:
@@ -129,7 +129,7 @@ def test_a_stop_while_a_point_is_measured_keeps_the_step_and_measures_again(
     other = TrainingFolder(folder.path / "other")
     other.path.mkdir()
     assert_same(followed(again, folder), followed(trainer(SHORT), other))
-    assert folder.log_file.read_text() == other.log_file.read_text()
+    assert folder.log_file.read_text("utf-8") == other.log_file.read_text("utf-8")
 
 
 def test_a_checkpoint_of_before_points_were_due_is_read(folder: TrainingFolder) -> None:

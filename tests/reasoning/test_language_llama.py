@@ -93,7 +93,7 @@ def write(folder: Path, **changes: Any) -> tuple[dict[str, Any], dict[str, NDArr
     config = {key: value for key, value in {**CONFIG, **changes}.items() if value != "absent"}
     folder.mkdir(exist_ok=True)
     made = weights(config)
-    (folder / "config.json").write_text(json.dumps(config))
+    (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
     save_file(made, folder / "model.safetensors")
     return config, made
 
@@ -108,7 +108,7 @@ def shard(folder: Path) -> dict[str, str]:
         save_file({name: made[name] for name in part}, folder / file)
     places = {name: files[n % 2] for n, name in enumerate(names)}
     index = {"metadata": {"total_size": 1}, "weight_map": places}
-    (folder / "model.safetensors.index.json").write_text(json.dumps(index))
+    (folder / "model.safetensors.index.json").write_text(json.dumps(index), encoding="utf-8")
     return places
 
 
@@ -224,14 +224,14 @@ def test_what_is_written_is_a_llama_that_others_read(
     files = sorted(tmp_path.glob("model*.safetensors"))
     assert (len(files) > 3) == (shard_bytes is not None)
     made = {name: values for file in files for name, values in load_file(file).items()}
-    config = json.loads((tmp_path / "config.json").read_text())
+    config = json.loads((tmp_path / "config.json").read_text("utf-8"))
     got = by_hand(config, made, theta=config["rope_theta"])
     with torch.no_grad():
         ours = lm.logits(lm(text(torch.tensor([IDS]))))[0].numpy()
     # The tiny model's embedding has unit variance: logits are sums of 64 such, of size 10.
     assert np.abs(got - ours).max() < 10 * SINGLE
     if shard_bytes is not None:
-        index = json.loads((tmp_path / "model.safetensors.index.json").read_text())
+        index = json.loads((tmp_path / "model.safetensors.index.json").read_text("utf-8"))
         assert set(index["weight_map"]) == set(made)
         assert index["metadata"]["total_size"] == sum(values.nbytes for values in made.values())
 
@@ -289,14 +289,14 @@ def test_a_save_that_fails_leaves_the_model_that_was_there(
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}  # and nothing hidden
 
     def full(path: Path, _: object) -> None:
-        path.write_text("half")
+        path.write_text("half", encoding="utf-8")
         raise OSError(28, os.strerror(28))
 
     monkeypatch.setattr("bridges.language.llama.write_json", full)
     with pytest.raises(StoreError, match=r"cannot write a model to .*No space left on device"):
         save_model(model(exact=False, seed=2), tmp_path, shard_bytes=50_000)
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
-    (tmp_path / "file").write_text("")
+    (tmp_path / "file").write_text("", encoding="utf-8")
     with pytest.raises(StoreError, match="cannot write a model to"):
         save_model(model(exact=False), tmp_path / "file" / "folder")
 
@@ -307,7 +307,9 @@ Damage = Callable[[Path], None]
 def config(**changes: Any) -> Damage:
     def damage(folder: Path) -> None:
         path = folder / "config.json"
-        path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+        path.write_text(
+            json.dumps({**json.loads(path.read_text("utf-8")), **changes}), encoding="utf-8"
+        )
 
     return damage
 
@@ -327,7 +329,7 @@ def index(**changes: str) -> Damage:
     def damage(folder: Path) -> None:
         places = {**shard(folder), **changes}
         path = folder / "model.safetensors.index.json"
-        path.write_text(json.dumps({"weight_map": places}))
+        path.write_text(json.dumps({"weight_map": places}), encoding="utf-8")
 
     return damage
 
@@ -456,8 +458,8 @@ def test_senses_that_are_not_those_of_the_files_are_refused(
     tmp_path: Path, senses: str, says: str
 ) -> None:
     save_model(model(), tmp_path)
-    assert json.loads((tmp_path / "ember.json").read_text()) == json.loads(rows())
-    (tmp_path / "ember.json").write_text(senses)
+    assert json.loads((tmp_path / "ember.json").read_text("utf-8")) == json.loads(rows())
+    (tmp_path / "ember.json").write_text(senses, encoding="utf-8")
     with pytest.raises(StoreError, match=says) as refused:
         load_model(tmp_path)
     assert "\n" not in str(refused.value) and "Error(" not in str(refused.value)
@@ -507,9 +509,9 @@ def test_ends_of_an_answer_in_the_generation_config_count_first(
     needs_tokenizers()
     write(tmp_path, bos_token_id=1, eos_token_id=[2, 3])
     ByteTokenizer().save(tmp_path / "tokenizer.json")
-    (tmp_path / "generation_config.json").write_text(json.dumps(generation))
+    (tmp_path / "generation_config.json").write_text(json.dumps(generation), encoding="utf-8")
     read = load_tokenizer(tmp_path)
     assert (read.begin, read.ends) == (expected[0], frozenset(expected[1]))
-    (tmp_path / "generation_config.json").write_text('{"eos_token_id": [true]}')
+    (tmp_path / "generation_config.json").write_text('{"eos_token_id": [true]}', encoding="utf-8")
     with pytest.raises(ConfigError, match=r"generation_config\.json: .*found `eos_token_id`"):
         load_tokenizer(tmp_path)

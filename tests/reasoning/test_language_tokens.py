@@ -103,19 +103,19 @@ def test_a_text_is_encoded_whole_whatever_the_file_says_of_batches(tmp_path: Pat
         assert read.encode(text) == ours.encode(text)
         assert read.decode(read.encode(text)) == text
     read.save(tmp_path / "again.json")
-    assert json.loads((tmp_path / "again.json").read_text())["truncation"]["max_length"] == 5
+    assert json.loads((tmp_path / "again.json").read_text("utf-8"))["truncation"]["max_length"] == 5
 
 
 @pytest.mark.usefixtures("library")
 def test_files_that_are_no_tokenizer_are_refused(tmp_path: Path) -> None:
     ByteTokenizer().save(tmp_path / "good.json")
-    good = (tmp_path / "good.json").read_text()
+    good = (tmp_path / "good.json").read_text("utf-8")
     bad = tmp_path / "bad.json"
     for text in (
         "", "{", "[]", "null", "{}", good[: len(good) // 2], '{"model": {"type": "Nothing"}}',
         "[" * 100_000, json.dumps({**json.loads(good), "model": {"type": "BPE", "vocab": 3}}),
     ):  # fmt: skip
-        bad.write_text(text)
+        bad.write_text(text, encoding="utf-8")
         with pytest.raises(StoreError, match=r"must be a tokenizer\.json, found: ") as refused:
             FileTokenizer(bad)
         assert "\n" not in str(refused.value)
@@ -158,7 +158,7 @@ def test_what_ends_or_hangs_the_process_is_refused_by_name(name: str, tmp_path: 
     path = tmp_path / "tokenizer.json"
     ByteTokenizer().save(path)
     part, words = HOSTILE[name]
-    path.write_text(json.dumps({**json.loads(path.read_text()), **part}))
+    path.write_text(json.dumps({**json.loads(path.read_text("utf-8")), **part}), encoding="utf-8")
     with pytest.raises(StoreError, match="must be a tokenizer") as refused:
         FileTokenizer(path)
     assert words in str(refused.value)

@@ -42,7 +42,7 @@ def context() -> ForkServerContext:
 @pytest.fixture
 def config(tmp_path: Path) -> Path:
     path = tmp_path / "tiny.yaml"
-    path.write_text(TINY)
+    path.write_text(TINY, encoding="utf-8")
     return path
 
 
@@ -114,16 +114,19 @@ def test_another_number_of_processes_goes_on(
     assert status == 0 and "going on" in said
     after, _ = read_tensors(tmp_path / "out" / "checkpoint.safetensors", kind="checkpoint")
     assert all(torch.equal(part, after[name]) for name, part in before.items())
-    assert json.loads((tmp_path / "out" / "result.json").read_text())["sets"]["best"]["of"] == 16
+    assert (
+        json.loads((tmp_path / "out" / "result.json").read_text("utf-8"))["sets"]["best"]["of"]
+        == 16
+    )
 
 
 def test_what_one_process_refuses_ends_all_with_one_line_each(
     context: ForkServerContext, config: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "other").mkdir()
-    (tmp_path / "other" / "file").write_text("somebody else's")
+    (tmp_path / "other" / "file").write_text("somebody else's", encoding="utf-8")
     assert together(context, config, tmp_path / "other") == [1, 1]
-    first, second = ((tmp_path / f"other-said-{rank}.txt").read_text() for rank in (0, 1))
+    first, second = ((tmp_path / f"other-said-{rank}.txt").read_text("utf-8") for rank in (0, 1))
     assert "holds no training" in first
     assert second == "another process of this training could not go on; see what it said"
 
@@ -140,7 +143,7 @@ def test_a_process_that_is_gone_is_said_in_one_line(
     (out / "log.jsonl").unlink()
     (out / "log.jsonl").mkdir()  # nothing can be appended to it
     assert together(context, config, out, "training.steps=3", cache) == [1, 1]
-    first, second = (Path(f"{out}-said-{rank}.txt").read_text() for rank in (0, 1))
+    first, second = (Path(f"{out}-said-{rank}.txt").read_text("utf-8") for rank in (0, 1))
     assert "log.jsonl" in first
     assert "must live until its end, found that another one ended" in second
     assert "\n" not in second and len(second) < 450

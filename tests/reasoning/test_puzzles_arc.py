@@ -51,7 +51,7 @@ def folder(tmp_path: Path) -> Path:
             "train": [pair(3 + n, 10 * n + k) for k in range(3)],
             "test": [pair(4, 10 * n + 5), pair(5, 10 * n + 6)][: 1 + n % 2],
         }
-        file.write_text(json.dumps(task))
+        file.write_text(json.dumps(task), encoding="utf-8")
     return tmp_path / "arc"
 
 
@@ -154,7 +154,7 @@ def test_a_set_holds_what_its_names_say(folder: Path, tmp_path: Path) -> None:
             assert in_corner >= (len(pairs) if split == "test" else 1)
             moved += len(pairs) - in_corner
     assert moved > 50  # the control: in training most are not in the corner
-    asked = json.loads((tmp_path / "set" / "test_puzzles.json").read_text())
+    asked = json.loads((tmp_path / "set" / "test_puzzles.json").read_text("utf-8"))
     assert asked == {name: task.to_json() for name, task in tasks["evaluation"].items()}
 
 
@@ -372,7 +372,7 @@ BAD: list[tuple[Any, str]] = [
 @pytest.mark.parametrize(("content", "message"), BAD)
 def test_a_bad_task_is_refused_by_name(content: Any, message: str, folder: Path) -> None:
     file = folder / "data" / "training" / "bb.json"
-    file.write_text(content if isinstance(content, str) else json.dumps(content))
+    file.write_text(content if isinstance(content, str) else json.dumps(content), encoding="utf-8")
     with pytest.raises(StoreError, match=message) as caught:
         read_arc(folder)
     assert "bb.json" in str(caught.value)
@@ -385,7 +385,9 @@ def test_folders_that_hold_no_set_are_refused(folder: Path, tmp_path: Path) -> N
     with pytest.raises(StoreError, match=r"as a \.tar\.gz"):
         read_arc(tmp_path / "no.tar.gz")
     source = folder / "data" / "training" / "aa.json"
-    (folder / "data" / "evaluation" / "aa.json").write_text(source.read_text())
+    (folder / "data" / "evaluation" / "aa.json").write_text(
+        source.read_text("utf-8"), encoding="utf-8"
+    )
     with pytest.raises(StoreError, match="must be one task, found it in training too"):
         read_arc(folder)
 

@@ -58,7 +58,7 @@ def foreign(tmp_path: Path) -> Path:
             "seq_len": 81, "num_puzzle_identifiers": 1, "total_groups": 2,
             "mean_puzzle_examples": 1, "total_puzzles": 2, "sets": ["all"],
         }  # fmt: skip
-        (folder / split / "dataset.json").write_text(json.dumps(about))
+        (folder / split / "dataset.json").write_text(json.dumps(about), encoding="utf-8")
         tokens = np.random.default_rng(1).integers(2, 11, (4, 81))
         arrays = {
             "inputs": tokens, "labels": tokens, "puzzle_identifiers": np.zeros(4, np.int32),
@@ -66,7 +66,7 @@ def foreign(tmp_path: Path) -> Path:
         }  # fmt: skip
         for field, values in arrays.items():
             np.save(folder / split / f"all__{field}.npy", values)
-    (folder / "identifiers.json").write_text('["<blank>"]')
+    (folder / "identifiers.json").write_text('["<blank>"]', encoding="utf-8")
     return folder
 
 
@@ -99,7 +99,7 @@ def test_what_public_trainers_read_is_there(kind: str, tmp_path: Path) -> None:
     else:
         make_maze(MazePlan(6, train=7, test=3, augment=2, steps=(8, None)), folder)
     for split, groups, puzzles in (("train", 7, 21), ("test", 3, 3)):
-        about = json.loads((folder / split / "dataset.json").read_text())
+        about = json.loads((folder / split / "dataset.json").read_text("utf-8"))
         assert about.keys() == PUBLIC_KEYS and about["seq_len"] == 36
         arrays = {
             field: np.load(folder / split / f"all__{field}.npy", allow_pickle=False)
@@ -112,7 +112,7 @@ def test_what_public_trainers_read_is_there(kind: str, tmp_path: Path) -> None:
         assert arrays["group_indices"].tolist() == list(range(0, puzzles + 1, puzzles // groups))
         assert arrays["labels"].min() >= 1 and arrays["inputs"].min() >= 1
         assert about["vocab_size"] > arrays["inputs"].max()
-    assert json.loads((folder / "identifiers.json").read_text()) == ["<blank>"]
+    assert json.loads((folder / "identifiers.json").read_text("utf-8")) == ["<blank>"]
 
 
 def test_boards_stay_on_the_disk(tmp_path: Path) -> None:
@@ -180,7 +180,9 @@ WRONG_WORDS = [
 @pytest.mark.parametrize(("key", "value", "message"), WRONG_WORDS)
 def test_wrong_metadata_is_refused(key: str, value: Any, message: str, foreign: Path) -> None:
     file = foreign / "train" / "dataset.json"
-    file.write_text(json.dumps({**json.loads(file.read_text()), key: value}))
+    file.write_text(
+        json.dumps({**json.loads(file.read_text("utf-8")), key: value}), encoding="utf-8"
+    )
     with pytest.raises(StoreError, match=message):
         read_puzzles(foreign)
 
@@ -271,10 +273,10 @@ def test_only_a_puzzle_set_is_replaced(tmp_path: Path) -> None:
     write_puzzles(path, toy(), force=True)
     other = tmp_path / "other"
     other.mkdir()
-    (other / "thesis.txt").write_text("years of work")
+    (other / "thesis.txt").write_text("years of work", encoding="utf-8")
     with pytest.raises(StoreError, match="already exists"):
         write_puzzles(other, toy(), force=True)
-    assert (other / "thesis.txt").read_text() == "years of work"
+    assert (other / "thesis.txt").read_text("utf-8") == "years of work"
 
 
 def test_an_epoch_draws_one_puzzle_of_each_group() -> None:

@@ -73,7 +73,7 @@ def test_no_reader_draws_from_a_global_generator() -> None:
 
 @pytest.fixture(scope="module")
 def seen(undisturbed: Path, cache: Path) -> Seen:
-    found = json.loads((undisturbed / "result.json").read_text())
+    found = json.loads((undisturbed / "result.json").read_text("utf-8"))
     data = read_spike_dataset(cache / found["data"]["file"])
     return Seen.of(data, TokenLayout(n_channels=3, bin_ms=50.0, phase_parts=3), seed=3, bare=False)
 
@@ -96,8 +96,8 @@ def test_permutations_differ_and_leave_the_test_alone(seen: Seen) -> None:
 
 
 def test_validation_chooses_the_step_and_the_result_says_so(undisturbed: Path) -> None:
-    found: dict[str, Any] = json.loads((undisturbed / "result.json").read_text())
-    log = [json.loads(line) for line in (undisturbed / "log.jsonl").read_text().splitlines()]
+    found: dict[str, Any] = json.loads((undisturbed / "result.json").read_text("utf-8"))
+    log = [json.loads(line) for line in (undisturbed / "log.jsonl").read_text("utf-8").splitlines()]
     for arm, model in found["models"].items():
         points = [point for point in log if point["arm"] == arm]
         scores = [validation_score(point, 4) for point in points]
@@ -129,7 +129,7 @@ def test_the_command_and_the_report_show_every_row(
         "chance: 50.0%", "always the commonest answer",
     ):  # fmt: skip
         assert words in shown, words
-    page = write_report(undisturbed, tmp_path / "report.html").read_text()
+    page = write_report(undisturbed, tmp_path / "report.html").read_text("utf-8")
     for words in (
         "chosen by validation", "best on the test", "linear reader", "MLP reader", "permutations",
         "confidence interval of the mean", "prediction interval of another permutation",

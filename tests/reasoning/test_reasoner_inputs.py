@@ -254,7 +254,7 @@ def _puzzle_process(rank: int, address: str, out: str) -> None:
     rows = puzzles.rows(torch.tensor([1]), learns=True)
     (rows * (2.0 if rank else -1.0)).sum().backward()
     puzzles.update(learning_rate=0.1, weight_decay=0.0)
-    Path(out, str(rank)).write_text(str(puzzles.table[1].item()))
+    Path(out, str(rank)).write_text(str(puzzles.table[1].item()), encoding="utf-8")
     dist.destroy_process_group()
 
 
@@ -286,7 +286,7 @@ def test_two_processes_move_the_table_alike(tmp_path: Path) -> None:
         for rank in (0, 1)
     ]
     assert [process.wait(timeout=120) for process in processes] == [0, 0]
-    assert [float((tmp_path / str(rank)).read_text()) for rank in (0, 1)] == pytest.approx(
+    assert [float((tmp_path / str(rank)).read_text("utf-8")) for rank in (0, 1)] == pytest.approx(
         [-0.1] * 2
     )
 

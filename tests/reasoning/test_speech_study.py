@@ -117,7 +117,7 @@ def test_a_folder_of_other_settings_is_refused(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="holds a study of other settings"):
         run.run_study(STUDY, tmp_path / "out", cache=tmp_path)
     (tmp_path / "full").mkdir()
-    (tmp_path / "full" / "diary.txt").write_text("mine")
+    (tmp_path / "full" / "diary.txt").write_text("mine", encoding="utf-8")
     with pytest.raises(StoreError, match="holds no study"):
         run.run_study(STUDY, tmp_path / "full", cache=tmp_path)
 
@@ -134,7 +134,7 @@ def test_damaged_files_are_named(sounds: Heard, tmp_path: Path) -> None:
     other = Trial(replace(STUDY, n_hidden=13), "trained", 1, tmp_path)
     with pytest.raises(StoreError, match="found one of another"):
         other.run(sounds)
-    trial.result_file.write_text("{")
+    trial.result_file.write_text("{", encoding="utf-8")
     with pytest.raises(StoreError, match=r"trained-1\.json.*delete it to have it measured again"):
         trial.run(sounds)
 

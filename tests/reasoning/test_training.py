@@ -32,7 +32,7 @@ Train = Callable[..., tuple[int, str]]
 
 
 def result(out: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((out / "result.json").read_text())
+    found: dict[str, Any] = json.loads((out / "result.json").read_text("utf-8"))
     return found
 
 
@@ -43,7 +43,7 @@ def assert_bit_identical(one: Path, other: Path) -> None:
         for key in a:
             assert a[key].dtype == b[key].dtype
             assert torch.equal(a[key], b[key]), f"{name}: {key}"
-    assert (one / "log.jsonl").read_text() == (other / "log.jsonl").read_text()
+    assert (one / "log.jsonl").read_text("utf-8") == (other / "log.jsonl").read_text("utf-8")
     assert result(one)["models"] == result(other)["models"]
     assert result(one)["comparison"] == result(other)["comparison"]
 
@@ -250,7 +250,7 @@ def test_a_training_goes_on_where_the_run_that_modulates_it_was_moved(
         patch.setattr(Trainer, "advance", interrupted)
         assert train(out, f"modulation={{run: {tmp_path / 'here.h5'}}}")[0] == 130
     assert str(tmp_path) not in json.dumps(
-        json.loads((out / "training.json").read_text())["config"]
+        json.loads((out / "training.json").read_text("utf-8"))["config"]
     )
     (tmp_path / "here.h5").rename(tmp_path / "there.h5")
     with pytest.raises(

@@ -48,7 +48,7 @@ def write_job(
                 _part(f"{k}/inputs/{j}", part, arrays) for j, part in enumerate(network.inputs)
             ],
         })  # fmt: skip
-    (folder / "job.json").write_text(json.dumps({"networks": described}))
+    (folder / "job.json").write_text(json.dumps({"networks": described}), encoding="utf-8")
     np.savez(folder / "job.npz", **arrays)
 
 
@@ -80,7 +80,7 @@ def read_runs(
         SimulationError: if a file is missing or is not what was asked for.
     """
     try:
-        seconds = json.loads((folder / "done.json").read_text())["seconds"]
+        seconds = json.loads((folder / "done.json").read_text("utf-8"))["seconds"]
         return [
             FixedRun(steps, *_states(folder, k, network, steps, kept), run_s=float(seconds[k]))
             for k, (network, steps, kept) in enumerate(zip(networks, n_steps, watched, strict=True))

@@ -116,7 +116,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 def _last_words(said: Path) -> str:
     """The end of what it wrote, in one line."""
-    lines = said.read_text(errors="replace").split("\n")
+    lines = said.read_text(errors="replace", encoding="utf-8").split("\n")
     text = " | ".join(line.strip() for line in lines if line.strip())
     if not text:
         return "it said nothing"

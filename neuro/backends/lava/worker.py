@@ -212,7 +212,7 @@ def run(network: dict[str, Any], folder: Path, k: int) -> float:
 
 def read_job(folder: Path) -> Iterator[dict[str, Any]]:
     """The networks of a job, with their arrays in place."""
-    described = json.loads((folder / "job.json").read_text())
+    described = json.loads((folder / "job.json").read_text("utf-8"))
     with np.load(folder / "job.npz", allow_pickle=False) as arrays:
         for network in described["networks"]:
             for part in parts_of(network):
@@ -243,7 +243,7 @@ def main(folder: Path) -> None:
     """Run the job in a folder."""
     search_once()
     seconds = [run(network, folder, k) for k, network in enumerate(read_job(folder))]
-    (folder / "done.json").write_text(json.dumps({"seconds": seconds}))
+    (folder / "done.json").write_text(json.dumps({"seconds": seconds}), encoding="utf-8")
 
 
 if __name__ == "__main__":
