@@ -23,19 +23,19 @@ HOSTILE = "\x1b]0;owned\x07\x1b[2J<script>alert(1)</script>\u202e"
 def test_paths_below_home_are_stored_without_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("HOME", "/home/me")
+    monkeypatch.setenv("HOME", "/export/me")
     given = {
-        "files": {"/home/me/a.wav": "hash"}, "n": 1, "list": ["/home/me/b", "/home/meadow"],
-        "over": "stimulus.sound.file=/home/me/c.wav", "elsewhere": "/srv/home/me/d",
+        "files": {"/export/me/a.wav": "hash"}, "n": 1, "list": ["/export/me/b", "/export/meadow"],
+        "over": "stimulus.sound.file=/export/me/c.wav", "elsewhere": "/srv/export/me/d",
     }  # fmt: skip
     stored = without_home(given)
     assert stored == {
-        "files": {"~/a.wav": "hash"}, "n": 1, "list": ["~/b", "/home/meadow"],
-        "over": "stimulus.sound.file=~/c.wav", "elsewhere": "/srv/home/me/d",
+        "files": {"~/a.wav": "hash"}, "n": 1, "list": ["~/b", "/export/meadow"],
+        "over": "stimulus.sound.file=~/c.wav", "elsewhere": "/srv/export/me/d",
     }  # fmt: skip
     assert with_home(stored) == given
-    monkeypatch.setenv("HOME", "/home/you")
-    assert with_home(stored)["files"] == {"/home/you/a.wav": "hash"}
+    monkeypatch.setenv("HOME", "/export/you")
+    assert with_home(stored)["files"] == {"/export/you/a.wav": "hash"}
 
 
 def test_a_run_file_names_no_home_and_still_finds_its_sound(
