@@ -15,7 +15,7 @@ from typing import Any
 from neuro.equations.names import printed, printed_text
 from neuro.equations.syntax import is_condition, names_in
 
-__all__ = ["Assignment", "StepProgram", "printed_assignments"]
+__all__ = ["Assignment", "StepProgram", "needed_for", "printed_assignments"]
 
 Assignment = tuple[str, str]
 """`name = expression`, each name assigned once."""
@@ -24,6 +24,16 @@ Assignment = tuple[str, str]
 def printed_assignments(items: Sequence[Assignment]) -> tuple[Assignment, ...]:
     """Assignments in the names that printed code uses."""
     return tuple((printed(name), printed_text(text)) for name, text in items)
+
+
+def needed_for(names: set[str], subexpressions: Sequence[Assignment]) -> list[Assignment]:
+    """Subexpressions that must be computed before these names can be read, in order."""
+    needed: list[Assignment] = []
+    for name, expression in reversed(subexpressions):
+        if name in names:
+            needed.append((name, expression))
+            names = names | names_in(expression)
+    return needed[::-1]
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ from neuro.build import BuiltPopulation
 from neuro.equations.hoist import CELL, CONSTANT, TIME, Hoister, evaluate
 from neuro.equations.increments import CHANGE, change_of, changes_apart, slow_states
 from neuro.equations.names import WEIGHT
-from neuro.equations.program import Assignment
+from neuro.equations.program import Assignment, needed_for
 from neuro.equations.syntax import is_condition, names_in
 
 __all__ = ["CellPrinter"]
@@ -273,14 +273,9 @@ class CellPrinter:
 
     def _needed(self, names: set[str]) -> list[Assignment]:
         """Subexpressions that must be computed before these names can be read, in order."""
-        needed: list[Assignment] = []
-        for name, expression in reversed(self.program.subexpressions):
-            if name in names:
-                needed.append((name, expression))
-                names = names | names_in(expression)
-        for name, _ in needed:
-            self._hoister.varies[name] = TIME | CELL
-        return needed[::-1]
+        needed = needed_for(names, self.program.subexpressions)
+        self._hoister.varies |= dict.fromkeys((name for name, _ in needed), TIME | CELL)
+        return needed
 
     def _function(
         self, signature: str, names: set[str], lines: Sequence[str], *, per_step: bool = False
@@ -333,31 +328,23 @@ class CellPrinter:
         return f'B__["{name}__64"]{factor}'
 
     def _text(self, expression: str, *, double: bool = False) -> str:
-        def draw(kind: str) -> str:
-            self.draws.append(kind)
-            return f"R__[{len(self.draws) - 1}]"
-
         if double:
             for name in names_in(expression):
                 if (value := self._known(name)) is not None:
                     expression = re.sub(rf"\b{name}\b", f"({value!r})", expression)
-            return in_torch(expression, draw, repr, "{}__64".format, "D__")
+            return in_torch(expression, self._draw, repr, "{}__64".format, "D__")
         parts: dict[str, str] = {}
-        tree = Drawn(draw, parts).visit(ast.parse(expression, mode="eval").body)
+        tree = Drawn(self._draw, parts).visit(ast.parse(expression, mode="eval").body)
         tree = apart(
             tree, parts, lambda part: self._wide(ast.unparse(part), parts), self._hoister.times()
         )
-        return in_torch(ast.unparse(tree), draw, self._number, lambda n: parts.get(n, n))
+        return in_torch(ast.unparse(tree), self._draw, self._number, lambda n: parts.get(n, n))
 
     def _wide(self, expression: str, parts: Mapping[str, str] = MappingProxyType({})) -> str:
         """An expression in double precision, whatever it reads; `parts` are drawn numbers."""
         drawn = dict(parts)
 
-        def draw(kind: str) -> str:
-            self.draws.append(kind)
-            return f"R__[{len(self.draws) - 1}]"
-
-        tree = Drawn(draw, drawn).visit(ast.parse(expression, mode="eval").body)
+        tree = Drawn(self._draw, drawn).visit(ast.parse(expression, mode="eval").body)
         stepwise = {name for name, _ in self._hoister.per_step}
         bound = {name for name, _ in self._hoister.bound} | self._parameters
 
@@ -372,7 +359,11 @@ class CellPrinter:
                 self._doubled.add(name)
             return f"{name}__64" if name in bound | stepwise | {*self.slow} else f"{name}.to(D__)"
 
-        return in_torch(ast.unparse(tree), draw, repr, named, "D__")
+        return in_torch(ast.unparse(tree), self._draw, repr, named, "D__")
+
+    def _draw(self, kind: str) -> str:
+        self.draws.append(kind)
+        return f"R__[{len(self.draws) - 1}]"
 
     def _chance(self, tree: ast.expr) -> str:
         """A probability as a tensor, in double precision where it depends on no state."""

@@ -21,7 +21,7 @@ from neuro.build import BuiltPopulation
 from neuro.equations.hoist import CELL, CONSTANT, TIME, Hoister, evaluate
 from neuro.equations.increments import CHANGE, changes_apart, slow_states
 from neuro.equations.names import plain_text, printed
-from neuro.equations.program import Assignment
+from neuro.equations.program import Assignment, needed_for
 from neuro.equations.syntax import is_condition, names_in
 from neuro.errors import SimulationError
 
@@ -99,14 +99,9 @@ class CellPrinter:
 
     def _needed(self, names: set[str]) -> list[Assignment]:
         """Subexpressions that must be computed before these names can be read, in order."""
-        needed: list[Assignment] = []
-        for name, expression in reversed(self.code.subexpressions):
-            if name in names:
-                needed.append((name, expression))
-                names = names | names_in(expression)
-        for name, _ in needed:
-            self._hoister.varies[name] = TIME | CELL
-        return needed[::-1]
+        needed = needed_for(names, self.code.subexpressions)
+        self._hoister.varies |= dict.fromkeys((name for name, _ in needed), TIME | CELL)
+        return needed
 
     def _place(self, dt_ms: float) -> None:
         """Compute what is constant, and lay it out in the two arrays."""

@@ -20,7 +20,7 @@ from neuro.edges import BuiltProjection
 from neuro.equations.edge_program import EdgeProgram
 from neuro.equations.hoist import CELL, CONSTANT, TIME, Hoister, evaluate
 from neuro.equations.names import ELAPSED, WEIGHT, plain_text, printed
-from neuro.equations.program import Assignment
+from neuro.equations.program import Assignment, needed_for
 from neuro.equations.syntax import names_in
 from neuro.errors import SimulationError
 
@@ -220,12 +220,7 @@ class EdgePrinter:
     def observe(self, variable: str) -> str:
         """`observe(out, chosen, …)`: write a variable of a block's chosen edges to a row."""
         variable = printed(variable)
-        needed, names = list[Assignment](), {variable}
-        for name, text in reversed(self._subexpressions):
-            if name in names:
-                needed.append((name, text))
-                names |= names_in(text)
-        needed = needed[::-1]
+        needed = needed_for({variable}, self._subexpressions)
         body = self._prologue([needed], "start")
         body += ["    for j__ in range(chosen.shape[0]):", "        e__ = chosen[j__, 1]",
                  "        i__ = target[e__]"]  # fmt: skip

@@ -52,15 +52,22 @@ _called: Any = numba.njit(  # type: ignore[call-overload]
 
 
 @_inline
-def philox(c0, c1, c2, c3, key):
-    """Four 32-bit random words (as uint64) for a 4-word counter and a 64-bit key."""
+def _rounds(n, c0, c1, c2, c3, key):
+    """The first `n` of Philox's rounds, and the keys of the next."""
     k0, k1 = key & _LOW, key >> _32
-    for _ in range(10):
+    for _ in range(n):
         p0, p1 = _M0 * c0, _M1 * c2
         c0, c1, c2, c3 = (
             (p1 >> _32) ^ c1 ^ k0, p1 & _LOW, (p0 >> _32) ^ c3 ^ k1, p0 & _LOW,
         )  # fmt: skip
         k0, k1 = (k0 + _W0) & _LOW, (k1 + _W1) & _LOW
+    return c0, c1, c2, c3, k0, k1
+
+
+@_inline
+def philox(c0, c1, c2, c3, key):
+    """Four 32-bit random words (as uint64) for a 4-word counter and a 64-bit key."""
+    c0, c1, c2, c3, _, _ = _rounds(10, c0, c1, c2, c3, key)
     return c0, c1, c2, c3
 
 
@@ -73,8 +80,13 @@ def _words(key, stream, cell, step):
 @_inline
 def uniform(key, stream, cell, step):
     """One float64 in [0, 1), 52 random bits: in [1, 2) they are a number's digits as they are."""
-    a, b, _, _ = _words(key, stream, cell, step)
-    return float64_of(_ONE | (a << np.uint64(20)) | (b >> np.uint64(12))) - 1.0
+    at = np.uint64(step)
+    _, c1, c2, _, k0, _ = _rounds(
+        9, at & _LOW, at >> _32, np.uint64(cell), np.uint64(stream), key
+    )  # fmt: skip
+    # The tenth round's first two words, side by side, are one product and one sum without carry.
+    both = (_M1 * c2) ^ ((c1 ^ k0) << _32)
+    return float64_of(_ONE | (both >> np.uint64(12))) - 1.0
 
 
 @_inline
