@@ -88,11 +88,11 @@ def test_at_any_scale_input_keeps_its_mean_and_variance(scale: float, kind: str)
             assert isinstance(p.rule, FixedTotal)
             assert isinstance(p.weight, Normal)
             arrivals = p.rule.n / n[p.target] * rates[p.source] / 1000
-            mean[p.target] += 0.5 * arrivals * p.weight.mean
-            variance[p.target] += 0.25 * arrivals * p.weight.mean**2
+            mean[p.target] += 0.5 * arrivals * float(p.weight.mean)
+            variance[p.target] += 0.25 * arrivals * float(p.weight.mean) ** 2
         for b in net.backgrounds:
-            mean[b.target] += 0.5 * b.n * b.rate * b.weight
-            variance[b.target] += 0.25 * b.n * b.rate * b.weight**2
+            mean[b.target] += 0.5 * b.n * float(b.rate) * float(b.weight)
+            variance[b.target] += 0.25 * b.n * float(b.rate) * float(b.weight) ** 2
         moments.append((mean, variance))
     (mean, variance), (small_mean, small_variance) = moments
     assert small_mean == pytest.approx(mean, rel=1e-6)
@@ -147,7 +147,7 @@ def test_shuffled_weights_are_told_from_the_microcircuit() -> None:
 
 def test_layer_4_excites_layer_23_twice_as_strongly_and_no_other() -> None:
     """87.81 pA for an excitatory synapse, twice that from L4E to L23E, -4 times if inhibitory."""
-    found = {(p.source, p.target): p.weight.mean for p in microcircuit(scale=1.0).projections}
+    found = {(p.source, p.target): p.weight.mean / pA for p in microcircuit(scale=1.0).projections}
     assert found["L4E", "L23E"] == pytest.approx(2 * 87.81)
     for (source, target), mean in found.items():
         if (source, target) != ("L4E", "L23E"):
