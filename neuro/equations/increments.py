@@ -115,7 +115,7 @@ def slow_states(program: StepProgram, constants: Mapping[str, ArrayLike]) -> tup
     for name, text in program.active:
         if not name.endswith("__new"):
             parts[name] = text
-            if names_in(text) - CONSTANTS.keys() <= known.keys():
+            if _is_constant(text, known):
                 known[name] = evaluate(text, known)
     new = dict(program.active)
 
@@ -124,12 +124,19 @@ def slow_states(program: StepProgram, constants: Mapping[str, ArrayLike]) -> tup
         form = affine(change, state, parts) if change else None
         if form is None or not form.growth or state in _read(form.rest, parts):
             return False
-        if names_in(form.gain) - CONSTANTS.keys() - known.keys():
+        if not _is_constant(form.gain, known):
             return False
         kept = 1 + evaluate(form.gain, known)
         return bool((np.abs(kept) <= 1 - SLOWEST).all())
 
     return tuple(state for state in program.states if not is_fast(state))
+
+
+def _is_constant(text: str, known: Mapping[str, ArrayLike]) -> bool:
+    """Whether a text reads what is known and nothing else, nor draws a number."""
+    calls = (n.func for n in ast.walk(ast.parse(text, mode="eval")) if isinstance(n, ast.Call))
+    drawn = any(isinstance(f, ast.Name) and f.id in ("rand", "randn") for f in calls)
+    return not drawn and names_in(text) - CONSTANTS.keys() <= known.keys()
 
 
 def _read(text: str, parts: Mapping[str, str]) -> set[str]:

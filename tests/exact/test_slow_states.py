@@ -75,6 +75,30 @@ def test_slow_averages_follow_their_closed_forms(backend: str, method: str) -> N
 
 
 @pytest.mark.parametrize("backend", SINGLES)
+@pytest.mark.parametrize(("method", "noise"), [("auto", "xi"), ("milstein", "x*xi")])
+def test_small_noise_adds_up_in_a_slow_state(backend: str, method: str, noise: str) -> None:
+    """200 steps of 2e-8, of which single precision shows none, spread 60 cells by 2.8e-7.
+
+    The spread of 60 samples has a standard error of 1/sqrt(2*60) of itself; five are allowed.
+    """
+    tau_ms, dt_ms, n_steps = 1e5, 0.1, 200
+    sigma = 2e-8 / np.sqrt(2 * dt_ms / tau_ms)
+    noisy = NeuronModel(
+        name="noisy", equations=f"dx/dt = (1 - x)/tau + sigma*{noise}*sqrt(2/tau) : 1",
+        threshold="", reset="", parameters={"tau": ms(tau_ms), "sigma": Quantity(sigma)},
+        initial={"x": Quantity(1.0)}, method=method, source="a random walk",
+    )  # fmt: skip
+    with plain_kernels():
+        recording = simulate(
+            Network("walk", (Population("cells", noisy, 60),)), duration_ms=(n_steps + 1) * dt_ms,
+            dt_ms=dt_ms, backend=backend, record=[Record("cells", "x", every_ms=n_steps * dt_ms)],
+        )  # fmt: skip
+    spread = recording.traces["cells.x"].data[-1].std()
+    expected = np.hypot(2e-8 * np.sqrt(n_steps), 2 * U / np.sqrt(3))  # and the rounded samples
+    assert abs(spread - expected) <= 5 * expected / np.sqrt(2 * 60)
+
+
+@pytest.mark.parametrize("backend", SINGLES)
 @pytest.mark.parametrize("plastic", [False, True])
 def test_small_inputs_to_a_slow_state_add_up(backend: str, plastic: bool) -> None:
     """400 spikes of 1e-5 mV raise 1,000 mV by 0.004 mV; a sixth of the last digit each."""
