@@ -110,9 +110,8 @@ class CellStep(torch.nn.Module):
         self.reset_gradient = reset_gradient or self.surrogate.method == "soft"
         self._check(built, trainable, modulated, streamed)
         printer = CellPrinter(
-            built, dt_ms, _DTYPES[dtype], modulated, streamed, acted_on, self.surrogate.by_chance,
-            trainable,
-        )  # fmt: skip
+            built, dt_ms, _DTYPES[dtype], modulated, streamed, acted_on, self.surrogate.by_chance
+        )
         self.source, self._code = printer.source, Printed(printer.source)
         self.draws = tuple(printer.draws)
         self._printed = printer

@@ -57,7 +57,7 @@ class CellPrinter:
     def __init__(
         self, built: BuiltPopulation, dt_ms: float, dtype: str,
         modulated: Collection[str] = (), streamed: Collection[str] = (),
-        acted_on: Collection[str] = (), by_chance: bool = False, trainable: Collection[str] = (),
+        acted_on: Collection[str] = (), by_chance: bool = False,
     ) -> None:  # fmt: skip
         self.program = program = built.program
         self._dt_ms, self._n, self._by_chance = dt_ms, float(built.n), by_chance
@@ -78,8 +78,8 @@ class CellPrinter:
         self._hoister = Hoister(varies)
         self.slow: tuple[str, ...] = ()
         if dtype == "float32":
-            changing = {*self._modulated, *streamed, *trainable}
-            still = {n: x for n, x in built.parameters.items() if n not in changing}
+            # What is trained changes by little: the values at the start decide.
+            still = {n: x for n, x in built.parameters.items() if n not in {*modulated, *streamed}}
             self.slow = slow_states(program, {**still, "dt": dt_ms, "N": float(built.n)})
         self._early: set[str] = set()  # what is read in double precision
         self._doubled: set[str] = set()  # of these, what the function being printed reads
