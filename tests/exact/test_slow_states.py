@@ -291,6 +291,15 @@ def test_refractory_cells_wake_in_time_after_billions_of_steps(start: int) -> No
     assert spikes_from(network, start, 300, 0.1) == early
 
 
+def test_last_spikes_are_counted_anew_without_a_trace(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every 60 steps instead of every 2^29: cells that are refractory just then stay so as long."""
+    network = Network("late", (Population("cells", LIF, 2, {"I_ext": np.array([700.0, 1100.0])}),))
+    usual = spikes_from(network, 1, 300, 0.1)
+    monkeypatch.setattr("neuro.backends.numba.state._FAR", 50)
+    monkeypatch.setattr("neuro.backends.numba.kernel._CHUNK_STEPS", 60)
+    assert spikes_from(network, 1, 300, 0.1) == usual
+
+
 @pytest.mark.parametrize("start", [2**31 - 80, 10**10])
 def test_a_late_state_is_kept_whole_and_continues_the_run(start: int) -> None:
     """The steps of last spikes need 64 bits; a run in two pieces ends as one in one piece."""
