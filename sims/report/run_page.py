@@ -14,6 +14,7 @@ from sims.report import figures
 from sims.report.figures.modulation import is_for_reasoner
 from sims.report.figures.neurograms import tonotopic
 from sims.report.figures.space import spatial, walk_of
+from sims.report.figures.story import telling
 from sims.report.page import Block, Code, Image, Page, Section, Table, Text
 from sims.report.provenance import config_blocks, seconds, stage_times
 from sims.report.wording import plain, words
@@ -22,6 +23,8 @@ from sims.result import Run
 __all__ = ["run_page"]
 
 PANELS = 12
+MOST_MAPS = 12  # one picture a population
+MOST_PANELS = 60  # of one kind: five pictures, beyond which nobody looks; an engineering choice
 STAGES = ("encode", "build", "compile", "simulate")
 
 
@@ -114,11 +117,18 @@ def _spiking(run: Run, counts: Counts) -> list[Block]:
         )
     columns = ["population", "cells", "spikes", "mean rate (spikes/s)", "cells that fired"]
     blocks: list[Block] = [Table(columns, rows, frozenset(columns[1:]))]
+    drawn = list(recording.spikes)
+    if len(drawn) > MOST_PANELS:
+        drawn = telling(run, MOST_PANELS)
+        blocks.append(Text(
+            f"Pictures show {len(drawn)} of {len(recording.spikes):,} populations, those whose "
+            f"rate peaks highest above its mean; the table has all."
+        ))  # fmt: skip
     blocks += _in_parts(
         "raster",
         "Spikes of each population. Cells are ordered by the quantity on the axis; in large "
         "populations darker pixels hold more spikes.",
-        list(recording.spikes),
+        drawn,
         lambda names: figures.raster(run, names),
     )
     if tonotopic(run):
@@ -131,7 +141,7 @@ def _spiking(run: Run, counts: Counts) -> list[Block]:
     blocks += _in_parts(
         "rates",
         "Mean rate of a cell in each population.",
-        list(recording.spikes),
+        drawn,
         lambda names: figures.rates(run, names),
     )
     return blocks
@@ -184,8 +194,9 @@ def _summary(values: np.ndarray) -> list[str]:
 def _space(run: Run) -> list[Block]:
     if walk_of(run) is None:
         return []
-    blocks: list[Block] = []
-    for index, name in enumerate(spatial(run)):
+    names = spatial(run)
+    blocks: list[Block] = _first("populations", names, MOST_MAPS)
+    for index, name in enumerate(names[:MOST_MAPS]):
         caption = (
             "Top: firing rate over the arena, from 0 (paper) to each cell's peak (darkest); grey "
             "was never visited. Bottom: spikes on the path."
@@ -198,12 +209,20 @@ def _space(run: Run) -> list[Block]:
 
 
 def _traces(run: Run) -> list[Block]:
-    return _in_parts(
+    names = list(run.recording.traces)
+    return _first("recorded variables", names, MOST_PANELS) + _in_parts(
         "traces",
         "Recorded variables of single cells.",
-        list(run.recording.traces),
+        names[:MOST_PANELS],
         lambda keys: figures.traces(run, keys),
     )
+
+
+def _first(what: str, names: Sequence[str], most: int) -> list[Block]:
+    """A remark where not all of `names` are drawn."""
+    if len(names) <= most:
+        return []
+    return [Text(f"Pictures show the first {most} of {len(names):,} {what}.")]
 
 
 def _provenance(run: Run, path: Path) -> list[Block]:

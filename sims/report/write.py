@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from neuro.errors import StoreError
-from sims.report.page import GENERATOR, Page, rendered
-from sims.store.atomic import check_writable, write_bytes, write_text
+from sims.report.page import GENERATOR, Image, Page, rendered
+from sims.store.atomic import check_writable, naming, write_bytes, write_text
 
 __all__ = ["write_report"]
 
@@ -39,17 +41,37 @@ def write_report(path: str | os.PathLike[str], out: str | os.PathLike[str] | Non
     target = Path(out) if out is not None else inside
     before = _replaceable(target)
     page = _page_of(source)
+    text = rendered(page)
     folder = target.with_name(f"{target.stem}_figures")
-    if page.images:
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise StoreError(f"cannot write `{folder}`: {os.strerror(error.errno or 0)}") from None
-    for image in page.images:
-        write_bytes(folder / image.file, image.png, force=True)
+    with _pictures(folder, page.images):
+        write_text(target, text, force=True)
     for stale in before - {image.file for image in page.images}:
         (folder / stale).unlink(missing_ok=True)
-    return write_text(target, rendered(page), force=True)
+    return target
+
+
+@contextmanager
+def _pictures(folder: Path, images: Sequence[Image]) -> Iterator[None]:
+    """Write pictures before the block; if that or the block fails, remove those that are new."""
+    made_folder = not folder.exists()
+    added: list[Path] = []
+    try:
+        if images:
+            with naming(folder):
+                folder.mkdir(parents=True, exist_ok=True)
+        for image in images:
+            file = folder / image.file
+            if not os.path.lexists(file):
+                added.append(file)
+            write_bytes(file, image.png, force=True)
+        yield
+    except BaseException:
+        for file in added:
+            file.unlink(missing_ok=True)
+        if made_folder:
+            with suppress(OSError):
+                folder.rmdir()
+        raise
 
 
 def _page_of(source: Path) -> Page:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import secrets
 import shutil
 import socket
@@ -30,6 +31,7 @@ __all__ = [
 ]  # fmt: skip
 
 _PREFIX = ".ember-"
+_HIDDEN = re.compile(r"/?\.ember-[0-9a-f]{8}-[0-9]+-[0-9a-f]{8}")
 # Leftovers whose process cannot be asked (another machine's) go after a day: an engineering
 # choice, far longer than writing one file takes.
 _FOREIGN_LEFTOVER_S = 24 * 3600.0
@@ -121,8 +123,11 @@ def check_writable(
             raise StoreError(f"cannot write `{path}`: folder `{parent}` does not exist; make it")
         if not parent.is_dir():
             raise StoreError(f"cannot write `{path}`: `{parent}` is not a folder")
-        with tempfile.TemporaryFile(dir=parent):
-            pass
+        try:
+            with tempfile.TemporaryFile(dir=parent):
+                pass
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, str(parent)) from None
         with suppress(FileNotFoundError):  # the name itself, which may be too long
             os.lstat(target)
 
@@ -186,8 +191,10 @@ def naming(path: str | os.PathLike[str]) -> Iterator[None]:
     except OSError as error:
         # HDF5 prints its whole call chain; the errno says it in a few words.
         reason = os.strerror(error.errno) if error.errno else " ".join(str(error).split())
-        if error.filename and Path(os.fsdecode(error.filename)).name != Path(path).name:
-            reason += f" (`{os.fsdecode(error.filename)}`)"
+        reason = _HIDDEN.sub("", reason)
+        at = _HIDDEN.sub("", os.fsdecode(error.filename)) if error.filename else ""
+        if at and Path(at).name != Path(path).name:
+            reason += f" (`{at}`)"
         raise StoreError(f"cannot write `{path}`: {reason}") from error
 
 

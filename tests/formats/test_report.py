@@ -419,6 +419,53 @@ def test_many_populations_are_shown_in_parts(
     assert {"raster.png", "raster-2.png", "rates-2.png"} <= names and "raster-3.png" not in names
 
 
+def test_the_pictures_of_a_report_do_not_grow_with_populations(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A count of pictures and panels, which take nearly all the time (over 20 s at 3,000)."""
+    monkeypatch.setattr("sims.report.run_page.MOST_PANELS", 4)
+    monkeypatch.setattr("sims.report.run_page.MOST_MAPS", 1)
+    drawn: list[str] = []
+    from sims.report.figures import rasters
+
+    draw = rasters.draw_raster
+    monkeypatch.setattr(
+        rasters, "draw_raster", lambda *args: (drawn.append(args[3]), draw(*args))[1]
+    )
+    counts = {}
+    for n in (30, 300):
+        drawn.clear()
+        spikes = {f"p{k}": Spikes([k % 20], [0], n_units=1, t_stop_ms=20) for k in range(n)}
+        spikes["p7"] = Spikes([3, 3, 3, 3], [0, 1, 2, 3], n_units=4, t_stop_ms=20)
+        one = Run(Recording(20.0, 0.1, 1, "numba", spikes), run.provenance)
+        page = write_report(write_run(tmp_path / f"{n}.h5", one))
+        counts[n] = (len(drawn), len(page_of(page).all("img")))
+        text = page.read_text("utf-8")
+        assert f"Pictures show 4 of {n} populations" in text
+        assert text.count("<tr") > n  # the table has all
+        assert "p7" in drawn
+    assert counts[30] == counts[300] == (4, 3)
+
+
+def test_a_report_that_fails_leaves_no_pictures(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = write_run(tmp_path / "small.h5", small_run(run))
+
+    def no_page(path: Path, *_: Any, **__: Any) -> Path:
+        raise StoreError(f"cannot write `{path}`: No space left on device")
+
+    monkeypatch.setattr("sims.report.write.write_text", no_page)
+    with pytest.raises(StoreError, match="No space left"):
+        write_report(file, tmp_path / "page.html")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["small.h5"]
+    (tmp_path / "page_figures").mkdir()
+    (tmp_path / "page_figures" / "mine.png").write_bytes(b"a person's own")
+    with pytest.raises(StoreError, match="No space left"):
+        write_report(file, tmp_path / "page.html")
+    assert [p.name for p in (tmp_path / "page_figures").iterdir()] == ["mine.png"]
+
+
 def test_an_unfinished_run_says_so(run: Run, tmp_path: Path) -> None:
     failure = "population `cells`: `v` of cell 3 became <nan> at 12 ms"
     provenance = dataclasses.replace(run.provenance, failure=failure)
