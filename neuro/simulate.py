@@ -11,6 +11,7 @@ import numpy as np
 from neuro.backends import BACKENDS, backend_named, check_support
 from neuro.build import Built, build
 from neuro.edge_binding import factor_bounds
+from neuro.equations.shape import deep_calls
 from neuro.errors import ConfigError, NetworkError, SimulationError, nearest
 from neuro.network import Network, Record
 from neuro.raw_run import RawRun
@@ -26,6 +27,7 @@ __all__ = ["as_recording", "prepare", "run_built", "simulate"]
 
 
 @quantities
+@deep_calls()
 def simulate(
     network: Network,
     *,
@@ -81,6 +83,7 @@ def simulate(
 
 
 @quantities
+@deep_calls()
 def run_built(
     built: Built,
     sink: Sink,
@@ -184,6 +187,7 @@ def as_recording(
 
 
 @quantities
+@deep_calls()
 def prepare(
     network: Network,
     *,

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 from neuro.cache import read_entry, write_entry
+from neuro.equations.shape import deep_calls
 
 __all__ = ["cached", "once"]
 
@@ -26,7 +27,8 @@ def cached(kind: str, key: str, read: Callable[[str], _P], derive: Callable[[], 
     key = f"{_compiler()} {key}"
     if (content := read_entry(kind, key)) is not None:
         return read(content.decode())
-    program = derive()
+    with deep_calls():
+        program = derive()
     write_entry(kind, key, program.to_json().encode())
     return program
 
@@ -39,7 +41,8 @@ def once(what: object, check: Callable[[], object]) -> None:
     """
     key = f"{_compiler()} {what!r}"
     if read_entry("checked", key) is None:
-        check()
+        with deep_calls():
+            check()
         write_entry("checked", key, b"")
 
 

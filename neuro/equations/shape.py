@@ -9,15 +9,16 @@ from __future__ import annotations
 import ast
 import sys
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 from neuro.errors import EquationError
 
-__all__ = ["check_growth", "check_shape", "terms_of", "with_shallow_sums"]
+__all__ = ["check_growth", "check_shape", "deep_calls", "terms_of", "with_shallow_sums"]
 
 DEEPEST = 100  # levels; each of these limits is an engineering choice, far above shipped models
-# Integration writes sums out flat again, and Python's own tools take some frames for each term.
-sys.setrecursionlimit(max(sys.getrecursionlimit(), 20_000))
+MOST_TERMS = 2_000  # of one sum, which Brian2 writes out flat again and walks by recursion
+_FRAMES = 20_000  # enough for that: some frames a term
 MOST_NODES = 6_000  # of one equation with all that it reads written out
 
 
@@ -39,7 +40,7 @@ def check_shape(tree: ast.AST, where: str) -> None:
             )
         if nodes > MOST_NODES:
             raise EquationError(f"{where}: {_too_large('more')}")
-        level = [child for node in level for child in _inside(node)]
+        level = [child for node in level for child in _inside(node, where)]
 
 
 def check_growth(expressions: Mapping[str, str], where: str) -> None:
@@ -71,8 +72,24 @@ def _too_large(found: str) -> str:
     )
 
 
-def _inside(node: ast.AST) -> Sequence[ast.AST]:
+@contextmanager
+def deep_calls() -> Iterator[None]:
+    """Allow the recursion that tools need for long sums, and no longer than the block."""
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(max(before, _FRAMES))
+    try:
+        yield
+    finally:
+        sys.setrecursionlimit(before)
+
+
+def _inside(node: ast.AST, where: str) -> Sequence[ast.AST]:
     terms = terms_of(node) if isinstance(node, ast.expr) else []
+    if len(terms) > MOST_TERMS:
+        raise EquationError(
+            f"{where}: a sum must have at most {MOST_TERMS:,} terms, found {len(terms):,}; give a "
+            f"part of it a name in an equation of its own"
+        )
     if len(terms) > 1:
         return [term for term, _ in terms]
     return [child for child in ast.iter_child_nodes(node) if isinstance(child, (ast.expr))]

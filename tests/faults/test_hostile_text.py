@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 import time
 from collections.abc import Callable
 
@@ -39,7 +40,7 @@ def test_aliases_of_many_lines_are_refused() -> None:
 
 
 def test_a_chain_of_aliases_is_refused_where_it_is_too_deep() -> None:
-    chain = "a0: &a0 [1]\n" + "".join(f"a{i}: &a{i} [*a{i - 1}]\n" for i in range(1, 3_000))
+    chain = "a0: &a0 [1]\n" + "".join(f"a{i}: &a{i} [*a{i - 1}]\n" for i in range(1, 300))
     assert "nested at most 100 levels" in answered(lambda: read_yaml(chain, "x.yaml"))
     doubled = "a0: &a0 [1]\n" + "".join(
         f"a{i}: &a{i} [*a{i - 1}, *a{i - 1}]\n" for i in range(1, 40)
@@ -65,6 +66,15 @@ def test_a_sum_of_600_terms_is_their_sum() -> None:
     assert run("dv/dt = (" + " + ".join(terms) + " - v)/tau : 1") == 2 * int(20 / (10 * np.log(2)))
 
 
+def test_long_sums_leave_the_recursion_limit_of_the_process_alone() -> None:
+    before = sys.getrecursionlimit()
+    with shape.deep_calls():
+        assert sys.getrecursionlimit() >= 20_000
+    assert sys.getrecursionlimit() == before < 20_000
+    with pytest.raises(EquationError, match="at most 2,000 terms"):
+        syntax.check_text("+".join(["v"] * 2_001), "here")
+
+
 @pytest.mark.parametrize(("text", "problem"), [
     ("dv/dt = (2-v)/tau : 1" + " " * 30_000 + "!", "at most 20,000 characters"),
     ("dv/dt = (2-v)/tau : 1" + " " * 15_000 + "!", "an equation must read"),
@@ -78,7 +88,7 @@ def test_a_sum_of_600_terms_is_their_sum() -> None:
     (f"d{'v' * 9_999}/dt = -{'v' * 9_999}/tau : 1", "at most 20,000 characters"),
     ("a0 = v : 1\n" + "\n".join(f"a{i} = a{i-1} + a{i-1} : 1" for i in range(1, 30))
      + "\ndv/dt = (a29 - v)/tau : 1", "subexpressions written out"),
-    ("dv/dt = (" + "(" * 90 + "v" + "+1)" * 90 + ")/tau : 1", ""),
+    ("dv/dt = (" + "(" * 90 + "v" + "+0)" * 90 + ")/tau : 1", ""),
 ])  # fmt: skip
 def test_hostile_equations_are_refused_by_name(text: str, problem: str) -> None:
     found = answered(lambda: run(text))

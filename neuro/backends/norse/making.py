@@ -10,6 +10,7 @@ from neuro.backends.norse.assembly import Trainable
 from neuro.backends.norse.device import device_named
 from neuro.backends.norse.network import TorchNetwork
 from neuro.backends.norse.surrogate import Surrogate
+from neuro.equations.shape import deep_calls
 from neuro.network import Network
 from neuro.simulate import prepare
 from neuro.units import quantities
@@ -18,6 +19,7 @@ __all__ = ["torch_network"]
 
 
 @quantities
+@deep_calls()
 def torch_network(
     network: Network,
     *,
