@@ -85,7 +85,7 @@ def _derive(composed: Composed, weights: list[Dimension]) -> StepProgram:
         [(s.name, numbers(s.expression, known)) for s in composed.reset], subexpressions
     )
     deliveries = tuple(
-        tuple((s.name, numbers(s.increment, known)) for s in statements)
+        _summed([(s.name, numbers(s.increment, known)) for s in statements])
         for statements in composed.on_pre
     )
     text = " ".join([
@@ -156,6 +156,14 @@ def in_order(
         done.append((name, text))
         fresh = {inner for inner in fresh if name not in reads[inner]}
     return tuple(done)
+
+
+def _summed(increments: Sequence[Assignment]) -> tuple[Assignment, ...]:
+    """One increment for each variable: the sum of those that statements add to it."""
+    sums: dict[str, str] = {}
+    for name, text in increments:
+        sums[name] = f"{sums[name]} + ({text})" if name in sums else text
+    return tuple(sums.items())
 
 
 def ordered(assignments: list[Assignment], where: str) -> tuple[Assignment, ...]:

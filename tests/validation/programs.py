@@ -124,7 +124,10 @@ def _neuron(rng: Random, linear: bool) -> NeuronModel:
         also = " (unless refractory)" if held and rng.random() < 0.3 else ""
         lines.append(f"dth/dt = {right} : volt{also}")
     if x:
-        right = rng.choice(("(1 - x)/tau_x", "-x/tau_x", "(0.5 - 2*x)/tau_x"))
+        slopes = ["(1 - x)/tau_x", "-x/tau_x", "(0.5 - 2*x)/tau_x"]
+        if not linear:  # Brian2 takes minutes to integrate a circle exactly
+            slopes.append("(0.02*(v - E_L)/mV - x)/tau_x")
+        right = rng.choice(slopes)
         if not linear and rng.random() < 0.3:
             right = "(clip(share, 0, 1) - x)/tau_x"
             reads_share = True
@@ -232,7 +235,10 @@ def _plastic(rng: Random, linear: bool) -> SynapseModel:
 def _graded(rng: Random, linear: bool) -> SynapseModel:
     """A clock-driven variable of the edge, summed on the target."""
     goal = rng.choice(("tanh((v_pre - v_post)/(9*mV))", "share_pre", "q", "gate_post*w/nS"))
-    on_pre = rng.choice(("z += 0.3", "q += w/nS", "q = z; z += q", "v += 1*mV*z*share"))
+    on_pre = rng.choice((
+        "z += 0.3", "q += w/nS", "q = z; z += q", "v += 1*mV*z*share", "v += 2*mV*z; q = share",
+        "z += 0.1*gate; v += 1*mV*z*share; v_post -= 1*mV*gate; z = 0.5*z + 0.1*share",
+    ))  # fmt: skip
     return SynapseModel(
         name="graded", equations="G : siemens\ncurrent = G*drive : amp", current="current",
         on_pre=on_pre, on_post=rng.choice(("", "q *= 0.5", "z *= 0.9")),

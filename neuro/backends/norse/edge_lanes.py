@@ -91,6 +91,13 @@ class Lanes(dict[str, Any]):
         """The random numbers of these lanes."""
         return tuple(map(self._of_edges, self._scope.draws))
 
+    def taken(self, name: str, new: Any, old: Tensor) -> Any:
+        """What a statement leaves in a state of the target: while it is held, the old value."""
+        post = self._scope.post
+        if post.free is None or name not in post.held:
+            return new
+        return torch.where(self._of_cells(post, self._ends[1], post.free), new, old)
+
     def _find(self, name: str) -> Any:
         if name in self._variables:
             return self._of_edges(self._variables[name])
@@ -103,10 +110,12 @@ class Lanes(dict[str, Any]):
             return self._of_edges(value) if isinstance(value, Tensor) and value.ndim else value
         pre, post = self._ends
         if name.endswith("_post"):
-            return self._of_cells(self._scope.post, post, name.removesuffix("_post"))
-        if self._scope.pre is None:
+            cells, ends, name = self._scope.post, post, name.removesuffix("_post")
+        elif self._scope.pre is not None:
+            cells, ends, name = self._scope.pre, pre, name.removesuffix("_pre")
+        else:
             raise KeyError(name)
-        return self._of_cells(self._scope.pre, pre, name.removesuffix("_pre"))
+        return self._of_cells(cells, ends, cells.read(name))
 
     def _of_edges(self, value: Tensor) -> Tensor:
         """Lanes of `(1 or batch, 1 or n_edges)`."""
@@ -114,9 +123,8 @@ class Lanes(dict[str, Any]):
             return value
         return self._taken(value, self._edges)
 
-    def _of_cells(self, cells: Cells, ends: Ends, name: str) -> Tensor:
+    def _of_cells(self, cells: Cells, ends: Ends, value: Tensor) -> Tensor:
         """Lanes of what is `()`, `(n,)`, `(batch, 1)` or `(batch, n)`."""
-        value = cells.read(name)
         if value.ndim == 0:
             return value
         value = value if value.ndim == 2 else value[None]

@@ -1,8 +1,9 @@
 """Print what the synapses of one projection do as a readable Python module of PyTorch calls.
 
 Each function reads everything from one mapping `E__`, by the names of the EdgeProgram, and gives
-back what it wrote. Values stand in *lanes*, `(batch, n_edges)` or any shape that holds the edges
-in question, so the same code serves all edges at once and those alone whose cells spiked.
+back what it wrote. What a statement leaves in a target that may be held, `E__.taken` decides.
+Values stand in *lanes*, `(batch, n_edges)` or any shape that holds the edges in question, so the
+same code serves all edges at once and those alone whose cells spiked.
 """
 
 from __future__ import annotations
@@ -114,29 +115,36 @@ class EdgePrinter:
         advance += [(n.removesuffix("__new"), n) for n, _ in advance if n.endswith("__new")]
         results = {n: n for n in event.writes} | {f"{n}_post": f"{n}_post" for n in event.sets}
         results |= {f"{n}_post": f"{n}_post__sum" for n in event.adds}
-        return self._function(name, [*advance, *event.spelled], results)
+        sets = [f"{n}_post" for n in event.sets]
+        return self._function(name, [*advance, *event.spelled], results, sets)
 
     def _function(
-        self, name: str, assignments: Sequence[Assignment], results: dict[str, str]
-    ) -> str:
+        self, name: str, assignments: Sequence[Assignment], results: dict[str, str],
+        sets: Collection[str] = (),
+    ) -> str:  # fmt: skip
         hoister = self._hoister
         hoister.varies |= {
             left: TIME | CELL for left, _ in assignments if left not in hoister.varies
         }
         assignments = [(left, hoister.expression(text)) for left, text in assignments]
-        return self._printed(f"{name}(E__, R__)", assignments, results)
+        return self._printed(f"{name}(E__, R__)", assignments, results, sets)
 
     def _early(self, name: str, assignments: Sequence[Assignment]) -> str:
         return self._printed(f"{name}(E__)", assignments, {n: n for n, _ in assignments})
 
     def _printed(
-        self, signature: str, assignments: Sequence[Assignment], results: dict[str, str]
-    ) -> str:
-        lines = [f"{left} = {self._text(text)}" for left, text in assignments]
+        self, signature: str, assignments: Sequence[Assignment], results: dict[str, str],
+        sets: Collection[str] = (),
+    ) -> str:  # fmt: skip
+        lines = []
         made: set[str] = set()
         read: list[str] = []  # before it is made here
         for left, text in assignments:
-            read += [n for n in sorted(names_in(text)) if n not in made and n not in read]
+            names, right = names_in(text), self._text(text)
+            if left in sets:
+                names, right = names | {left}, self._taken(left, right)
+            lines.append(f"{left} = {right}")
+            read += [n for n in sorted(names) if n not in made and n not in read]
             made.add(left)
         read += [value for value in results.values() if value not in made and value not in read]
         head = [f'{n} = E__["{n}"]' for n in read if n != WEIGHT]
@@ -147,6 +155,9 @@ class EdgePrinter:
         entries = ", ".join(f'"{key}": {value}' for key, value in results.items())
         body = [*head, *lines, f"return {{{entries}}}"]
         return "\n".join([f"def {signature}:", *(f"    {line}" for line in body)])
+
+    def _taken(self, left: str, right: str) -> str:
+        return f'E__.taken("{left.removesuffix("_post")}", {right}, {left})'
 
     def _text(self, expression: str) -> str:
         def draw(kind: str) -> str:

@@ -77,7 +77,9 @@ class EdgeStep(torch.nn.Module):
         self._numbers = Values(numbers, (), _REAL, persistent=False)
         self.post, self.pre = Ends(paths.target, paths.n_post), Ends(paths.source, paths.n_pre)
         self.taps = Ends(paths.tap, paths.n_taps)
-        self.turns = _turns(paths.target) if self.on_pre.sets or self.on_post.sets else ()
+        # What arrives in one step comes in the order in which it was sent.
+        self.arriving = _turns(paths.target, -paths.delay) if self.on_pre.sets else ()
+        self.answering = _turns(paths.target, paths.source) if self.on_post.sets else ()
 
     def bind(
         self, weights: Tensor, overrides: Mapping[str, Tensor] | None = None
@@ -163,13 +165,15 @@ class EdgeStep(torch.nn.Module):
         """`on_pre` of the edges where a spike arrives; `taps` is `(batch, taps)`, 1 at those."""
         if not self.on_pre.statements:
             return Changed(state, {})
-        return self._masked(self.on_pre, self.code.on_pre, self.taps.spread(taps), state, scope)
+        mask = self.taps.spread(taps)
+        return self._masked(self.on_pre, self.code.on_pre, mask, state, scope, self.arriving)
 
     def answer(self, spikes: Tensor, state: EdgeState, scope: Scope) -> Changed:
         """`on_post` of the edges whose target spiked; `spikes` is `(batch, n_post)`."""
         if not self.on_post.statements:
             return Changed(state, {})
-        return self._masked(self.on_post, self.code.on_post, self.post.spread(spikes), state, scope)
+        mask = self.post.spread(spikes)
+        return self._masked(self.on_post, self.code.on_post, mask, state, scope, self.answering)
 
     def lanes(
         self, state: EdgeState, scope: Scope, edges: Tensor | None = None,
@@ -181,11 +185,12 @@ class EdgeStep(torch.nn.Module):
         return Lanes(variables, scope, (self.pre, self.post), updated, edges, rows)
 
     def _masked(
-        self, event: Event, code: Any, mask: Tensor, state: EdgeState, scope: Scope
-    ) -> Changed:
+        self, event: Event, code: Any, mask: Tensor, state: EdgeState, scope: Scope,
+        turns: tuple[Tensor, ...],
+    ) -> Changed:  # fmt: skip
         """All edges are computed; where `mask` is 1, `(batch, n_edges)`, they take the result."""
         if event.sets:
-            return self._in_turns(event, code, mask, state, scope)
+            return self._in_turns(event, code, mask, state, scope, turns)
         lanes, mask = self.lanes(state, scope), mask.to(_REAL)
         found = code(lanes, scope.draws)
         cells = scope.post.states
@@ -200,12 +205,13 @@ class EdgeStep(torch.nn.Module):
         return Changed(EdgeState(tuple(values), self._updated(state, mask, scope.step)), changed)
 
     def _in_turns(
-        self, event: Event, code: Any, mask: Tensor, state: EdgeState, scope: Scope
-    ) -> Changed:
+        self, event: Event, code: Any, mask: Tensor, state: EdgeState, scope: Scope,
+        turns: tuple[Tensor, ...],
+    ) -> Changed:  # fmt: skip
         """Edges of one target one after the other, since each reads what the one before wrote."""
         values = dict(zip(self.program.variables, state.values, strict=True))
         cells, mask = dict(scope.post.states), mask.to(_REAL)
-        for edges in self.turns:
+        for edges in turns:
             now = scope._replace(post=scope.post._replace(states=cells))
             own = state._replace(values=tuple(values.values()))
             lanes = self.lanes(own, now, edges)
@@ -217,10 +223,7 @@ class EdgeStep(torch.nn.Module):
                 values[name] = values[name].index_copy(1, edges, new)
             for name in event.sets:
                 old = cells[name][:, targets]
-                taken = here
-                if scope.post.free is not None and name in scope.post.held:
-                    taken = here * scope.post.free[:, targets]
-                new = torch.lerp(old.to(_REAL), _tensor(found[f"{name}_post"], old), taken)
+                new = torch.lerp(old.to(_REAL), _tensor(found[f"{name}_post"], old), here)
                 new = new.to(old.dtype)
                 cells[name] = cells[name].index_copy(1, targets, new)
         updated = self._updated(state, mask, scope.step)
@@ -238,9 +241,10 @@ class Changed(NamedTuple):
     cells: dict[str, Tensor]
 
 
-def _turns(target: Tensor) -> tuple[Tensor, ...]:
-    """Groups of edges that all have different targets; each target's edges in their order."""
-    order = torch.argsort(target, stable=True)
+def _turns(target: Tensor, rank: Tensor) -> tuple[Tensor, ...]:
+    """Groups of edges that all have different targets; each target's edges by rank."""
+    order = torch.argsort(rank, stable=True)
+    order = order[torch.argsort(target[order], stable=True)]
     counts = torch.bincount(target)
     first = (counts.cumsum(0) - counts)[target[order]]
     turn = torch.empty_like(order)

@@ -27,6 +27,9 @@ def arrive_touched(
     rows, tap = spiked.unbind(1)
     if not edges.on_pre.statements or not rows.numel():
         return Changed(state, {})
+    if edges.on_pre.sets:  # by the time at which they were sent, the longest delay first
+        order = torch.argsort(edges.paths.tap_lag[tap], stable=True)
+        rows, tap = rows[order], tap[order]
     ends: Tensor = edges.paths.get_buffer("tap_ends")
     lanes = _expanded(rows, ends[tap], ends[tap + 1])  # edges are in the order of their taps
     return _happen(edges, edges.on_pre, edges.code.on_pre, *lanes, state, scope())
@@ -82,10 +85,7 @@ def _happen(
                 values[r, e] = _lane(found[name], values, r)
         target = edges.post.index[e]
         for name in event.sets:
-            new = _lane(found[f"{name}_post"], cells[name], r)
-            if scope.post.free is not None and name in scope.post.held:
-                new = torch.where(scope.post.free[r, target], new, cells[name][r, target])
-            cells[name][r, target] = new
+            cells[name][r, target] = _lane(found[f"{name}_post"], cells[name], r)
         for name in event.adds:
             amount = torch.zeros_like(cells[name])
             flat = r * scope.post.n + target

@@ -176,7 +176,10 @@ class EdgePrinter:
             lines.append("updated[e__] = step")
             lines += [f"{name} = {self._text(text)}" for name, text in self._advance]
             lines += [f"{name} = {name}__new" for name in self.code.variables if name in changed]
-        lines += [f"{name} = {self._text(text)}" for name, text in statements]
+        held = {f"{n}_post" for n in self.code.writes_post if n in self.post.code.held}
+        for name, text in statements:
+            taken = f"if {name}__free[i__] != 0: " if name in held else ""
+            lines.append(f"{taken}{name} = {self._text(text)}")
         for k, name in enumerate(self.code.variables):
             if name in changed or name in written:
                 lines.append(f"values[{k}, e__] = {name}")
@@ -186,7 +189,7 @@ class EdgePrinter:
                 if name + LOW in self.post.rows:
                     rest = f"{name}_post - D(F({name}_post))"
                     store.append(f"{name}_post{LOW}__row[i__] = F({rest})")
-                if name in self.post.code.held:
+                if f"{name}_post" in held:
                     store = [f"if {name}_post__free[i__] != 0:", *(f"    {x}" for x in store)]
                 lines += store
         return [indent + line for line in lines]
