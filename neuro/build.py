@@ -40,6 +40,7 @@ from neuro.network import (
     Value,
     participants,
 )  # fmt: skip
+from neuro.timing import delay_note, delay_steps, release_steps
 from neuro.units import FREQUENCY, NUMBER, SPEED, coherent
 from neuro.wiring import Site, generator
 
@@ -121,6 +122,25 @@ class Built:
             p.name: {*p.program.features, *(["Poisson background"] if p.name in noisy else [])}
             for p in self.populations
         }
+
+    def notes(self) -> tuple[str, ...]:
+        """Lines on what the grid of steps changed: one for each delay that does not lie on it.
+
+        A delay that is drawn, or given for each synapse, has no line.
+        """
+        found = []
+        for projection in self.network.projections:
+            delay = projection.delay
+            if not isinstance(delay, (Normal, Uniform)) and np.ndim(delay) == 0:
+                steps = int(delay_steps(float(delay), self.dt_ms))
+                owner = f"projection `{projection.name}`"
+                found.append(delay_note(owner, float(delay), steps, self.dt_ms))
+        for transmitter in self.network.transmitters:
+            delay_ms = float(transmitter.delay)
+            steps = release_steps(delay_ms, self.dt_ms)
+            owner = f"transmitter `{transmitter.name}`"
+            found.append(delay_note(owner, delay_ms, steps, self.dt_ms))
+        return tuple(filter(None, found))
 
 
 def build(network: Network, *, seed: int, dt_ms: float, wire: bool = True) -> Built:

@@ -75,6 +75,7 @@ class Recording:
         factors: Factor of each modulated parameter, keyed `target.parameter`;
             `reasoner.…` are the numbers handed to the bridge.
         timings: Seconds spent: `build`, `compile`, `simulate`.
+        notes: What a reader should know of the run, a line each; a run file does not hold them.
     """
 
     duration_ms: float
@@ -86,6 +87,7 @@ class Recording:
     modulators: Mapping[str, Course] = field(default_factory=dict)
     factors: Mapping[str, Course] = field(default_factory=dict)
     timings: Mapping[str, float] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         admit(self)

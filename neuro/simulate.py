@@ -183,6 +183,7 @@ def as_recording(
         },
         factors={key: Course(key, "1", every_ms, factors[:, k]) for k, key in enumerate(keys)},
         timings={"build": raw.prepare_s, "compile": raw.compile_s, "simulate": raw.simulate_s},
+        notes=built.notes(),
     )
 
 

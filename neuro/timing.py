@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from neuro.errors import NetworkError
 
-__all__ = ["delay_steps", "off_grid", "release_steps", "steps_of"]
+__all__ = ["delay_note", "delay_steps", "off_grid", "release_steps", "steps_of"]
 
 _TOLERANCE = 1e-6  # of a step
 _ROUNDING = 4 * float(np.finfo(np.float64).eps)  # of a time that was computed from others
@@ -47,3 +47,13 @@ def delay_steps(delay_ms: ArrayLike, dt_ms: float) -> NDArray[np.int64]:
 def release_steps(delay_ms: float, dt_ms: float) -> int:
     """From a spike to the release of a transmitter: `delay_steps`, and at least one step."""
     return max(1, int(delay_steps(delay_ms, dt_ms)))
+
+
+def delay_note(owner: str, delay_ms: float, steps: int, dt_ms: float) -> str:
+    """What a reader should know of a delay that is no whole number of steps; empty if it is one."""
+    if not off_grid(delay_ms, dt_ms):
+        return ""
+    return (
+        f"{owner}: the delay of {delay_ms:.15g} ms is no whole number of time steps of {dt_ms:g} "
+        f"ms, found {steps} step{'' if steps == 1 else 's'} nearest to it ({steps * dt_ms:.15g} ms)"
+    )

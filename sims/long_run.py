@@ -296,6 +296,7 @@ class _Running:
             backend=self._loaded.config.backend.name,
             spikes={},
             timings=timings,
+            notes=self._built.notes(),
         )
         self.sink.finish(reached_ms)
         with self._growing.writing():

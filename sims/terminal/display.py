@@ -71,6 +71,7 @@ def run_summary(told: Told) -> dict[str, Any]:
             f"{stage}_s": round(timings.get(stage, 0.0), 6)
             for stage in ("encode", "build", "compile", "simulate")
         },
+        "notes": list(recording.notes),
         "peak_memory_bytes": told.provenance.peak_memory_bytes,
         "populations": {
             name: {"n": n, "spikes": spikes, "rate_hz": _rate_hz(n, spikes, recording.duration_ms)}

@@ -105,6 +105,7 @@ def _as_text(figures: dict[str, Any], loaded: Loaded) -> str:
         "",
         f"{figures['duration_ms']:g} ms on {figures['backend']}: {stages}",
         *_went_on(figures["resumed_ms"]),
+        *(f"note: {note}" for note in figures["notes"]),
         f"written to {figures['output']}",
     ]
     if "same_spikes" in figures:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from neuro import Network, Normal, Population, Projection, Source, Spikes, Uniform
+from neuro import Network, Normal, Population, Projection, Source, Spikes, Uniform, simulate
 from neuro.build import build
 from neuro.errors import NetworkError
 from neuro.models import LIF
@@ -15,21 +15,25 @@ from neuro.synapses import EXPONENTIAL_CURRENT
 from neuro.timing import delay_steps, release_steps, steps_of
 from neuro.units import ms, pA
 from neuro.wiring import OneToOne
+from tests.backends._plain import plain_kernels
 
 # What Brian2 2.9 makes of these at a step of 0.1 ms: int(delay/dt + 0.5), in seconds.
 BRIAN2 = {0.1: 1, 0.14: 1, 0.15: 1, 0.16: 2, 0.25: 3, 0.35: 4, 0.45: 5, 1.05: 11, 1.5: 15, 2.85: 29}
 
 
-def _steps(delay: Value) -> list[int]:
+def _network(delay: Value) -> Network:
     spikes = Spikes([0.0], [0], n_units=2, t_stop_ms=1.0)
-    network = Network(
+    return Network(
         populations=(Population("to", LIF, 2),),
         sources=(Source("from", spikes),),
         projections=(
             Projection("p", "from", "to", EXPONENTIAL_CURRENT, OneToOne(), pA(1), delay),
         ),
     )  # fmt: skip
-    return build(network, seed=3, dt_ms=0.1).projections[0].delay_steps.tolist()
+
+
+def _steps(delay: Value) -> list[int]:
+    return build(_network(delay), seed=3, dt_ms=0.1).projections[0].delay_steps.tolist()
 
 
 @pytest.mark.parametrize(("delay_ms", "steps"), BRIAN2.items())
@@ -62,3 +66,19 @@ def test_a_time_off_the_grid_is_refused_however_long(time_ms: float) -> None:
                                                 (sum([0.1] * 1000), 1000)])  # fmt: skip
 def test_a_time_on_the_grid_may_be_rounded(time_ms: float, steps: int) -> None:
     assert steps_of(time_ms, 0.1, "duration") == steps
+
+
+def test_one_delay_beside_the_grid_is_noted_once() -> None:
+    (note,) = build(_network(ms(0.35)), seed=0, dt_ms=0.1).notes()
+    assert note == (
+        "projection `p`: the delay of 0.35 ms is no whole number of time steps of 0.1 ms, "
+        "found 4 steps nearest to it (0.4 ms)"
+    )
+    for silent in (ms(0.3), np.array([0.35, 0.3]), Uniform(ms(0.35), ms(0.65))):
+        assert build(_network(silent), seed=0, dt_ms=0.1).notes() == ()
+
+
+def test_a_recording_has_the_notes_of_its_run() -> None:
+    with plain_kernels():
+        recording = simulate(_network(ms(0.15)), duration_ms=1, dt_ms=0.1)
+    assert [note.split(":")[0] for note in recording.notes] == ["projection `p`"]
