@@ -8,7 +8,6 @@ Values are in Ember's coherent units (ms, mV, pA, nS, pF). No random numbers, no
 
 from __future__ import annotations
 
-import ast
 import math
 import re
 from collections.abc import Callable, Mapping
@@ -16,23 +15,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from scipy.linalg import expm
 
 from neuro.network import Network, Population, Projection
+from tests.validation._schemes import exact, put, relaxed
+from tests.validation._text import FUNCTIONS, UNITS, Line, Names, Text, lines_of, statements_of
 
 __all__ = ["Outcome", "interpret"]
-
-_UNITS = {
-    "volt": 1e3, "mV": 1.0, "second": 1e3, "ms": 1.0, "amp": 1e12, "pA": 1.0, "nA": 1e3,
-    "siemens": 1e9, "nS": 1.0, "mM": 1e6, "farad": 1e12, "pF": 1.0, "ohm": 1e-9, "Mohm": 1e-3,
-    "hertz": 1e-3, "Hz": 1e-3,
-}  # fmt: skip
-_FUNCTIONS: dict[str, Any] = {
-    "exp": math.exp, "log": math.log, "sqrt": math.sqrt, "tanh": math.tanh, "sin": math.sin,
-    "cos": math.cos, "abs": abs, "int": int, "floor": math.floor, "sign": lambda x: np.sign(x),
-    "clip": lambda x, low, high: min(max(x, low), high), "pi": math.pi, "e": math.e,
-    "__builtins__": {},
-}  # fmt: skip
 
 
 @dataclass
@@ -52,103 +40,30 @@ class Outcome:
     nearest: float = math.inf
 
 
-class _Text:
-    """Compiled expressions; comparisons report how near they were."""
-
-    def __init__(self) -> None:
-        self.nearest = math.inf
-        self._known: dict[str, Any] = {}
-
-    def value(self, text: str, names: Mapping[str, Any]) -> Any:
-        if text not in self._known:
-            tree = ast.parse(" ".join(text.split()), mode="eval")
-            tree = ast.fix_missing_locations(_Compared().visit(tree))
-            self._known[text] = compile(tree, text, "eval")
-        return eval(self._known[text], {**_FUNCTIONS, "_near": self._near}, names)  # noqa: S307
-
-    def _near(self, left: float, right: float, holds: bool) -> bool:
-        scale = max(abs(left), abs(right), 1e-3)
-        self.nearest = min(self.nearest, abs(left - right) / scale)
-        return holds
-
-
-class _Compared(ast.NodeTransformer):
-    def visit_Compare(self, node: ast.Compare) -> ast.expr:
-        sides: list[ast.expr] = [node.left, node.comparators[0], node]
-        return ast.Call(ast.Name("_near", ast.Load()), sides, [])
-
-
-@dataclass
-class _Line:
-    kind: str  # d, =, or nothing
-    text: str
-    flags: str
-
-
-def _lines(text: str) -> dict[str, _Line]:
-    found = {}
-    for raw in text.splitlines():
-        raw = raw.split("#")[0].strip()
-        if not raw:
-            continue
-        head, unit = raw.rsplit(":", 1)
-        flags = (re.findall(r"\(([a-z][a-z -]*)\)\s*$", unit) or [""])[0]
-        left, _, right = head.partition("=")
-        derivative = re.match(r"d(\w+)/dt\s*$", left.strip())
-        name = derivative[1] if derivative else left.strip()
-        found[name] = _Line("d" if derivative else "=" if right else "", right.strip(), flags)
-    return found
-
-
-def _statements(text: str) -> list[tuple[str, str]]:
-    found = []
-    for part in re.split(r"[;\n]", text):
-        if part.strip():
-            name, sign, right = re.match(r"\s*(\w+)\s*([-+*/]?)=(.*)", part).groups()  # type: ignore[union-attr]
-            found.append((name, f"{name} {sign} ({right})" if sign else right))
-    return found
-
-
-class _Names(dict[str, Any]):
-    """Values by name; what has none is a subexpression, read anew, or stands in `outer`."""
-
-    def __init__(self, text: _Text, lines: Mapping[str, _Line], outer: Any = None) -> None:
-        super().__init__()
-        self.text, self.lines, self.outer = text, lines, outer
-
-    def __missing__(self, name: str) -> Any:
-        line = self.lines.get(name)
-        if line is not None and line.text:
-            return self.text.value(line.text, self)
-        if self.outer is not None:
-            return self.outer[name]
-        return _UNITS[name] if name in _UNITS else {}[name]
-
-
 @dataclass
 class _Port:
     """The variables that one kind of synapse has on one cell."""
 
-    names: _Names
+    names: Names
     current: str
 
 
 @dataclass
 class _Cell:
-    names: _Names
+    names: Names
     ports: dict[Any, _Port] = field(default_factory=dict)
     last: int = -(10**9)
     free: bool = True  # not refractory
     matrices: dict[Any, Any] = field(default_factory=dict)
 
-    def owners(self) -> list[_Names]:
+    def owners(self) -> list[Names]:
         return [self.names, *(port.names for port in self.ports.values())]
 
-    def states(self) -> list[tuple[_Names, str]]:
+    def states(self) -> list[tuple[Names, str]]:
         return [(o, n) for o in self.owners() for n, line in o.lines.items() if line.kind == "d"]
 
 
-class _Total(_Names):
+class _Total(Names):
     """A cell's names; `I` is the constant `I_ext` plus the currents of its ports."""
 
     cell: _Cell
@@ -160,10 +75,10 @@ class _Total(_Names):
         return super().__missing__(name)
 
 
-class _EdgeNames(_Names):
+class _EdgeNames(Names):
     """The names of one edge: its own, then those of its port, then the target's."""
 
-    def __init__(self, text: _Text, lines: Mapping[str, _Line], port: _Names, pre: Any) -> None:
+    def __init__(self, text: Text, lines: Mapping[str, Line], port: Names, pre: Any) -> None:
         super().__init__(text, lines, port)
         self.pre = pre
 
@@ -189,17 +104,17 @@ class _Edge:
 class _Projection:
     def __init__(self, run: _Run, projection: Projection) -> None:
         self.given, synapse = projection, projection.synapse
-        self.lines = _lines(synapse.edges)
-        self.on_pre, self.on_post = _statements(synapse.on_pre), _statements(synapse.on_post)
+        self.lines = lines_of(synapse.edges)
+        self.on_pre, self.on_post = statements_of(synapse.on_pre), statements_of(synapse.on_post)
         values = {n: float(v) for n, v in {**synapse.parameters, **projection.parameters}.items()}
         key: Any = (id(synapse), tuple(sorted(values.items())))
         if "summed" in synapse.edges:
             key = (projection.name, *key)
-        equations = _lines(synapse.equations)
+        equations = lines_of(synapse.equations)
         targets, sources = run.cells[projection.target], run.cells.get(projection.source)
         for cell in targets:
             if key not in cell.ports:
-                names = _Names(run.text, equations, cell.names)
+                names = Names(run.text, equations, cell.names)
                 names.update(dict.fromkeys((n for n, x in equations.items() if not x.text), 0.0))
                 names.update({n: 0.0 for n, x in equations.items() if x.kind == "d"})
                 names.update(values)
@@ -232,7 +147,7 @@ class _Projection:
         synapse = self.given.synapse
         if synapse.edges.strip() or synapse.on_post.strip():
             return False
-        known = {"w", *synapse.parameters, *_FUNCTIONS, *_UNITS}
+        known = {"w", *synapse.parameters, *FUNCTIONS, *UNITS}
         for part in filter(str.strip, re.split(r"[;\n]", synapse.on_pre)):
             read = set(re.findall(r"[A-Za-z_]\w*", part.split("=", 1)[1]))
             if not re.match(r"\s*\w+\s*[-+]=", part) or read - known - set(self.parameters()):
@@ -247,7 +162,7 @@ class _Projection:
 
 class _Run:
     def __init__(self, network: Network, dt_ms: float) -> None:
-        self.network, self.dt, self.text = network, dt_ms, _Text()
+        self.network, self.dt, self.text = network, dt_ms, Text()
         self.cells = {p.name: self._population(p) for p in network.populations}
         self.projections = [_Projection(self, p) for p in network.projections]
         self.spiked: dict[str, list[set[int]]] = {p.name: [] for p in network.populations}
@@ -260,7 +175,7 @@ class _Run:
 
     def _population(self, population: Population) -> list[_Cell]:
         model = population.model
-        lines, cells = _lines(model.equations), []
+        lines, cells = lines_of(model.equations), []
         for i in range(population.n):
             names = _Total(self.text, lines)
             names.update({"t": 0.0, "dt": self.dt, "i": float(i), "N": float(population.n)})
@@ -298,11 +213,11 @@ class _Run:
         for population in self.network.populations:
             for i in sorted(self.spiked[population.name][step]):
                 cell = self.cells[population.name][i]
-                for name, text in _statements(population.model.reset):
+                for name, text in statements_of(population.model.reset):
                     cell.names[name] = self.text.value(text, cell.names)
 
     def _sum(self) -> None:
-        found: list[tuple[_Names, str, float]] = []
+        found: list[tuple[Names, str, float]] = []
         for projection in self.projections:
             for name, line in projection.lines.items():
                 if "summed" in line.flags:
@@ -316,7 +231,7 @@ class _Run:
         for owner, name, total in found:
             owner[name] = total
 
-    def _owner(self, cell: _Cell, projection: _Projection, name: str) -> _Names:
+    def _owner(self, cell: _Cell, projection: _Projection, name: str) -> Names:
         for key, port in cell.ports.items():
             if key[0] == projection.given.name and name in port.names.lines:
                 return port.names
@@ -330,7 +245,7 @@ class _Run:
                 slots = [(edge.names, name) for name in names]
                 results.append((slots, self._integrated(slots, "exact", edge.matrices, "clock")))
         for slots, values in results:
-            _put(slots, values)
+            put(slots, values)
 
     def _update(self, population: Population, step: int) -> set[int]:
         model, fired = population.model, set()
@@ -346,7 +261,7 @@ class _Run:
                     held = {n for n, x in cell.names.lines.items() if "unless" in x.flags}
             slots = [s for s in cell.states() if s[0] is not cell.names or s[1] not in held]
             values = self._integrated(slots, model.method, cell.matrices, cell.free)
-            _put(slots, values)
+            put(slots, values)
             if cell.free and model.threshold and self.text.value(model.threshold, cell.names):
                 fired.add(number)
                 cell.free, cell.last = False, step
@@ -370,7 +285,7 @@ class _Run:
         slots = [(edge.names, n) for n, x in projection.lines.items() if "event" in x.flags]
         if slots:
             elapsed = (step - edge.updated) * self.dt
-            _put(slots, _exact(slots, self._slopes(slots), elapsed, edge.matrices, elapsed))
+            put(slots, exact(slots, self._slopes(slots), elapsed, edge.matrices, elapsed))
             edge.updated = step
         for name, text in statements:
             value, cell = self.text.value(text, edge.names), edge.target
@@ -383,18 +298,18 @@ class _Run:
             elif cell.free or "unless" not in cell.names.lines[bare].flags:
                 cell.names[bare] = value
 
-    def _slopes(self, slots: list[tuple[_Names, str]]) -> Callable[[np.ndarray], np.ndarray]:
+    def _slopes(self, slots: list[tuple[Names, str]]) -> Callable[[np.ndarray], np.ndarray]:
         def slopes(at: np.ndarray) -> np.ndarray:
             before = [owner[name] for owner, name in slots]
-            _put(slots, at)
+            put(slots, at)
             found = [self.text.value(o.lines[n].text, o) for o, n in slots]
-            _put(slots, before)
+            put(slots, before)
             return np.array(found, float)
 
         return slopes
 
     def _integrated(
-        self, slots: list[tuple[_Names, str]], method: str, kept: dict[Any, Any], key: Any
+        self, slots: list[tuple[Names, str]], method: str, kept: dict[Any, Any], key: Any
     ) -> np.ndarray:
         x, dt = np.array([owner[name] for owner, name in slots]), self.dt
         if not slots:
@@ -425,37 +340,8 @@ class _Run:
                 k4 = later(x + dt * k3, 1.0)
                 return x + dt / 6 * (k1 + 2 * k2 + 2 * k3 + k4)
             case "exponential_euler":
-                return np.array([_relaxed(slopes, x, k, dt) for k in range(x.size)])
-        return _exact(slots, slopes, dt, kept, key)
-
-
-def _put(slots: list[tuple[_Names, str]], values: Any) -> None:
-    for (owner, name), value in zip(slots, values, strict=True):
-        owner[name] = float(value)
-
-
-def _relaxed(slopes: Any, x: np.ndarray, k: int, dt: float) -> float:
-    """dx/dt = a + b*x with all other variables as they are, over dt."""
-    at = x.copy()
-    at[k] = 0.0
-    a = slopes(at)[k]
-    at[k] = 1.0
-    b = slopes(at)[k] - a
-    if abs(b) < 1e-14 * max(1.0, abs(a)):
-        return float(x[k] + dt * a)
-    return float(-a / b + (x[k] + a / b) * math.exp(b * dt))
-
-
-def _exact(slots: Any, slopes: Any, dt: float, kept: dict[Any, Any], key: Any) -> np.ndarray:
-    """dx/dt = M x + b over dt, by the exponential of a matrix, which is `kept` under `key`."""
-    n = len(slots)
-    b = slopes(np.zeros(n))
-    if key not in kept:
-        m = np.array([slopes(unit) - b for unit in np.eye(n)]).T
-        whole = np.block([[m, np.eye(n)], [np.zeros((n, 2 * n))]])
-        kept[key] = expm(whole * dt)[:n]
-    both = np.concatenate([[owner[name] for owner, name in slots], b])
-    return np.asarray(kept[key] @ both)
+                return np.array([relaxed(slopes, x, k, dt) for k in range(x.size)])
+        return exact(slots, slopes, dt, kept, key)
 
 
 def interpret(network: Network, *, n_steps: int, dt_ms: float) -> Outcome:
