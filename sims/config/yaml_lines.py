@@ -90,7 +90,10 @@ def _compose(text: str, source: str, lines: bool = True) -> yaml.Node | None:
         node: yaml.Node | None = yaml.compose(text, Loader=yaml.BaseLoader)
         return node
     except RecursionError:
-        raise ConfigError(f"{source}: the YAML is nested too deeply") from None
+        raise ConfigError(
+            f"{source}: values may be nested at most {_DEEPEST} levels deep, found more than the "
+            f"parser can follow"
+        ) from None
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = Where(source, mark.line + 1 if mark and lines else None)

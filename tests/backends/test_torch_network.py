@@ -424,7 +424,9 @@ def test_what_it_cannot_do_is_refused_by_name() -> None:
             effects=(Effect("b", "ee", parameter, 2.0),),
         )  # fmt: skip
 
-    with pytest.raises(BackendUnsupported, match=r"`norse` cannot run `scaled`.*modulated `k_1`"):
+    with pytest.raises(
+        BackendUnsupported, match=r"`norse` cannot run `scaled`.*modulated `\w+\.k`"
+    ):
         simulate(network(scaled, "k"), duration_ms=1, backend="norse")
     with pytest.raises(BackendUnsupported, match=r"`bent`.*in proportion"):
         simulate(network(bent, "weight"), duration_ms=1, backend="norse")

@@ -167,7 +167,7 @@ def test_another_config_in_the_same_folder_is_refused(train, config: Path, tmp_p
     with pytest.raises(StoreError) as caught:
         train(config, out, "training.steps=5", "seed=9")
     text = one_line(caught)
-    assert "holds a training of another config" in text and "and 2 more" in text
+    assert "holds a training of another config" in text and "(and 1 more)" in text
     with pytest.raises(StoreError, match=r"training\.steps: 4 -> 5;"):
         train(config, out, "training.steps=5")
     assert {file.name: file.read_bytes() for file in out.iterdir()} == before

@@ -273,6 +273,12 @@ def test_labels_beyond_the_vocabulary_are_named(
     labels = np.load(file)
     labels[7, 3] = 6
     np.save(file, labels)
+    with pytest.raises(StoreError, match="does not fit its checksum"):
+        run_config(config, tmp_path / "out", *SHORT, own)
+    about = folder / "ember.json"
+    said = json.loads(about.read_text(encoding="utf-8"))
+    del said["sums"]  # as in a set of somebody else's, where only the values can be judged
+    about.write_text(json.dumps(said), encoding="utf-8")
     with pytest.raises(StoreError) as caught:
         run_config(config, tmp_path / "out", *SHORT, own)
     assert "all__labels.npy" in one_line(caught) and "found 6 (row 7" in str(caught.value)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from neuro.build import Built, BuiltPopulation
 from neuro.edge_binding import scaled_by
+from neuro.equations.compose import Port
 from neuro.equations.hoist import evaluate
 from neuro.equations.names import WEIGHT
+from neuro.equations.port_names import outside
 from neuro.equations.syntax import names_in
 from neuro.errors import BackendUnsupported
 
@@ -27,18 +31,24 @@ def check(built: Built) -> None:
     parameters = {(p.owner, p.parameter) for p in modulated if p.kind == "cells"}
     weights = {p.owner for p in modulated if p.kind == "weight"}
     for population in built.populations:
+
+        def called(name: str, ports: Sequence[Port] = population.ports) -> str:
+            return outside(name, ports)
+
         for number, port in enumerate(population.ports):
             for state, text in population.program.deliveries[number]:
                 for name in sorted(names_in(text)):
                     if (population.name, name) in parameters:
                         raise BackendUnsupported(
                             port.synapse.name, "norse",
-                            [f"modulated `{name}` in what a spike adds to `{state}`"], _ABLE,
+                            [f"modulated `{called(name)}` in what a spike adds to "
+                             f"`{called(state)}`"], _ABLE,
                         )  # fmt: skip
                 if weights & set(port.projections) and not _proportional(population, text):
                     raise BackendUnsupported(
                         port.synapse.name, "norse",
-                        [f"modulated weight that `{state}` does not take in proportion"], _ABLE,
+                        [f"modulated weight that `{called(state)}` does not take in proportion"],
+                        _ABLE,
                     )  # fmt: skip
 
 
