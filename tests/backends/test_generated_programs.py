@@ -1,7 +1,8 @@
 """Generated networks do what their text says: numba against an interpreter of the text.
 
-Kernels run as plain Python, so that nothing is compiled. Thousands of them:
-`python -m tests.validation.generated_programs`.
+Of the first, kernels run as plain Python, so that nothing is compiled; of the others three
+are compiled, and each runs forty networks that differ in what a kernel is given. Ten thousand:
+`make validate`.
 """
 
 from __future__ import annotations
@@ -19,9 +20,12 @@ from tests.validation.generated_programs import (
     verdict,
 )
 from tests.validation.interpreter import interpret
-from tests.validation.programs import DT_MS, network
+from tests.validation.programs import DT_MS, network, variant
 
-N_PLAIN = 60
+N_PLAIN = 30
+SHAPES = (186, 48, 79)
+"""Seeds of networks that have, together, most of what `programs.network` draws."""
+N_VARIANTS = 40
 
 
 def _generated(seed: int) -> Network:
@@ -33,6 +37,17 @@ def test_printed_kernels_do_what_the_text_says(first: int) -> None:
     found = [(seed, verdict(_generated(seed))) for seed in range(first, first + 10)]
     assert not [each for each in found if each[1].kind not in ("agree", "tie")]
     assert sum(each[1].kind == "agree" for each in found) >= 8
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_compiled_kernels_do_what_the_text_says(shape: int) -> None:
+    generated = _generated(shape)
+    found = []
+    for k in range(N_VARIANTS):
+        other = variant(generated, Random(1000 * shape + k))  # noqa: S311  # a name, too
+        found.append((k, verdict(other, compiled=True, n_steps=120)))
+    assert not [each for each in found if each[1].kind not in ("agree", "tie")]
+    assert sum(each[1].kind == "agree" for each in found) >= 0.9 * N_VARIANTS
 
 
 def test_the_comparison_finds_another_reset() -> None:

@@ -20,6 +20,7 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from random import Random
 
@@ -104,18 +105,21 @@ def differences(ours: Recording, theirs: Outcome, generated: Network) -> list[st
     return [f"step {step}: {text}" for step, text in sorted(found)]
 
 
-def verdict(generated: Network, backends: Sequence[str] = ("numba",)) -> Verdict:
-    """Run a network every way and compare."""
+def verdict(
+    generated: Network, backends: Sequence[str] = ("numba",), *, compiled: bool = False,
+    n_steps: int = N_STEPS,
+) -> Verdict:  # fmt: skip
+    """Run a network every way and compare; numba's kernels as plain Python unless `compiled`."""
     try:
-        expected = interpret(generated, n_steps=N_STEPS, dt_ms=DT_MS)
+        expected = interpret(generated, n_steps=n_steps, dt_ms=DT_MS)
     except OverflowError:
         return Verdict("tie", "not finite")
     for backend in backends:
         options = {} if backend == "brian" else {"precision": "float64"}
         try:
-            with plain_kernels():
+            with nullcontext() if compiled else plain_kernels():
                 got = simulate(
-                    generated, duration_ms=N_STEPS * DT_MS, dt_ms=DT_MS, backend=backend,
+                    generated, duration_ms=n_steps * DT_MS, dt_ms=DT_MS, backend=backend,
                     record=records_of(generated), options=options,
                 )  # fmt: skip
         except EmberError as error:

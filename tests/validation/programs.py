@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from random import Random
 from typing import Any
 
@@ -29,7 +30,7 @@ from neuro.synapses import (
 from neuro.units import Dimension, Quantity, ms, mV, nS, pA
 from neuro.wiring import Listed
 
-__all__ = ["DT_MS", "network"]
+__all__ = ["DT_MS", "network", "variant"]
 
 DT_MS = 0.1
 _RESISTANCE = Dimension(voltage=1, current=-1)
@@ -38,6 +39,7 @@ _SHIPPED = (
     *_SHIPPED_LINEAR, EXPONENTIAL_CONDUCTANCE, ALPHA_CONDUCTANCE, FACILITATING_CONDUCTANCE, NMDA,
     INHIBITORY_PLASTICITY, STDP_ADDITIVE, STDP_MULTIPLICATIVE, STDP_TRIPLET,
 )  # fmt: skip
+_DELAYS = (0.1, 0.15, 0.2, 0.25, 0.35, 0.4, 1.0, 1.05, 1.5, 3.0)
 _METHODS = ("euler", "rk2", "rk4", "exponential_euler")
 
 
@@ -63,6 +65,27 @@ def network(rng: Random) -> Network:
         projections.append(_projection(rng, f"p{number}", synapse, name, senders[name], target))
     return Network(
         populations=populations, sources=(source,), projections=tuple(projections)
+    )  # fmt: skip
+
+
+def variant(generated: Network, rng: Random) -> Network:
+    """The same text and wiring with other currents, spikes, weights and delays."""
+    populations = []
+    for p in generated.populations:
+        current = {"I_ext": pA(round(rng.uniform(100, 420), 2))}
+        model = replace(p.model, parameters={**p.model.parameters, **current})
+        populations.append(replace(p, model=model))
+    projections = []
+    for q in generated.projections:
+        delay: Any = ms(rng.choice(_DELAYS))
+        if np.ndim(q.delay):
+            delay = np.array([rng.choice(_DELAYS) for _ in range(np.size(q.delay))])
+        weight = q.weight * round(rng.uniform(0.3, 1.5), 2)
+        projections.append(replace(q, weight=weight, delay=delay))
+    (source,) = generated.sources
+    return replace(
+        generated, populations=tuple(populations), projections=tuple(projections),
+        sources=(replace(source, spikes=_spikes(rng, source.spikes.n_units)),),
     )  # fmt: skip
 
 
@@ -261,7 +284,7 @@ def _projection(
     pairs = pairs or [(0, 0)]
     unit, dimension = float(synapse.weight), synapse.weight.dimension
     sizes = [round(rng.uniform(0.2, 2.0), 2) * unit for _ in pairs]
-    delays = [rng.choice((0.1, 0.15, 0.2, 0.25, 0.35, 0.4, 1.0, 1.05, 1.5, 3.0)) for _ in pairs]
+    delays = [rng.choice(_DELAYS) for _ in pairs]
     return Projection(
         name, source, target.name, synapse,
         Listed(np.array([i for i, _ in pairs]), np.array([j for _, j in pairs])),
