@@ -32,6 +32,10 @@ W_MAX = float(STDP_ADDITIVE.parameters["w_max"])
 NO_TRIPLETS = {"A3_plus": Quantity(0), "A3_minus": Quantity(0)}
 
 
+def _values(synapse: SynapseModel) -> dict[str, float]:
+    return {name: float(value) for name, value in synapse.parameters.items()}
+
+
 def _pairings(deltas: Array, at_ms: float = 100.0) -> tuple[list[Array], list[Array]]:
     """One arrival at `at_ms` and one spike of the target `delta` later, for each delta."""
     return [np.array([at_ms])] * len(deltas), [np.array([at_ms + delta]) for delta in deltas]
@@ -49,7 +53,7 @@ def test_pairs_give_their_window(backend: str) -> None:
     """Song et al. (2000), figure 1, and van Rossum et al. (2000); in one step counts as causal."""
     recording = run(pairs(_by_pairs(0.05), *_pairings(DELTAS)), backend)
     assert all(recording.spikes["post"].counts() == 1)
-    p = STDP_ADDITIVE.parameters
+    p = _values(STDP_ADDITIVE)
     window = np.where(
         DELTAS >= 0,
         p["A_plus"] * np.exp(-DELTAS / p["tau_plus"]),
@@ -60,7 +64,7 @@ def test_pairs_give_their_window(backend: str) -> None:
     assert np.abs(change + window).max() > 1e-3  # a window upside down would be seen
 
     # Potentiation is the same for all, depression in proportion to the weight.
-    p = STDP_MULTIPLICATIVE.parameters
+    p = _values(STDP_MULTIPLICATIVE)
     for name, start in (("weak", 0.1), ("strong", 1.0)):
         expected = np.where(
             DELTAS >= 0,
@@ -265,7 +269,7 @@ def test_reward_turns_eligibility_into_weight(backend: str) -> None:
 
 def test_each_direction_has_a_gate_of_its_own(backend: str) -> None:
     """Seol et al. (2007): one receptor permits potentiation, another depression."""
-    p = STDP_GATED.parameters
+    p = _values(STDP_GATED)
     recording = run(_modulated(50.0, 0.0), backend, dt_ms=DT_MS)
     up, down = 0.5 * np.exp(-0.5) * np.array([p["A_plus"], -p["A_minus"]])  # half are occupied
     for name, expected in (("both", [up, down]), ("up", [up, 0]), ("down", [0, down])):

@@ -237,4 +237,4 @@ def test_lags_are_those_of_delays(path: str) -> None:
     graph = to_nir(two_layers(spikes_of(frames(10), DT_MS)), seed=SEED)
     assert lags_of(graph) == {"a": 11, "b": 32}
     assert not [name for name, node in graph.nodes.items() if isinstance(node, nir.Delay)]
-    assert ms(1) / DT_MS + 1 == lags_of(graph)["a"]
+    assert float(ms(1)) / DT_MS + 1 == lags_of(graph)["a"]

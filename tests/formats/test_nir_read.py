@@ -171,7 +171,7 @@ def test_currents_flow_in_where_spikes_would() -> None:
 def test_lags_are_no_longer_than_they_must_be() -> None:
     """Two steps a layer; the skip is delayed to meet the longer way; one-step loops act at once."""
     reading = read(two_ways(), dt_ms=DT_MS, units="plain")
-    delays = {p.name: p.delay for p in reading.projections}
+    delays = {p.name: float(p.delay) for p in reading.projections}  # type: ignore[arg-type]
     assert reading.lags == {"a": 2, "b": 4, "c": 6}
     assert delays["in_to_b"] == pytest.approx(3 * DT_MS)
     assert delays["in2_to_c"] == pytest.approx(5 * DT_MS)
@@ -265,7 +265,7 @@ def test_si_units_are_volts_amperes_and_ohms() -> None:
     assert a.parameters.keys() == wanted.keys()
     for key, value in a.parameters.items():
         assert value / wanted[key] == pytest.approx(1)
-    assert b.parameters["r"] * pF(250) == pytest.approx(1)  # mV / (pA ms): a capacitance
+    assert float(b.parameters["r"] * pF(250)) == pytest.approx(1)  # mV / (pA ms): a capacitance
     (first, second) = read(graph, dt_ms=DT_MS, units="SI").projections
     np.testing.assert_allclose(first.weight / pA, [200, 300])
     np.testing.assert_allclose(second.weight / pA, [100, 100])
