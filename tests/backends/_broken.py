@@ -70,7 +70,7 @@ def broken(built: Built, kind: str) -> Built:
 def _late(network: Network, dt_ms: float) -> Network:
     def later(delay):
         if isinstance(delay, Uniform):
-            return Uniform(ms(delay.low + dt_ms), ms(delay.high + dt_ms))
+            return Uniform(ms(float(delay.low) + dt_ms), ms(float(delay.high) + dt_ms))
         assert not isinstance(delay, Normal)
         return ms(float(delay) + dt_ms)
 
