@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from bridges.language.model import LanguageModel
     from bridges.language.sequence import Mixed
 
-__all__ = ["Amateur", "contrasted"]
+__all__ = ["Amateur", "contrasted", "same_vocabulary"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,11 +48,20 @@ def contrasted(expert: Tensor, amateur: Tensor, *, alpha: float, beta: float) ->
         raise ConfigError(f"contrast needs 0 < alpha <= 1, found {alpha}")
     if not 0 <= beta < math.inf:
         raise ConfigError(f"contrast needs a finite beta of 0 or more, found {beta}")
+    same_vocabulary(expert, amateur)
+    plausible = expert >= expert.max(dim=-1, keepdim=True).values + math.log(alpha)
+    score = (1 + beta) * expert.log_softmax(dim=-1) - beta * amateur.log_softmax(dim=-1)
+    return torch.where(plausible, score, -torch.inf)
+
+
+def same_vocabulary(expert: Tensor, amateur: Tensor) -> None:
+    """Refuse logits of two models that do not stand for the same tokens.
+
+    Raises:
+        ConfigError: if their shapes differ.
+    """
     if expert.shape != amateur.shape:
         raise ConfigError(
             "expert and amateur must read as many items with one vocabulary, found logits "
             f"{tuple(expert.shape)} and {tuple(amateur.shape)}"
         )
-    plausible = expert >= expert.max(dim=-1, keepdim=True).values + math.log(alpha)
-    score = (1 + beta) * expert.log_softmax(dim=-1) - beta * amateur.log_softmax(dim=-1)
-    return torch.where(plausible, score, -torch.inf)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from bridges.language.contrast import Amateur, contrasted
+from bridges.language.contrast import Amateur, contrasted, same_vocabulary
 from bridges.language.kv_cache import KVCache
 from bridges.language.model import LanguageModel
 from bridges.language.modulation import REST, Modulation
@@ -85,12 +85,12 @@ def generate(
     surprise: list[list[float]] = [[] for _ in range(batch)]
     feed, other_feed = prompts, amateur.prompts if amateur is not None else None
     for _ in range(limit):
-        logits = reader(feed)[:, :known]
-        scores = logits
+        scored = reader(feed)
+        scores = logits = scored[:, :known]
         if amateur is not None and other is not None and other_feed is not None:
-            scores = contrasted(
-                logits, other(other_feed)[:, :known], alpha=amateur.alpha, beta=amateur.beta
-            )
+            doubted = other(other_feed)
+            same_vocabulary(scored, doubted)
+            scores = contrasted(logits, doubted[:, :known], alpha=amateur.alpha, beta=amateur.beta)
         token = choose(scores, history, decoding, randomness)
         log_p = logits.log_softmax(dim=-1).gather(-1, token[:, None]).squeeze(-1)
         going = going & ~torch.isin(token, stops)

@@ -11,7 +11,7 @@ from neuro import simulate
 from neuro.measures import first_spikes
 from neuro.network import Record, Source
 from neuro.spikes import Spikes
-from neuro.units import nS
+from neuro.units import Quantity, nS
 from neuro.wiring import generator
 from tests.biology._stimuli import run, source
 
@@ -28,7 +28,7 @@ def alarm(spikes_per_cell: float, seed: int, *, spread_ms: float = 12.0) -> Sour
     return source("central_amygdala", trains, DURATION_MS)
 
 
-def answer(heard: Source, seed: int, **settings: float) -> Spikes:
+def answer(heard: Source, seed: int, **settings: Quantity) -> Spikes:
     circuit = locus_coeruleus(Port.of(heard), **settings)  # type: ignore[arg-type]
     result = run(circuit, sources=[heard], duration_ms=DURATION_MS, seed=seed)
     return result.spikes["locus_coeruleus"]
@@ -71,7 +71,7 @@ def test_only_a_volley_makes_a_burst(seed: int) -> None:
 def test_autoinhibition_lengthens_the_pause_and_lowers_the_tonic_rate(seed: int) -> None:
     """alpha-2 receptors brake the nucleus; blocking them frees it (Egan et al. 1983)."""
     volley = alarm(1.0, seed)
-    braked, freed = answer(volley, seed), answer(volley, seed, autoinhibition=0.0)
+    braked, freed = answer(volley, seed), answer(volley, seed, autoinhibition=nS(0))
     window = (500.0, ALARM_MS)
     assert freed.between(*window).rate_hz > 1.2 * braked.between(*window).rate_hz
     assert np.nanmedian(pauses(braked)) > 1.05 * np.nanmedian(pauses(freed))

@@ -10,7 +10,7 @@ from circuits.nociception import dorsal_horn
 from neuro import simulate
 from neuro.network import Record, Source
 from neuro.spikes import Spikes
-from neuro.units import nS
+from neuro.units import Quantity, nS
 from neuro.wiring import generator
 from tests.biology._stimuli import run, silent, source
 
@@ -35,7 +35,7 @@ def fibres(seed: int) -> tuple[Source, Source]:
     )
 
 
-def pain(a_delta: Source, c: Source, seed: int, **settings: float) -> Spikes:
+def pain(a_delta: Source, c: Source, seed: int, **settings: Quantity) -> Spikes:
     circuit = dorsal_horn(Port.of(a_delta), Port.of(c), **settings)  # type: ignore[arg-type]
     result = run(circuit, sources=[a_delta, c], duration_ms=DURATION_MS, seed=seed)
     return result.spikes["dorsal_horn_projection"]
@@ -66,7 +66,7 @@ def test_substance_p_makes_second_pain_outlast_its_fibres(seed: int) -> None:
     after = (last, min(last + 500, DURATION_MS))
     lasting = rate(pain(a_delta, c, seed), after)
     assert lasting > 3
-    assert rate(pain(a_delta, c, seed, nk1_weight=0.0), after) < 0.4 * lasting
+    assert rate(pain(a_delta, c, seed, nk1_weight=nS(0)), after) < 0.4 * lasting
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])

@@ -190,7 +190,8 @@ def test_intervals_are_over_seeds_and_over_voices() -> None:
         for a, v in ((0.5, {"x": 0.2, "y": 0.8}), (0.7, {"x": 0.4, "y": 1.0}))
     ]
     found = summary(trials)["sets"]["test"]
-    assert found["seeds"] == {"mean": 0.6, "interval": [0.0, 1.0], "n": 2}  # shares of 0 to 1
+    shares = [0.0, 1.0]  # of 0 to 1
+    assert found["seeds"] == {"mean": 0.6, "interval": shares, "prediction": shares, "n": 2}
     for trial, by in zip(trials, (-0.001, 0.001), strict=True):
         trial["sets"]["test"] = scored(0.6 + by, {"x": 0.3 + by, "y": 0.9 + by})
     near = summary(trials)["sets"]["test"]
