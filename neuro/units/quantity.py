@@ -35,6 +35,7 @@ class Quantity(_Number):
     coherent units (`Hz(10)` is 0.01 per ms); `quantity / Hz` gives the number in Hz.
     NumPy's functions keep the dimension, or refuse.
 
+    >>> from neuro.units import Hz, mV, ms, nS, pA
     >>> pA(300), nS(3) * mV(2), -70 * mV
     (300 pA, 6 pA, -70 mV)
     >>> Hz(10), float(Hz(10)), Hz(10) / Hz
@@ -93,6 +94,7 @@ class Quantity(_Number):
     def text(self) -> str:
         """Text that `parse_quantity` reads back to the same quantity, bit for bit.
 
+        >>> from neuro.units import Hz, ms
         >>> ms(0.1 + 0.2).text, Hz(40).text
         ('0.30000000000000004 ms', '40 Hz')
         """

@@ -11,7 +11,6 @@ from functools import cache
 from types import ModuleType
 from typing import Any, NamedTuple
 
-import brian2
 import numpy as np
 import pint
 import pytest
@@ -23,6 +22,7 @@ import circuits
 import encoders
 import neuro
 import sims
+from neuro.brian2_import import brian2 as load_brian2
 from neuro.errors import UnitError
 from neuro.units import (
     LEVEL,
@@ -38,6 +38,8 @@ from neuro.units import (
 )
 from neuro.units.declared import _annotations, gates_of
 from neuro.units.gate import SUFFIXES, suffix_of
+
+brian2 = load_brian2()
 
 ROOMS = (neuro, circuits, encoders, bridges, sims)
 INTERNAL = {

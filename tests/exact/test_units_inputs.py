@@ -8,7 +8,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import brian2
 import neo
 import numpy as np
 import pint
@@ -36,6 +35,7 @@ from neuro import (
     prepare,
     simulate,
 )
+from neuro.brian2_import import brian2 as load_brian2
 from neuro.errors import EmberError, UnitError
 from neuro.measures import psth, vector_strength
 from neuro.models.lif import LIF
@@ -60,6 +60,8 @@ from neuro.units import (
     read,
 )
 from neuro.wiring import Listed, OneToOne
+
+brian2 = load_brian2()
 
 UREG = pint.UnitRegistry()
 LOCKED = Spikes(

@@ -45,12 +45,14 @@ def spoken(port):
         return ""
 
 own = Security.temporary()
-for address in ("tcp://127.0.0.1:1", "tls://127.0.0.1:1"):  # imports what a stranger may not read
+control, *ports = json.loads(sys.argv[1])
+# As root first: Python may lie where a stranger cannot read, and much is imported late.
+for address in ("tcp://127.0.0.1:1", "tls://127.0.0.1:1"):
     entered(address, 0.1, security=own)
+entered(f"tcp://127.0.0.1:{{control}}", 30)
 os.setgroups([]); os.setgid({nobody}); os.setuid({nobody})
 os.environ["HOME"] = "/nonexistent"
 tempfile.tempdir = "/tmp"
-control, *ports = json.loads(sys.argv[1])
 found = {{"control": entered(f"tcp://127.0.0.1:{{control}}", 30)}}
 found |= {{"uid": os.getuid(), "entered": {{}}, "spoken": {{}}}}
 for port in ports:
@@ -58,7 +60,8 @@ for port in ports:
     found["entered"][port] = [
         entered(f"tcp://127.0.0.1:{{port}}"), entered(f"tls://127.0.0.1:{{port}}", security=own)
     ]
-print(json.dumps(found))
+print(json.dumps(found), flush=True)
+os._exit(0)  # threads of refused clients may wait for ever
 """
 
 

@@ -108,7 +108,7 @@ def test_the_ends_of_the_scales_are_the_ends_of_the_ranges() -> None:
 
 
 def test_a_request_holds_numbers() -> None:
-    with pytest.raises(UnitError, match="`low_hz`.*found NaN"):
+    with pytest.raises(UnitError, match=r"`low_hz`.*found NaN"):
         Request(math.nan, 500, 200, 10)
     with pytest.raises(SignalError, match="window must be 50 to 2000 ms, found inf ms"):
         EAR.check(Request(200, 1000, math.inf, 10))
