@@ -101,7 +101,7 @@ def test_gif_carries_the_kernels_that_mensi_fitted() -> None:
 
 
 def test_a_poisson_cell_fires_at_its_rate() -> None:
-    """10 Hz for each cell: the count within 5 standard errors; doubling it is told apart."""
+    """10 Hz for each cell: the count lies within 5 standard errors."""
     count = len(driven(POISSON, 0, duration_ms=20_000, dt_ms=1, n=50).spikes["cell"])
     assert abs(count - 10_000) < 5 * np.sqrt(10_000)
 

@@ -211,7 +211,7 @@ class CellPrinter:
 
     def _stepping(self, written: Sequence[str]) -> list[str]:
         """The step; where a refractory cell steps otherwise, both are computed and one is taken."""
-        whole = {f"{x}__new" for x in self._slow}  # their change cannot be told apart
+        whole = {f"{x}__new" for x in self._slow}  # the change alone cannot be read off these
         lines = [self._line(name, text, wide=name in whole) for name, text in self._active]
         active, other = dict(self._active), dict[str, str]()
         for name, text in self._resting:
