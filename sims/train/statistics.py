@@ -1,6 +1,6 @@
 """Accuracies with their uncertainty.
 
-Two intervals have names of their own wherever they are printed. The *confidence interval of the mean* says
+Two intervals are printed, each by its name. The *confidence interval of the mean* says
 where the mean over all seeds may lie; the *prediction interval* says where the value of one more
 seed may lie, and is √(n + 1) times as wide.
 """
