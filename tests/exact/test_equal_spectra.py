@@ -65,7 +65,7 @@ def test_the_time_averaged_spectrum_does_not_tell_the_states(
 
 
 def test_the_same_probe_finds_breath_noise() -> None:
-    """With the noise that distressed voices once had, the spectrum alone separates most speakers."""
+    """With the noise that distressed voices once had, the spectrum separates most speakers."""
     found = {}
     for speaker in range(sum(SPEAKERS.values())):
         found[speaker] = []
