@@ -64,7 +64,7 @@ def watch(
     found = Watched()
     started = time.perf_counter()
     process = subprocess.Popen(
-        list(command), env={**os.environ, **(env or {})}, cwd=ROOT, text=True,
+        list(command), env={**os.environ, **(env or {})}, cwd=ROOT, encoding="utf-8",
         stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
     ended = threading.Event()

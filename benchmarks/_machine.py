@@ -109,5 +109,5 @@ def _read(path: str | Path) -> str:
 
 
 def _sysctl(name: str) -> str:
-    done = subprocess.run(["sysctl", "-n", name], capture_output=True, text=True)
+    done = subprocess.run(["sysctl", "-n", name], capture_output=True, encoding="utf-8")
     return done.stdout.strip()

@@ -43,6 +43,8 @@ def main() -> int:
     parser.add_argument("--cache", type=Path, help="where heard sounds are kept")
     parser.add_argument("--recordings", help="folder with a person's digits, 0.wav to 9.wav")
     parser.add_argument("--threads", type=int, default=2, help="of PyTorch (default: 2)")
+    parser.add_argument("--allow-version-change", action="store_true",
+                        help="continue what was begun under other versions")  # fmt: skip
     given = parser.parse_args()
 
     study = STUDIES[given.study]
@@ -59,6 +61,7 @@ def main() -> int:
             result = run_study(
                 study, out, cache=given.cache or out.parent / "datasets",
                 say=lambda line: print(line, flush=True), stop=lambda: interrupt.asked,
+                allow_version_change=given.allow_version_change,
             )  # fmt: skip
     except Stopped as stopped:
         print(f"stopped: {stopped} in {out}; the same command goes on from there")

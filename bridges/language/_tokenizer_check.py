@@ -152,39 +152,46 @@ def _check_pattern(pattern: Any, name: str) -> None:
         _check_regex(text)
 
 
-_SIGN = re.compile(
-    r"\\[pP]\{[^}]*\}|\\.|\[\^?\]?(?:\\.|[^\\\]])*\]|\(\?(?:[imx-]*:|[=!])|\(\?.{0,2}|\(|\)|"
-    r"[*+?]|\{\d*,?\d*\}|[^\\]",
+_SIGN = re.compile(  # a class or a property that is not closed goes to the end, and is refused
+    r"\\[pP]\{[^{}\\]{0,60}\}|\\.|\[\^?\]?(?:\\.|[^\\\]])*\]?|\(\?(?:[im-]*:|[=!])|\(\?.{0,2}|\(|"
+    r"\)|[*+?]|\{\d{0,9},?\d{0,9}\}|[^\\]",
     re.DOTALL,
 )
+_COUNTED = re.compile(r"\{(\d{0,9})(,?)(\d{0,9})\}")
 
 
 def _check_regex(text: str) -> None:
     """Refuse what can take exponential or high polynomial time: a repetition of what repeats, and
     back references. Repetitions that follow one another are told apart by what must lie between.
     """
-    open_groups: list[bool] = [False]  # whether something in each group repeats without end
+    open_groups: list[bool] = [False]  # whether the length of each group varies by repetition
     closed: bool | None = None  # the same of the group that has just ended
     in_a_row = 0
+    repeats, before = False, ""  # whether what precedes is repeated, and the last sign of that
     for sign in _SIGN.findall(text):
-        endless = sign in ("*", "+") or (sign.startswith("{") and sign.endswith(",}"))
-        counted = sign.startswith("{") and sign.strip("{},").replace(",", "").isdigit()
-        if endless or counted:
-            if closed:
+        if sign == "?":
+            before = sign
+            continue
+        if (most := _most(sign)) is not None:
+            if sign == "+" and (before in ("*", "+") or (before == "?" and not repeats)):
+                before = ""  # possessive: it tries nothing again
+                continue
+            if closed or repeats:
                 raise ValueError(f"a pattern may not repeat what repeats, found {text!r:.60}")
-            if counted and max(map(int, re.findall(r"\d+", sign))) > 1000:
+            if 1000 < most < math.inf:
                 raise ValueError(f"a pattern may repeat up to 1000 times, found {text!r:.60}")
-            open_groups[-1] = open_groups[-1] or endless
-            in_a_row += endless
+            repeats, before = most > 1, sign
+            open_groups[-1] = open_groups[-1] or repeats
+            in_a_row += most > _FEW
             if in_a_row > _MOST_IN_A_ROW:
                 raise ValueError(f"a pattern may not repeat so much in a row, found {text!r:.60}")
             closed = None
             continue
-        if sign == "?":
-            continue
-        closed = None
-        if re.fullmatch(r"\\[1-9gk]", sign):
-            raise ValueError(f"a pattern may have no back reference, found {text!r:.60}")
+        closed, repeats, before = None, False, ""
+        if re.fullmatch(r"\\[1-9gkcCM]", sign):
+            raise ValueError(
+                f"a pattern may have no back reference and no control sign, found {text!r:.60}"
+            )
         if sign == "|":
             in_a_row = 0
         elif sign == ")":
@@ -193,13 +200,27 @@ def _check_regex(text: str) -> None:
             closed = open_groups.pop()
             open_groups[-1] = open_groups[-1] or closed
         elif sign.startswith("("):
-            if sign.startswith("(?") and not re.fullmatch(r"\(\?(?:[imx-]*:|[=!])", sign):
+            if sign.startswith("(?") and not re.fullmatch(r"\(\?(?:[im-]*:|[=!])", sign):
                 raise ValueError(f"a pattern may have plain groups alone, found {text!r:.60}")
             open_groups.append(False)
+        elif sign.startswith("[") and (len(sign) < 2 or not sign.endswith("]")):
+            raise ValueError(f"a pattern must close what it opens, found {text!r:.60}")
     if len(open_groups) > 1:
         raise ValueError(f"a pattern must close what it opens, found {text!r:.60}")
 
 
+def _most(sign: str) -> float | None:
+    """How often a sign lets what precedes it repeat at most; None if it does not."""
+    if sign in ("*", "+"):
+        return math.inf
+    counted = _COUNTED.fullmatch(sign)
+    if not counted or not (counted[1] or counted[3]):  # `{}` and `{,}` stand for themselves
+        return None
+    least, comma, most = counted.groups()
+    return math.inf if comma and not most else int(most or least)
+
+
+_FEW = 10  # repetitions that are not worth a word, as in `\p{N}{1,3}`
 _MOST_IN_A_ROW = 4  # of one alternative; the patterns of published models have up to 3
 
 

@@ -57,12 +57,12 @@ class Statement(NamedTuple):
 
 
 _LINE = re.compile(
-    r"^\s*(?:d(?P<d>[A-Za-z]\w*)/dt\s*=\s*(?P<de>[^:]+)"
-    r"|(?P<s>[A-Za-z]\w*)\s*=\s*(?P<se>[^:]+)"
+    r"^\s*(?:d(?P<d>[A-Za-z]\w*)/dt\s*=\s*(?P<de>[^:\s][^:]*)"
+    r"|(?P<s>[A-Za-z]\w*)\s*=\s*(?P<se>[^:\s][^:]*)"
     r"|(?P<p>[A-Za-z]\w*)\s*)"
-    r":\s*(?P<unit>[\w*/.\s()-]*?[\w)])"
+    r":\s*(?P<unit>(?:[\w*/.()-][\w*/.\s()-]*?)??[\w)])"
     r"\s*(?:\((?P<flags>(?:unless refractory|shared|constant|event-driven|clock-driven|summed|,|\s)"
-    r"+)\))?\s*$"
+    r"+)\)\s*)?$"
 )
 _CELL_FLAGS = ("unless refractory", "shared", "constant")
 

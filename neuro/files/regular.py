@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import errno
+import json
 import os
 import stat
 from io import BufferedReader
 from pathlib import Path
+from typing import Any
 
 from neuro.errors import StoreError
 
-__all__ = ["open_regular", "read_bytes", "read_text"]
+__all__ = ["open_regular", "open_to_append", "read_bytes", "read_json", "read_text"]
 
 _KINDS = {
     stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket", stat.S_IFCHR: "a device",
     stat.S_IFBLK: "a device", stat.S_IFDIR: "a folder",
 }  # fmt: skip
+_MOST_JSON = 1 << 28  # bytes; an engineering choice, far above what Ember writes
 _NOT_BLOCKING = getattr(os, "O_NONBLOCK", 0)  # opening a pipe without a writer would wait for one
 
 
@@ -24,20 +28,36 @@ def open_regular(path: str | os.PathLike[str]) -> BufferedReader:
     Raises:
         StoreError: if there is no such file, or it is something else.
     """
+    return open(_opened(path, os.O_RDONLY, f"cannot read `{path}`"), "rb")
+
+
+def open_to_append(path: str | os.PathLike[str]) -> int:
+    """The descriptor of a regular file, made if it is missing, that is written at its end.
+
+    Raises:
+        StoreError: if something else is there, or it cannot be written.
+    """
+    return _opened(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, f"cannot write `{path}`")
+
+
+def _opened(path: str | os.PathLike[str], flags: int, problem: str) -> int:
     try:
-        handle = os.open(path, os.O_RDONLY | _NOT_BLOCKING | getattr(os, "O_BINARY", 0))
+        handle = os.open(path, flags | _NOT_BLOCKING | getattr(os, "O_BINARY", 0), 0o666)
     except FileNotFoundError:
-        raise StoreError(f"cannot read `{path}`: there is no such file") from None
+        raise StoreError(f"{problem}: there is no such file") from None
     except OSError as error:
-        raise StoreError(f"cannot read `{path}`: {error.strerror or error}") from None
+        reason = error.strerror or error
+        if error.errno == errno.ENXIO:  # nobody reads from the pipe or listens on the socket
+            reason = "it must be a regular file, found a pipe or a socket"
+        raise StoreError(f"{problem}: {reason}") from None
     except ValueError as error:  # a NUL in the name
-        raise StoreError(f"cannot read `{path}`: {error}") from None
+        raise StoreError(f"{problem}: {error}") from None
     mode = os.fstat(handle).st_mode
     if not stat.S_ISREG(mode):
         os.close(handle)
         kind = _KINDS.get(stat.S_IFMT(mode), "another kind of object")
-        raise StoreError(f"cannot read `{path}`: it must be a regular file, found {kind}")
-    return open(handle, "rb")
+        raise StoreError(f"{problem}: it must be a regular file, found {kind}")
+    return handle
 
 
 def read_bytes(path: str | os.PathLike[str], most: int) -> bytes:
@@ -71,3 +91,16 @@ def read_text(path: str | os.PathLike[str], most: int) -> str:
             f"cannot read `{Path(path)}`: it must be UTF-8, found the byte "
             f"0x{error.object[error.start]:02x} at {error.start}"
         ) from None
+
+
+def read_json(path: str | os.PathLike[str]) -> Any:
+    """The value in a JSON file of up to 256 MiB.
+
+    Raises:
+        StoreError: if it cannot be read, is larger, or is not JSON.
+    """
+    try:
+        return json.loads(read_text(path, _MOST_JSON))
+    except (ValueError, RecursionError) as error:
+        reason = " ".join(str(error).split())
+        raise StoreError(f"cannot read `{path}`: it must be JSON, found: {reason}") from None

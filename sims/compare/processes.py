@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
 
+from neuro.files.regular import open_to_append
 from sims.compare.worker import Job, run_job
 
 __all__ = ["Answer", "here", "in_process"]
@@ -74,7 +75,7 @@ def in_process(job: Job, watch: Watch, *, log: Path, timeout_s: float) -> Answer
         timeout_s: For each task.
     """
     answer = Answer()
-    with open(log, "ab") as output:
+    with open(open_to_append(log), "ab") as output:
         process = subprocess.Popen(
             [sys.executable, "-P", "-c", _CODE],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=output,

@@ -29,7 +29,7 @@ _AXIS_FORMS = (
     "a list of values, {linspace: [first, last, n]}, {geomspace: [first, last, n]}, or "
     "{random: {uniform|loguniform: [low, high]}} or {random: {normal: [mean, sd]}}"
 )
-_NUMBER = re.compile(r"\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*(.*?)\s*\Z", re.DOTALL)
+_NUMBER = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*(.*)", re.DOTALL)
 
 
 class End(NamedTuple):
@@ -48,7 +48,7 @@ class End(NamedTuple):
             UnitError: if it is no finite number, or its unit is unknown.
         """
         quantity = parse_quantity(written)
-        parts = _NUMBER.match(written) if isinstance(written, str) else None
+        parts = _NUMBER.fullmatch(written.strip()) if isinstance(written, str) else None
         if not math.isfinite(quantity):
             raise UnitError(f"expected a finite number, found {shown(written)}")
         if isinstance(written, (int, float)):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from neuro.errors import StoreError
+from neuro.files.regular import read_json
 from sims.report import figures
 from sims.report.figures.learning import ARMS, SETS
 from sims.report.page import Block, Image, Page, Section, Table, Text
@@ -219,10 +219,7 @@ def _learned_from(data: Mapping[str, Any]) -> str:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise StoreError(f"cannot read `{path}`: {' '.join(str(error).split())}") from None
+    found = read_json(path)
     if not isinstance(found, dict) or found.get("format") != "ember-training":
         raise StoreError(f"`{path}` must be of a training, found something else; give its folder")
     return found

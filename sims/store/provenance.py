@@ -99,7 +99,8 @@ def _git(root: Path, *arguments: str) -> str:
     try:
         done = subprocess.run(
             ["git", "-C", str(root), *arguments],
-            env=environment, capture_output=True, text=True, timeout=10, check=True,
+            env=environment, capture_output=True, timeout=10, check=True,
+            encoding="utf-8", errors="replace",
         )  # fmt: skip
     except (OSError, subprocess.SubprocessError):
         return ""

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from neuro.errors import StoreError
+from neuro.files.regular import read_json
 from neuro.recording import Recording, Trace
 from sims.result import Run
 from sims.store import sonata
@@ -114,7 +115,7 @@ def _provenance(run: Run, files: Sequence[str]) -> dict[str, Any]:
 
 def _is_own_export(folder: Path) -> bool:
     """Whether the folder holds nothing but what an earlier export wrote there."""
-    with suppress(OSError, ValueError, KeyError, TypeError):
-        files = json.loads((folder / _MARKER).read_text("utf-8"))["files"]
+    with suppress(StoreError, KeyError, TypeError):
+        files = read_json(folder / _MARKER)["files"]
         return {entry.name for entry in folder.iterdir()} <= set(files)
     return False

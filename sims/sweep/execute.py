@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 
 from neuro.errors import StoreError
 from neuro.files.links import real_path
+from neuro.files.regular import open_to_append
 from sims.sweep.ledger import Ledger
 from sims.sweep.pools import Pool
 from sims.sweep.worker import Job, Outcome
@@ -80,7 +81,7 @@ def _record(ledger: Ledger, job: Job, outcome: Outcome) -> Outcome:
         return replace(outcome, done=True, error="", recorded=True)
     with (
         suppress(OSError, StoreError),
-        open(real_path(ledger.log(job.id)), "a", encoding="utf-8") as log,
+        open(open_to_append(real_path(ledger.log(job.id))), "a", encoding="utf-8") as log,
     ):
         log.write(f"\n{outcome.error}\n")  # the job file says it as well
     ledger.write_job(

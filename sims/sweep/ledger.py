@@ -10,7 +10,6 @@ sweep.lock        while a sweep is at work, see `neuro.files.lock`
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from neuro.errors import StoreError
+from neuro.files.regular import open_regular, read_json
 from sims.store.atomic import write_json
 
 __all__ = ["Counts", "Ledger"]
@@ -114,12 +114,9 @@ class Ledger:
         Raises:
             StoreError: if it is not the plan of a sweep, or of a later version.
         """
-        try:
-            plan = json.loads(self.plan_file.read_text(encoding="utf-8"))
-        except FileNotFoundError:
+        if not os.path.lexists(self.plan_file):
             return None
-        except (OSError, ValueError) as error:
-            raise StoreError(f"`{self.plan_file}` cannot be read: {error}") from error
+        plan = read_json(self.plan_file)
         if not isinstance(plan, dict) or plan.get("format") != FORMAT:
             raise StoreError(f"`{self.plan_file}` must be the plan of a sweep; give another folder")
         if plan.get("version") != VERSION:
@@ -136,8 +133,8 @@ class Ledger:
     def job(self, point_id: str) -> dict[str, Any] | None:
         """The job file of a point; None if there is none, or none that can be used."""
         try:
-            job = json.loads((self.jobs / f"{point_id}.json").read_text(encoding="utf-8"))
-        except (FileNotFoundError, ValueError):
+            job = read_json(self.jobs / f"{point_id}.json")
+        except StoreError:
             return None
         usable = isinstance(job, dict) and job.get("id") == point_id
         return job if usable and job.get("status") in ("done", "failed") else None
@@ -157,19 +154,19 @@ class Ledger:
     def starts(self, point_id: str) -> int:
         """How often a point was started, by its log."""
         try:
-            with open(self.log(point_id), "rb") as file:
+            with open_regular(self.log(point_id)) as file:
                 return sum(line.startswith(START.encode()) for line in file)
-        except OSError:
+        except (OSError, StoreError):
             return 0
 
     def last_line(self, point_id: str) -> str:
         """The last line of a point's log that is not blank."""
         try:
-            with open(self.log(point_id), "rb") as file:
+            with open_regular(self.log(point_id)) as file:
                 file.seek(0, os.SEEK_END)
                 file.seek(max(0, file.tell() - 8192))
                 lines = file.read().decode("utf-8", errors="replace").splitlines()
-        except OSError:
+        except (OSError, StoreError):
             return ""
         return next((line.strip() for line in reversed(lines) if line.strip()), "")
 

@@ -18,6 +18,7 @@ from typing import Any, TextIO
 
 from neuro.errors import EmberError, StoreError
 from neuro.files.links import real_path
+from neuro.files.regular import open_to_append
 from sims.store.atomic import naming
 from sims.sweep.ledger import START, Ledger
 from sims.sweep.measures import Number
@@ -201,7 +202,8 @@ def _captured(path: Path, job: Job) -> Iterator[None]:
     with ExitStack() as stack:
         with naming(path):
             # Line by line, so that what a killed process said is kept.
-            log = open(real_path(path), "a", 1, encoding="utf-8", errors="backslashreplace")  # noqa: SIM115
+            handle = open_to_append(real_path(path))
+            log = open(handle, "a", 1, encoding="utf-8", errors="backslashreplace")  # noqa: SIM115
             stack.callback(_closed, log)
             now = datetime.now(UTC).isoformat(timespec="seconds")
             log.write(

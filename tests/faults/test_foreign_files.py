@@ -12,16 +12,54 @@ import pytest
 
 from neuro.errors import StoreError
 from neuro.files.npy import map_npy
-from neuro.files.regular import read_text
+from neuro.files.regular import open_to_append, read_json, read_text
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="has no pipes")
 def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
     pipe = tmp_path / "all__inputs.npy"
     os.mkfifo(pipe)
-    for read in (map_npy, lambda path: read_text(path, 10)):
+    for use in (map_npy, lambda path: read_text(path, 10), read_json, open_to_append):
         with pytest.raises(StoreError, match="must be a regular file, found a pipe"):
-            read(pipe)
+            use(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    with pytest.raises(StoreError, match="must be a regular file, found a pipe"):
+        open_to_append(pipe)
+    os.close(reader)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="has no pipes")
+@pytest.mark.parametrize("name", ["training.json", "log.jsonl", "sweep.json"])
+def test_a_pipe_in_the_place_of_a_record_is_refused_and_not_waited_for(
+    name: str, tmp_path: Path
+) -> None:
+    from sims.sweep.ledger import Ledger
+    from sims.train.session.folder import TrainingFolder
+
+    (tmp_path / "training.json").write_text('{"format": "ember-training"}', encoding="utf-8")
+    (tmp_path / name).unlink(missing_ok=True)
+    os.mkfifo(tmp_path / name)
+    uses = {
+        "training.json": lambda: TrainingFolder(tmp_path).started(),
+        "log.jsonl": lambda: TrainingFolder(tmp_path).read_log(),
+        "sweep.json": lambda: Ledger(tmp_path).read_plan(),
+    }
+    with pytest.raises(StoreError) as refused:
+        uses[name]()
+    assert name in str(refused.value) and "\n" not in str(refused.value)
+    if name == "log.jsonl":
+        with pytest.raises(StoreError, match="must be a regular file, found a pipe"):
+            TrainingFolder(tmp_path).log({"arm": "", "step": 1})
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[" * 100_000, "1" * 5_000, '"\\ud800', "nul", "{}{}", "\ufeff{}"]
+)
+def test_what_is_no_json_is_refused_in_one_line(text: str, tmp_path: Path) -> None:
+    (tmp_path / "x.json").write_text(text, encoding="utf-8")
+    with pytest.raises(StoreError, match="it must be JSON, found") as refused:
+        read_json(tmp_path / "x.json")
+    assert len(str(refused.value).splitlines()) == 1
 
 
 def npy(shape: str, kind: str = "|u1", body: bytes = bytes(12)) -> bytes:

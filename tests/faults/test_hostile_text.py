@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 import time
 from collections.abc import Callable
@@ -14,7 +13,6 @@ from neuro import Network, NeuronModel, Population, simulate
 from neuro.equations import shape, syntax
 from neuro.errors import ConfigError, EmberError, EquationError
 from neuro.units import ms
-from sims.config import located, sweep, yaml_lines
 from sims.config.yaml_lines import read_yaml
 
 TAU = {"tau": ms(10)}
@@ -95,46 +93,6 @@ def test_hostile_equations_are_refused_by_name(text: str, problem: str) -> None:
     assert problem in found
     assert len(found) <= 600
     assert bool(found) == bool(problem)
-
-
-PATTERNS = [
-    one
-    for module in (located, sweep, syntax, yaml_lines)
-    for one in vars(module).values()
-    if isinstance(one, re.Pattern)
-]
-PARTS = (
-    "x",
-    " ",
-    "1",
-    "(",
-    ")",
-    ",",
-    ".",
-    "*",
-    "d",
-    "\t",
-    "e1",
-    "x :",
-    "(,",
-    "a.",
-    "1 ",
-    "= ",
-    "unless ",
-)
-
-
-@pytest.mark.parametrize("pattern", PATTERNS, ids=lambda p: p.pattern[:30])
-def test_patterns_take_time_in_proportion_to_equations_as_they_are_joined(
-    pattern: re.Pattern[str],
-) -> None:
-    """After runs of spaces are made one, as `_logical_lines` does."""
-    for part in PARTS:
-        for start in ("", "x : 1 ", "dv/dt = x : ", "x = ", "1"):
-            text = " ".join((start + part * 3_000 + "!").split())
-            begun = time.process_time()
-            pattern.match(text)
-            assert time.process_time() - begun < CPU_S, (pattern.pattern, start, part)
 
 
 def test_sums_in_halves_hold_the_same_terms() -> None:

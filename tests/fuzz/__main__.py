@@ -23,17 +23,20 @@ def main() -> int:
     given = parser.parse_args()
     if unknown := set(given.kinds) - known.keys():
         parser.error(f"unknown {', '.join(sorted(unknown))}; known: {', '.join(known)}")
-    out = given.out or Path(tempfile.mkdtemp(prefix="ember-fuzz-"))
+    out = (given.out or Path(tempfile.mkdtemp(prefix="ember-fuzz-"))).absolute()
     reports: list[Report] = []
-    for name in given.kinds or known:
-        kind = known[name]
-        count = given.count or max(1, round(kind.count * given.times / 10))
-        reports.append(fuzz(kind, out / name, count=count, seed=given.seed))
-        print(table(reports[-1:]), flush=True)
-    print("\nall:")
-    print(table(reports))
-    for path in (path for report in reports for path in report.failures):
-        print(f"failed: {path}", file=sys.stderr)
+    try:
+        for name in given.kinds or known:
+            kind = known[name]
+            count = given.count or max(1, round(kind.count * given.times / 10))
+            reports.append(Report(name))
+            fuzz(kind, out / name, count=count, seed=given.seed, report=reports[-1])
+            print(table(reports[-1:]), flush=True)
+    finally:  # also where it is interrupted, or the harness itself fails
+        print("\nall:")
+        print(table(reports), flush=True)
+        for path in (path for report in reports for path in report.failures):
+            print(f"failed: {path}", file=sys.stderr)
     return int(not all(report.good for report in reports))
 
 

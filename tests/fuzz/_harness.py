@@ -14,6 +14,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -61,6 +62,7 @@ class Report:
     kind: str
     ends: Counter[str] = field(default_factory=Counter)
     failures: list[str] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)  # of CPU time, one number a mutant
 
     @property
     def good(self) -> bool:
@@ -69,15 +71,22 @@ class Report:
 
 
 class Server:
-    """A warm process that runs tasks in children; a context manager."""
+    """A warm process that runs tasks in children; a context manager.
+
+    One that dies with its task is started again, and the task counts as a crash.
+    """
 
     def __init__(self, preload: Sequence[str]) -> None:
+        self._preload = preload
+        self._process = self._started()
+
+    def _started(self) -> subprocess.Popen[str]:
         environment = os.environ | {
             "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1",
             "MPLBACKEND": "agg", "PYTHONPATH": str(ROOT),
         }  # fmt: skip
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.fuzz._server", *preload], cwd=ROOT, env=environment,
+        return subprocess.Popen(
+            [sys.executable, "-m", "tests.fuzz._server", *self._preload], cwd=ROOT, env=environment,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="ascii",
         )  # fmt: skip
 
@@ -85,40 +94,57 @@ class Server:
         return self
 
     def __exit__(self, *_: object) -> None:
-        assert self._process.stdin
-        self._process.stdin.close()
-        self._process.wait(60)
-        assert self._process.stdout
-        self._process.stdout.close()
+        self._end()
+
+    def _end(self) -> int:
+        """Kill the process, which holds nothing worth keeping; its status."""
+        process = self._process
+        process.kill()  # the libraries that it has loaded can take minutes to let go
+        with suppress(BrokenPipeError):
+            process.communicate()
+        return process.returncode
 
     def run(self, **request: Any) -> dict[str, Any]:
-        """The end of one task: `status`, `signal` and whether it `hung`."""
+        """The end of one task: `status`, `signal`, its CPU `seconds`, and whether it `hung`."""
         assert self._process.stdin
         assert self._process.stdout
         print(json.dumps(request), file=self._process.stdin, flush=True)
-        answer: dict[str, Any] = json.loads(self._process.stdout.readline())
+        line = self._process.stdout.readline()
+        if not line:
+            signal = max(1, -self._end())
+            self._process = self._started()
+            return {"status": None, "signal": signal, "hung": False, "seconds": 0.0}
+        answer: dict[str, Any] = json.loads(line)
         return answer
 
 
-def fuzz(kind: Kind, folder: Path, *, count: int, seed: int = 0) -> Report:
+def fuzz(
+    kind: Kind, folder: Path, *, count: int, seed: int = 0, report: Report | None = None
+) -> Report:
     """Run `count` mutants; those that end badly are left in `folder`, with why.
+
+    Args:
+        report: One to fill, which an interrupt leaves as it stands.
 
     Raises:
         AssertionError: if an input that nobody damaged does not give the right result.
     """
-    report = Report(kind.name)
-    folder.mkdir(parents=True, exist_ok=True)
-    originals = kind.make(folder)
+    report = report or Report(kind.name)
+    made = folder / "made"
+    shutil.rmtree(made, ignore_errors=True)  # of an earlier search in the same folder
+    made.mkdir(parents=True)
+    originals = kind.make(made)
     with Server(kind.preload) as server:
         for original in originals:
-            end, why = _one(server, kind, folder / "work", original, original.read_bytes())
+            end, why, _ = _one(server, kind, folder / "work", original, original.read_bytes())
             assert end == "right", f"{kind.name}: undamaged {original.name} ended {end}: {why}"
         for number in range(count):
             rng = random.Random(f"{kind.name} {seed} {number}")  # noqa: S311 - repeats
             original = rng.choice(originals)
             mutant = kind.mutate(original.read_bytes(), rng)
-            end, why = _one(server, kind, folder / "work", original, mutant)
+            end, why, seconds = _one(server, kind, folder / "work", original, mutant)
             report.ends[end] += 1
+            report.seconds.append(seconds)
             if end not in ("right", "refused"):
                 kept = folder / f"{kind.name}-{seed}-{number}-{end}{original.suffix}"
                 kept.write_bytes(mutant)
@@ -128,7 +154,9 @@ def fuzz(kind: Kind, folder: Path, *, count: int, seed: int = 0) -> Report:
     return report
 
 
-def _one(server: Server, kind: Kind, work: Path, original: Path, content: bytes) -> tuple[str, str]:
+def _one(
+    server: Server, kind: Kind, work: Path, original: Path, content: bytes
+) -> tuple[str, str, float]:
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir()
     mutant = work / f"mutant{original.suffix}"
@@ -137,7 +165,7 @@ def _one(server: Server, kind: Kind, work: Path, original: Path, content: bytes)
         task=kind.task, arguments=[str(mutant), str(original)], folder=str(work),
         seconds=kind.seconds, memory=kind.memory,
     )  # fmt: skip
-    return _judged(ended, work)
+    return *_judged(ended, work), ended["seconds"]
 
 
 def _judged(ended: dict[str, Any], work: Path) -> tuple[str, str]:
@@ -159,11 +187,14 @@ def _judged(ended: dict[str, Any], work: Path) -> tuple[str, str]:
 
 
 def table(reports: Sequence[Report]) -> str:
-    """One row for each kind."""
-    rows = [("kind", "mutants", *ENDS)]
+    """One row for each kind; the last two columns are CPU seconds, of all and of the slowest."""
+    rows = [("kind", "mutants", *ENDS, "CPU s", "longest")]
     for report in reports:
         counts = [report.ends[end] for end in ENDS]
-        rows.append((report.kind, *map(str, (sum(counts), *counts))))
+        seconds = sum(report.seconds), max(report.seconds, default=0.0)
+        rows.append(
+            (report.kind, *map(str, (sum(counts), *counts)), *(f"{s:.1f}" for s in seconds))
+        )
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join(
         "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True))

@@ -6,6 +6,7 @@ with it. Started by `_harness.Server`; reads one JSON request a line, answers wi
 
 from __future__ import annotations
 
+import gc
 import importlib
 import json
 import os
@@ -14,6 +15,7 @@ import signal
 import sys
 import time
 import traceback
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -91,16 +93,23 @@ def _serve(request: dict[str, Any]) -> dict[str, Any]:
     ends = time.monotonic() + _PATIENCE * request["seconds"]
     hung = False
     while True:
-        pid, status = os.waitpid(child, os.WNOHANG)
+        pid, status, used = os.wait4(child, os.WNOHANG)
         if pid:
             break
         if not hung and time.monotonic() > ends:
             hung = True
             os.kill(child, signal.SIGKILL)
         time.sleep(0.002)
+    with suppress(ProcessLookupError, PermissionError):  # what it started and did not wait for
+        os.killpg(child, signal.SIGKILL)
     number = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
     code = os.WEXITSTATUS(status) if os.WIFEXITED(status) else None
-    return {"status": code, "signal": number, "hung": hung or number == signal.SIGXCPU}
+    return {
+        "status": code,
+        "signal": number,
+        "hung": hung or number == signal.SIGXCPU,
+        "seconds": used.ru_utime + used.ru_stime,
+    }
 
 
 def main() -> None:
@@ -109,6 +118,7 @@ def main() -> None:
     os.dup2(2, 1)  # what an import prints is no answer
     for name in sys.argv[1:]:
         importlib.import_module(name)
+    gc.freeze()  # a child's collection would copy the pages of all that was imported
     for line in sys.stdin:
         print(json.dumps(_serve(json.loads(line))), file=answers, flush=True)
 

@@ -32,6 +32,15 @@ NOT_TEXT = {
 }
 
 
+def decoding_processes(tree: ast.AST) -> Iterator[ast.Call]:
+    """Calls of `subprocess` that decode what a process prints in the encoding of the locale."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and ast.unparse(node.func).startswith("subprocess."):
+            given = {keyword.arg for keyword in node.keywords}
+            if given & {"text", "universal_newlines"} and "encoding" not in given:
+                yield node
+
+
 def without_encoding(tree: ast.AST) -> Iterator[ast.Call]:
     """Calls that open text in the encoding of the locale."""
     for node in ast.walk(tree):
@@ -82,6 +91,19 @@ def test_every_text_file_is_opened_with_an_encoding() -> None:
         for room in ROOMS
         for path in sorted((ROOT / room).rglob("*.py"))
         for call in without_encoding(ast.parse(path.read_text("utf-8")))
+    ]
+    assert not found, "give an encoding: " + ", ".join(found)
+
+
+def test_what_a_process_prints_is_decoded_as_utf_8() -> None:
+    """In the code; the tests run processes that print ASCII."""
+    assert list(decoding_processes(ast.parse("subprocess.run(x, text=True)")))
+    found = [
+        f"{path.relative_to(ROOT)}:{call.lineno}"
+        for room in (*ROOMS[:5], "benchmarks")
+        for path in sorted((ROOT / room).rglob("*.py"))
+        if "subprocess" in (text := path.read_text("utf-8"))
+        for call in decoding_processes(ast.parse(text))
     ]
     assert not found, "give an encoding: " + ", ".join(found)
 

@@ -165,14 +165,27 @@ def test_what_ends_or_hangs_the_process_is_refused_by_name(name: str, tmp_path: 
 
 
 @pytest.mark.parametrize("pattern", [
+    "a{,5}{,5}{,5}{,5}$", "a+{1000}$", "a*{3,}$", "a+?{3}", "a+?+", "a{2}+", "(?:a{1,3})+$",
+    "(?:a{0,999}){0,999}$", "(a+?){3}", "a{1,20}b{1,20}c{1,20}d{1,20}e{1,20}", "a{1,1001}",
+    "(?x: # [\n(a+)+$ # ]\n)", r"\c[(a+)+$\c]", r"\M-[(a+)+$\M-]", "[abc", "(?>a)", r"\k<x>",
+])  # fmt: skip
+def test_patterns_that_may_take_long_are_refused(pattern: str) -> None:
+    part = {"type": "Split", "pattern": {"Regex": pattern}, "behavior": "Isolated", "invert": False}
+    with pytest.raises(ValueError, match=r"a pattern (may|must)"):
+        checked_tokenizer(json.dumps({"model": {"vocab": {"a": 0}}, "pre_tokenizer": part}))
+
+
+@pytest.mark.parametrize("pattern", [
     r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+",
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|"
     r"\s*[\r\n]+|\s+(?!\S)|\s+",
     r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+"
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)?|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+",
+    r"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}++|\p{N}{1,3}| ?[^\s\p{L}\p{N}]++[\r\n]*+|"
+    r"\s++$|\s*[\r\n]|\s+(?!\S)|\s",
 ])  # fmt: skip
 def test_patterns_of_published_tokenizers_are_let_through(pattern: str) -> None:
-    """Those of GPT-2, Llama 3 and GPT-4o."""
+    """Those of GPT-2, Llama 3, GPT-4o, and one with possessive signs."""
     part = {"type": "Split", "pattern": {"Regex": pattern}, "behavior": "Isolated", "invert": False}
     checked_tokenizer(json.dumps({"model": {"vocab": {"a": 0}}, "pre_tokenizer": part}))
 

@@ -101,11 +101,42 @@ def test_a_study_stopped_and_taken_up_again_comes_to_the_same(tmp_path: Path) ->
     assert png(speech_study(through))[1:4] == b"PNG"
 
 
+SHORT = replace(STUDY, fitting=Fitting(epochs=1, batch=16), arms=("untimed",), seeds=(1,))
+
+
+@pytest.mark.usefixtures("spoken")
+def test_a_study_does_not_mix_two_softwares(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run.run_study(SHORT, tmp_path, cache=tmp_path, say=lambda line: None)
+    now = {**run.training(), "sources": "0"}
+    monkeypatch.setattr(run, "training", lambda: now)
+    before = {file: file.read_bytes() for file in tmp_path.iterdir()}
+    more = replace(SHORT, seeds=(1, 2))
+    with pytest.raises(StoreError, match=r"Ember's own code has changed.*--allow-version-change"):
+        run.run_study(more, tmp_path, cache=tmp_path)
+    assert {file: file.read_bytes() for file in tmp_path.iterdir()} == before
+    mixed = run.run_study(
+        more, tmp_path, cache=tmp_path, say=lambda line: None, allow_version_change=True
+    )
+    assert [one["sources"] == "0" for one in mixed["software"]] == [False, True]
+
+
+@pytest.mark.usefixtures("spoken")
+def test_the_second_process_in_a_folder_is_refused(tmp_path: Path) -> None:
+    def second() -> bool:
+        with pytest.raises(StoreError, match="is in use by another process"):
+            run.run_study(SHORT, tmp_path, cache=tmp_path)
+        raise Stopped("seen")
+
+    with pytest.raises(Stopped, match="seen"):
+        run.run_study(SHORT, tmp_path, cache=tmp_path, say=lambda line: None, stop=second)
+
+
 @pytest.mark.usefixtures("spoken")
 def test_a_folder_of_other_settings_is_refused(tmp_path: Path) -> None:
-    short = replace(STUDY, fitting=Fitting(epochs=1, batch=16), arms=("untimed",), seeds=(1,))
-    run.run_study(short, tmp_path / "out", cache=tmp_path, say=lambda line: None)
-    more = replace(short, seeds=(1, 2))  # other seeds are the same study
+    run.run_study(SHORT, tmp_path / "out", cache=tmp_path, say=lambda line: None)
+    more = replace(SHORT, seeds=(1, 2))  # other seeds are the same study
     assert (
         len(
             run.run_study(more, tmp_path / "out", cache=tmp_path, say=lambda line: None)["trials"][

@@ -64,7 +64,10 @@ def _candidates() -> Iterator[str]:
 def _told(*command: str) -> str:
     """What a command says, stripped; empty if it fails or hangs."""
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=_PROBE_S)
+        done = subprocess.run(
+            command, capture_output=True, timeout=_PROBE_S,
+            encoding="utf-8", errors="surrogateescape",  # it may be a path
+        )  # fmt: skip
     except (OSError, subprocess.TimeoutExpired):
         return ""
     return done.stdout.strip() if done.returncode == 0 else ""
@@ -129,8 +132,9 @@ def _do(what: str, *command: str | Path) -> None:
     """
     try:
         done = subprocess.run(
-            [str(word) for word in command], capture_output=True, text=True, timeout=_INSTALL_S
-        )
+            [str(word) for word in command], capture_output=True, timeout=_INSTALL_S,
+            encoding="utf-8", errors="replace",
+        )  # fmt: skip
         said = done.stderr.strip().splitlines() or ["nothing"]
         if done.returncode == 0:
             return

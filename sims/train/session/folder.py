@@ -12,12 +12,14 @@ from typing import Any
 from neuro.errors import StoreError
 from neuro.files.links import real_path
 from neuro.files.lock import locked
+from neuro.files.regular import open_to_append, read_bytes, read_json
 from sims.store.atomic import naming, write_json, write_text
 from sims.store.software import ALLOW, changes, shown_change
 
 __all__ = ["TrainingFolder"]
 
 _FORMAT = "ember-training"
+_MOST_LOG = 1 << 30  # bytes of a log that is read back; an engineering choice
 
 _FREE = (
     "training.device", "training.threads", "training.checkpoint_every",
@@ -138,7 +140,7 @@ class TrainingFolder:
             StoreError: if it cannot be read.
         """
         try:
-            before: dict[str, Any] = json.loads(self.claim_file.read_text(encoding="utf-8"))
+            before: dict[str, Any] = read_json(self.claim_file)
             if before["format"] != _FORMAT or not isinstance(before["config"]["training"], dict):
                 raise ValueError
             about = before["about"]
@@ -147,7 +149,7 @@ class TrainingFolder:
             about["software"] = software
             if not all(isinstance(one, dict) for one in software):
                 raise ValueError
-        except (OSError, ValueError, KeyError, TypeError):
+        except (StoreError, ValueError, KeyError, TypeError):
             raise StoreError(
                 f"`{self.claim_file}` is not the start of a training; give another folder"
             ) from None
@@ -196,9 +198,9 @@ class TrainingFolder:
         Raises:
             StoreError: if it holds anything else than points of a curve.
         """
-        if not self.log_file.is_file():
+        if not os.path.lexists(self.log_file):
             return []
-        lines = self.log_file.read_bytes().splitlines()
+        lines = read_bytes(self.log_file, _MOST_LOG).splitlines()
         entries: list[dict[str, Any]] = []
         for number, line in enumerate(lines, start=1):
             try:
@@ -232,7 +234,10 @@ class TrainingFolder:
         Raises:
             StoreError: if it cannot be written.
         """
-        with naming(self.log_file), real_path(self.log_file).open("a", encoding="utf-8") as file:
+        with (
+            naming(self.log_file),
+            open(open_to_append(real_path(self.log_file)), "a", encoding="utf-8") as file,
+        ):
             file.write(json.dumps(entry, allow_nan=False) + "\n")
             file.flush()
             os.fsync(file.fileno())  # a checkpoint, which is forced to the disk too, comes after

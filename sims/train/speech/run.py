@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from neuro.errors import StoreError
+from neuro.files.lock import locked
+from neuro.files.regular import read_json
 from sims.store.atomic import write_json
 from sims.store.provenance import git_commit, versions
+from sims.store.software import ALLOW, changes, shown_change, training
 from sims.train.speech.heard import heard
 from sims.train.speech.settings import Study
 from sims.train.speech.summary import summary
@@ -28,6 +33,7 @@ def run_study(
     cache: Path,
     say: Callable[[str], None] = print,
     stop: Callable[[], bool] = lambda: False,
+    allow_version_change: bool = False,
 ) -> dict[str, Any]:
     """Train every arm from every seed, or go on with it, and sum it up in `out/result.json`.
 
@@ -36,13 +42,27 @@ def run_study(
         cache: Where the heard sounds are kept.
         say: Takes a line of progress.
         stop: Asked between two epochs.
+        allow_version_change: Continue a study that was begun under other versions or other code.
 
     Raises:
         Stopped: if `stop` said so; what was done is kept.
         ConfigError: if espeak-ng is not there.
-        StoreError: if `out` holds something else, or cannot be written.
+        StoreError: if `out` holds something else, is in use, was begun under another software and
+            that is not allowed, or cannot be written.
     """
-    _claim(study, out)
+    with _held(study, out, any_software=allow_version_change) as softwares:
+        return _run(study, out, softwares, cache=cache, say=say, stop=stop)
+
+
+def _run(
+    study: Study,
+    out: Path,
+    softwares: list[dict[str, Any]],
+    *,
+    cache: Path,
+    say: Callable[[str], None],
+    stop: Callable[[], bool],
+) -> dict[str, Any]:
     told = [0]
 
     def hearing(done: int, of: int) -> None:
@@ -84,32 +104,69 @@ def run_study(
         "trials": trials,
         "versions": versions(),
         "git_commit": git_commit(),
+        "software": softwares,
     }  # fmt: skip
     write_json(out / "result.json", result, force=True)
     return result
 
 
-def _claim(study: Study, out: Path) -> None:
-    """Make the folder this study's, or see that it is.
+@contextmanager
+def _held(study: Study, out: Path, *, any_software: bool) -> Iterator[list[dict[str, Any]]]:
+    """Make the folder this study's, or see that it is, and keep other processes out of the block.
+
+    Gives the softwares that the study has run under, this one last.
 
     Raises:
-        StoreError: if it is another's.
+        StoreError: if it is another's, another process is at work in it, or it was begun under
+            another software and that is not allowed.
     """
-    file, ours = out / "study.json", json.loads(json.dumps(study.resolved()))
-    if file.is_file():
-        try:
-            theirs = json.loads(file.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            theirs = None
-        if theirs != ours:
-            raise StoreError(
-                f"`{out}` holds a study of other settings; give another folder, or delete it"
-            )
-        return
-    if out.is_dir() and any(entry for entry in out.iterdir() if entry.name[0] != "."):
+    file = out / "study.json"
+    new = not os.path.lexists(file)
+    if new and out.is_dir() and any(entry for entry in out.iterdir() if entry.name[0] != "."):
         raise StoreError(f"`{out}` already exists and holds no study; give another folder")
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StoreError(f"cannot write `{out}`: {error.strerror or error}") from None
-    write_json(file, ours)
+    with locked(
+        out / ".study.lock",
+        lambda who: (
+            f"`{out}` is in use by another process ({who}); wait for it, or give another folder"
+        ),
+    ):
+        ours = json.loads(json.dumps(study.resolved()))
+        before = {} if not os.path.lexists(file) else _started(out, file, ours)
+        softwares = list(before.get("software", ()))
+        found = changes(softwares[-1], training()) if softwares else []
+        if found and not any_software:
+            raise StoreError(
+                f"a study must continue under the versions it was begun with, found that in "
+                f"`{out}` {shown_change(found)}; give another folder, or add {ALLOW}, and the "
+                "result lists both"
+            )
+        if found or not softwares:
+            softwares.append(dict(training()))
+            claim = {"format": FORMAT, "settings": ours, "software": softwares}
+            write_json(file, claim, force=True)
+        yield softwares
+
+
+def _started(out: Path, file: Path, ours: dict[str, Any]) -> dict[str, Any]:
+    """What the folder was claimed with.
+
+    Raises:
+        StoreError: if it is another study.
+    """
+    found = read_json(file)
+    if isinstance(found, dict) and found == ours:  # of an Ember that did not note its software
+        return {"software": [{}]}
+    if (
+        not isinstance(found, dict)
+        or found.get("settings") != ours
+        or not isinstance(softwares := found.get("software"), list)
+        or not all(isinstance(one, dict) for one in softwares)
+    ):
+        raise StoreError(
+            f"`{out}` holds a study of other settings; give another folder, or delete it"
+        )
+    return found

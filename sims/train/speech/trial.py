@@ -18,6 +18,7 @@ from bridges.spiking.frames import scrambled
 from bridges.spiking.recurrent import recurrent_network
 from neuro.backends.norse.surrogate import Surrogate
 from neuro.errors import StoreError
+from neuro.files.regular import read_json
 from sims.dataset.build import Stopped
 from sims.store.atomic import write_json
 from sims.train.loop.checkpoint import read_tensors, write_tensors
@@ -134,9 +135,9 @@ class Trial:
 
     def _read(self) -> dict[str, Any]:
         try:
-            result: dict[str, Any] = json.loads(self.result_file.read_text(encoding="utf-8"))
+            result: dict[str, Any] = read_json(self.result_file)
             self.curve = result["curve"]
-        except (OSError, ValueError, KeyError, TypeError):
+        except (StoreError, KeyError, TypeError):
             raise StoreError(
                 f"`{self.result_file}` must be the result of a training, found something else; "
                 f"delete it to have it measured again"
