@@ -107,6 +107,11 @@ def test_phase_precesses_along_the_way(backward: bool, seed: int) -> None:
         at_x, _ = positions_at(
             spikes.times_ms, path["x"].values, path["y"].values, dt_ms=path["x"].dt_ms
         )
+        # A Gaussian of 0.08 m; 60 Hz at its centre and best phase, of which von Mises locking of
+        # 1.5 leaves exp(-1.5) I0(1.5) = 0.367 on the mean.
+        assert at_x.std() == pytest.approx(0.08, rel=0.1)
+        expected = 40 * 60 * 0.367 * np.sqrt(2 * np.pi) * 0.08 / 0.25
+        assert abs(len(spikes) - expected) < 5 * np.sqrt(expected)
         travelled = 1 - at_x if backward else at_x
         fit = circular_linear(travelled, phases(spikes, THETA_HZ), max_slope=8 * np.pi)
         slopes[length_m] = fit
@@ -192,7 +197,9 @@ def test_time_fields_widen_in_proportion_to_their_time(seed: int) -> None:
     circuit = time_cells(x, y, n_cells=8, earliest=ms(200), latest=ms(2000))
     peaks = circuit.populations[0].coordinates["peak_ms"]
     spikes = run(circuit, sources=[], duration_ms=n * every_ms, dt_ms=2.0, seed=seed).spikes["time"]
-    assert (spikes.counts() > 100).all()
+    # The trace of an event holds 1/s = peak/4; its own peak, 4^4 e^-4/4!, is scaled to 20 Hz.
+    expected = n * 20e-3 / (4**4 * math.exp(-4) / 24) * peaks / 4
+    assert (np.abs(spikes.counts() - expected) < 5 * np.sqrt(expected)).all()
 
     since = [spikes.of(cell) % every_ms for cell in range(spikes.n_units)]
     means, widths = (np.array([measure(t) for t in since]) for measure in (np.mean, np.std))

@@ -102,6 +102,64 @@ def test_a_hair_cell_charges_with_its_membrane_time_constant() -> None:
     assert left[k] == pytest.approx(np.exp(-(k + 1) * DT_MS / (4 / 26.8)), rel=1e-6)
 
 
+def test_calcium_opens_as_the_third_power_of_its_gate() -> None:
+    """Sumner et al. 2002 with the values of MAP 1.14, by hand at two voltages and in time.
+
+    m = 1/(1 + exp(-0.1 V)/400), I = 14 nS m^3 (66 mV - V); m follows with 0.05 ms.
+    """
+    from encoders.cochlea.synapse import Calcium
+
+    def open_share(v: float) -> float:
+        return float(1 / (1 + np.exp(-0.1 * v) / 400))
+
+    current = Calcium().current_pa(np.append(-60.0, np.full(200, -30.0)), DT_MS)
+    assert current[0] == pytest.approx(14 * open_share(-60) ** 3 * 126, rel=1e-9)
+    assert current[-1] == pytest.approx(14 * open_share(-30) ** 3 * 96, rel=1e-6)
+    gate = np.cbrt(current[1:] / (14 * 96))
+    left = (gate - open_share(-30)) / (open_share(-60) - open_share(-30))
+    k = np.arange(1, 6)
+    assert left[:5] == pytest.approx(np.exp(-k * DT_MS / 0.05), rel=1e-6)
+
+
+def test_a_synapse_releases_at_rest_what_its_calcium_calls_for() -> None:
+    """k = 2e42 Ca^3 at 1.60 pA, less the threshold's; the pools balance: q = y M/(y + k l/(l + r)).
+
+    Calcium stands at the current times 0.08 ms (high) or 0.03 ms, of which the third class takes
+    8 pA ms off; MAP's pools are 12, and 6, 60, 250 and 500 per s.
+    """
+    rest_mv = -60.64
+    current = 14 * (1 / (1 + np.exp(0.1 * -rest_mv) / 400)) ** 3 * (66 - rest_mv)
+    for synapse, tau_ms in ((HIGH, 0.08), (MEDIUM, 0.03)):
+        k_hz = 1000 * 2e-6 * (current * tau_ms) ** 3
+        q = 6 * 12 / (6 + k_hz * 250 / 750)
+        assert synapse.resting_hz() == pytest.approx(k_hz * q, rel=0.01)
+    assert LOW.resting_hz() == 0
+    loud = np.full(400_000, 400.0)  # pA: 12 pA ms of calcium
+    k_hz = 1000 * 2e-6 * (12.0**3 - 8.0**3)
+    released = LOW.release_hz(loud, DT_MS)[-1]
+    assert released == pytest.approx(k_hz * 6 * 12 / (6 + k_hz * 250 / 750), rel=0.01)
+
+
+def test_the_nerve_is_its_stages_one_millisecond_later() -> None:
+    """A click through the stages by hand; the neurogram shows it a frame of 1 ms later."""
+    from encoders.cochlea.nerve import auditory_nerve_spikes
+    from encoders.cochlea.synapse import Calcium
+    from neuro.signal import Signal
+
+    pressure = np.zeros(40 * 30)
+    pressure[400] = 1.0
+    padded = np.append(np.zeros(800), pressure)  # 20 ms
+    bundle_nm = 3e4 * compress(gammatone(padded, RATE_HZ, 2000.0))
+    potential = HAIR_CELL.potential_mv(bundle_nm, DT_MS)
+    release = HIGH.release_hz(Calcium().current_pa(potential, DT_MS), DT_MS)
+    frames = release[800:].reshape(30, 40).mean(axis=1)
+    nerve = auditory_nerve_spikes(
+        Signal(pressure, DT_MS, "Pa"), np.array([2000.0]), seed=1, classes=[HIGH]
+    )
+    assert np.ptp(frames) > 100
+    assert nerve.neurogram.values[1:, 0] == pytest.approx(frames[:-1], rel=1e-6)
+
+
 def switched_on(current_pa: float) -> np.ndarray:
     """2 s of a constant calcium current after a moment without any."""
     return np.append(np.zeros(4), np.full(80_000, current_pa))

@@ -5,14 +5,29 @@ Nothing of a model's own parameters is read, so a number that is wrong there is 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from scipy.integrate import solve_ivp
 
 from neuro import Network, NeuronModel, Population, Record, Recording, simulate
-from neuro.models import ADEX, GIF, IZHIKEVICH, LIF, POISSON, rothman_manis
+from neuro.models import (
+    ADEX,
+    GIF,
+    IZHIKEVICH,
+    LEAKY_INTEGRATOR,
+    LIF,
+    PINSKY_RINZEL,
+    POISSON,
+    TRAUB_MILES,
+    TRAUB_MILES_PING,
+    rothman_manis,
+)
 from neuro.units import pA
+from tests.backends._plain import plain_kernels
 
 pytestmark = pytest.mark.usefixtures("exact")
 Array = NDArray[np.float64]
@@ -186,3 +201,94 @@ def _starts() -> list[float]:
     """The shipped start of the gates, in the order of `rothman_manis_gates`."""
     start = {**rothman_manis("i_t").initial, **rothman_manis("ii").initial}
     return [float(start[gate]) for gate in "mhnpwzabcr"]  # type: ignore[arg-type]
+
+
+# 1e-4 cm² or 2e-4 cm² of membrane: pF, nS and mV of Brette et al. 2007 (COBA-HH), and of the PING
+# cell (Ermentrout & Kopell 1998; Olufsen et al. 2003).
+TRAUB_MILES_CELLS = (
+    (TRAUB_MILES, (200, 20_000, 6000, 10, 50, -90, -65, -63)),
+    (TRAUB_MILES_PING, (100, 10_000, 8000, 10, 50, -100, -67, -67)),
+)
+
+
+def traub_miles(
+    t: float, y: Array, c: float, na: float, k: float, leak: float, e_na: float, e_k: float,
+    e_l: float, v_t: float,
+) -> list[float]:  # fmt: skip
+    """Slopes of v, m, h and n under 300 pA."""
+    v, m, h, n = y
+    u = v - v_t
+    alpha_m, beta_m = 0.32 * (13 - u) / np.expm1((13 - u) / 4), 0.28 * (u - 40)
+    beta_m /= np.expm1((u - 40) / 5)
+    alpha_h, beta_h = 0.128 * np.exp((17 - u) / 18), 4 / (1 + np.exp((40 - u) / 5))
+    alpha_n, beta_n = 0.032 * (15 - u) / np.expm1((15 - u) / 5), 0.5 * np.exp((10 - u) / 40)
+    inward = na * m**3 * h * (e_na - v) + k * n**4 * (e_k - v) + leak * (e_l - v) + 300
+    return [
+        inward / c, alpha_m * (1 - m) - beta_m * m, alpha_h * (1 - h) - beta_h * h,
+        alpha_n * (1 - n) - beta_n * n,
+    ]  # fmt: skip
+
+
+def test_traub_miles_cells_answer_a_step_as_their_equations_do() -> None:
+    """A step of 300 pA from the shipped start, in which gates settle: voltage away from spikes."""
+    for model, numbers in TRAUB_MILES_CELLS:
+        exactly = replace(model, method="rk4")
+        _agree(exactly, traub_miles, [numbers[6], 0, 1, 0], 300, numbers)
+
+
+def test_pinsky_rinzel_answers_a_step_as_its_equations_do() -> None:
+    """The paper's equations with its own zero at rest, on 1e-4 cm², under 2 µA/cm²."""
+
+    def slope(t: float, y: Array) -> list[float]:
+        (v, d), (h, n, s, c, q, ca) = y[:2] + 60, y[2:]
+        alpha_m = 0.32 * (13.1 - v) / np.expm1((13.1 - v) / 4)
+        beta_m = 0.28 * (v - 40.1) / np.expm1((v - 40.1) / 5)
+        m = alpha_m / (alpha_m + beta_m)
+        alpha_h, beta_h = 0.128 * np.exp((17 - v) / 18), 4 / (1 + np.exp((40 - v) / 5))
+        alpha_n = 0.016 * (35.1 - v) / np.expm1((35.1 - v) / 5)
+        beta_n = 0.25 * np.exp(0.5 - 0.025 * v)
+        alpha_s = 1.6 / (1 + np.exp(-0.072 * (d - 65)))
+        beta_s = 0.02 * (d - 51.1) / np.expm1((d - 51.1) / 5)
+        fall = 2 * np.exp((6.5 - d) / 27)
+        alpha_c = np.exp((d - 10) / 11 - (d - 6.5) / 27) / 18.975 if d <= 50 else fall
+        beta_c = fall - alpha_c if d <= 50 else 0.0
+        calcium = 10 * s**2 * (d - 140)
+        potassium = (15 * c * min(ca / 250, 1) + 0.8 * q) * (d + 15)
+        soma = -30 * m**2 * h * (v - 120) - 15 * n * (v + 15) - 0.1 * v + (2.1 * (d - v) + 2) / 0.5
+        dendrite = -calcium - potassium - 0.1 * d + 2.1 * (v - d) / 0.5
+        return [
+            soma / 3, dendrite / 3, alpha_h * (1 - h) - beta_h * h, alpha_n * (1 - n) - beta_n * n,
+            alpha_s * (1 - s) - beta_s * s, alpha_c * (1 - c) - beta_c * c,
+            min(2e-5 * ca, 0.01) * (1 - q) - 0.001 * q, -0.13 * calcium - 0.075 * ca,
+        ]  # fmt: skip
+
+    start = [-64.6, -64.5, 0.999, 0.001, 0.009, 0.007, 0.01, 0.2]
+    _agree(PINSKY_RINZEL, slope, start, 200)
+
+
+def _agree(
+    model: NeuronModel, slope: Callable[..., list[float]], start: list[float], current_pA: float,
+    numbers: tuple[float, ...] = (),
+) -> None:  # fmt: skip
+    """A model's voltage follows the equations solved by LSODA, but for steps beside a spike."""
+    with plain_kernels():
+        run = driven(model, current_pA, duration_ms=25, dt_ms=0.02, record=("v",))
+    trace = run.traces["cell.v"]
+    solved = solve_ivp(
+        slope, (0, 25), start, t_eval=trace.times_ms, method="LSODA", args=numbers, rtol=1e-8,
+        atol=1e-8,
+    ).y[0]  # fmt: skip
+    assert len(run.spikes["cell"]) >= 1 and solved.max() > 0
+    calm = np.abs(np.gradient(solved, trace.times_ms)) < 5  # mV/ms
+    assert calm.mean() > 0.5
+    assert np.abs(trace.data[:, 0] - solved)[calm].max() < 0.1, model.name
+
+
+def test_a_leaky_integrator_charges_as_its_numbers_say() -> None:
+    """250 pF and 16.7 nS from -70 mV, under 100 pA: -70 + 5.988 (1 - exp(-t/14.97 ms))."""
+    with plain_kernels():
+        run = driven(LEAKY_INTEGRATOR, 100, duration_ms=60, dt_ms=0.5, record=("v",))
+    assert not run.spikes
+    trace = run.traces["cell.v"]
+    exact = -70 + 100 / 16.7 * (1 - np.exp(-trace.times_ms * 16.7 / 250))
+    np.testing.assert_allclose(trace.data[:, 0], exact, atol=1e-9)

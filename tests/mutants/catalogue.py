@@ -20,17 +20,24 @@ class Mutant:
     """A wrong version of one file.
 
     Args:
+        area: Name of the file that lists it, without `.yaml`.
         id: Name by which it can be chosen, unique in the list.
         file: Path from the root of the repository.
         old, new: Text that stands in the file exactly once, and what replaces it.
         test: One test (pytest's node id) of at most 10 s that fails on the wrong version.
     """
 
+    area: str
     id: str
     file: str
     old: str
     new: str
     test: str
+
+    @property
+    def name(self) -> str:
+        """Area and id, such as `circuits/nk1-tau-tripled`."""
+        return f"{self.area}/{self.id}"
 
     def applied(self, text: str) -> str:
         """The file's text with the change.
@@ -55,7 +62,7 @@ def load(folder: Path = HERE) -> tuple[Mutant, ...]:
         for entry in entries:
             if set(entry) != _KEYS:
                 raise ValueError(f"{path.name}: a mutant needs {sorted(_KEYS)}, found {entry}")
-            found.append(Mutant(**entry))
+            found.append(Mutant(area=path.stem, **entry))
     return tuple(found)
 
 
