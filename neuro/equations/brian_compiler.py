@@ -52,7 +52,7 @@ def brian_unit(dimension: Dimension) -> str:
 
 def unit_dimension(text: str, where: str) -> Dimension:
     """The dimension of the unit after the colon of an equation."""
-    parse_expression(text, where)
+    _check_unit(parse_expression(text, where), text, where)
     for name in names_in(text):
         if unit_number(name) is None:
             raise EquationError(
@@ -63,6 +63,21 @@ def unit_dimension(text: str, where: str) -> Dimension:
         return dimension_of(text, {})
     except EquationError as error:
         raise EquationError(f"{where}: cannot read the unit `{text}`: {error}") from None
+
+
+def _check_unit(tree: ast.expr, text: str, where: str) -> None:
+    match tree:
+        case ast.Name() | ast.Constant(value=1):
+            return
+        case ast.BinOp(left=left, op=ast.Mult() | ast.Div(), right=right):
+            _check_unit(left, text, where)
+            return _check_unit(right, text, where)
+        case ast.BinOp(left=left, op=ast.Pow(), right=power) if not names_in(power):
+            return _check_unit(left, text, where)
+    raise EquationError(
+        f"{where}: a unit must be a product of units and their powers, such as `siemens/metre**2`, "
+        f"found `{text}`"
+    )
 
 
 def unit_number(name: str) -> tuple[float, Dimension] | None:
@@ -227,12 +242,35 @@ def _abstract_code(text: str, method: str) -> tuple[str, str]:
             group = package.NeuronGroup(1, text, method=method, namespace={}, name="ember_step*")
             # When it is collected, Brian2 would warn that it was never simulated, which is meant.
             group._network = "derivation only"
+            if method == "exponential_euler" and (odd := _not_linear(group.equations)):
+                return "", f"the equation of `{odd}` is not linear in it"
             group.state_updater.before_run({})
             return group.state_updater.abstract_code, ""
         except UnsupportedEquationsException as error:
             return "", str(error).splitlines()[0]
         except Exception as error:  # sympy and Brian2 raise many kinds on what they cannot solve
             return "", f"{type(error).__name__}: {str(error).splitlines()[0]}"
+
+
+def _not_linear(equations: Any) -> str:
+    """The first variable x whose equation is more than the `a*x + b` that Brian2 takes it for.
+
+    Brian2 2.9 drops the cube of `x - x**3`, since what it looks for is two parts and not which.
+    """
+    from brian2.parsing.sympytools import str_to_sympy
+    from brian2.stateupdaters.exponential_euler import get_conditionally_linear_system
+    from sympy import Symbol
+
+    try:
+        parts = get_conditionally_linear_system(equations)
+    except ValueError:
+        return ""  # Brian2 refuses it for itself
+    for name, expression in equations.get_substituted_expressions():
+        slope, rest = parts[name]
+        whole = str_to_sympy(expression.code).expand()
+        if (slope * Symbol(name, real=True) + rest - whole).expand() != 0:
+            return str(name)
+    return ""
 
 
 def _renamed(code: str, states: Sequence[str]) -> list[tuple[str, str]]:

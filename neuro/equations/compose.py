@@ -132,9 +132,10 @@ def compose(model: NeuronModel, ports: Sequence[Port] = ()) -> Composed:
                 f"another"
             )
     threshold, refractory = on_one_line(model.threshold), on_one_line(model.refractory)
-    for text, part in ((threshold, "threshold"), (refractory, "refractory")):
-        if text:
-            check_text(text, f"{where}: {part}")
+    if threshold:
+        check_text(threshold, f"{where}: threshold", condition=True)
+    if refractory:
+        check_text(refractory, f"{where}: refractory", condition=None)
     for name in set(parameters) & own | set(parameters) & set(model.inputs):
         raise EquationError(f"{where}: `{name}` must be defined once, found it twice")
 

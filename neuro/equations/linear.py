@@ -1,8 +1,9 @@
 """The exact step of linear equations in which variables feed each other in one direction.
 
 Synapses feed the membrane, and nothing comes back: that is every linear model here. The solution
-is a sum of exponentials; where two rates meet, `exprel` takes the limit, so that equal time
-constants need no care. Equations that feed back are left to Brian2, which solves any linear system.
+is a sum of exponentials; where two rates meet, `exprel` takes the limit, or they are held a little
+apart, so that equal time constants need no care. Equations that feed back are left to Brian2,
+which solves any linear system.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from neuro.equations.syntax import Line, names_in
 
 __all__ = ["exact"]
 
+_NEAREST = {3: 1e-8, 4: 1e-5}  # rate * dt, by the number of rates in a divided difference
 _CONSTANT = ""  # stands for a source that is 1 and does not decay
 
 
@@ -57,7 +59,8 @@ class _System:
         for x, text in states.items():
             for y in states:
                 form = affine(text, y, self._texts)
-                if form is None or self._reads(form.rate, varying):
+                # What stands beside y, and is not times y, may hide it in a function: exp(y).
+                if form is None or self._reads(form.rate, varying) or self._reads(form.rest, {y}):
                     self.is_linear = False
                     return
                 if y == x:
@@ -107,14 +110,33 @@ class _System:
         return found
 
     def _integral(self, way: tuple[str, ...]) -> str:
-        """exp(-rate dt) of each variable on the way, convolved: a divided difference of exp.
+        """exp(-rate dt) of each variable on the way, convolved: a divided difference of exp."""
+        return _convolved(_apart([self.rates[x] if x else "0" for x in way]))
 
-        Infinite where two variables that are not neighbours share a rate.
-        """
-        first, last = (self.rates[x] if x else "0" for x in (way[0], way[-1]))
-        if len(way) > 2:
-            shorter = f"({self._integral(way[:-1])} - {self._integral(way[1:])})"
-            return f"{shorter}/({last} - ({first}))"
-        if not way[-1]:
-            return f"dt*exprel(-dt*({first}))"
-        return f"dt*exp(-dt*({first}))*exprel(dt*({first} - ({last})))"
+
+def _convolved(rates: Sequence[str]) -> str:
+    """Infinite where two rates are the same that are not neighbours."""
+    first, last = rates[0], rates[-1]
+    if len(rates) > 2:
+        shorter = f"({_convolved(rates[:-1])} - {_convolved(rates[1:])})"
+        return f"{shorter}/({last} - ({first}))"
+    if last == "0":
+        return f"dt*exprel(-dt*({first}))"
+    return f"dt*exp(-dt*({first}))*exprel(dt*({first} - ({last})))"
+
+
+def _apart(rates: Sequence[str]) -> list[str]:
+    """The rates, each `_NEAREST` a step or more from all before it that are not its neighbours.
+
+    A divided difference loses what its points have in common: of double precision's 2e-16, over
+    three points, 2e-16 / `_NEAREST` of the result. A rate moved by `_NEAREST` changes a third of
+    that. Over four points one digit in two is lost again, so they stand further apart.
+    """
+    near = _NEAREST[len(rates)] if len(rates) > 2 else 0.0
+    found: list[str] = []
+    for rate in rates:
+        for other in found[:-1]:
+            moved = f"({other} - ({rate}) + {near!r}/(dt + 1e-12*second))"  # dt may be 0
+            rate = f"({rate} + int(abs({rate} - ({other}))*dt < {near!r})*{moved})"
+        found.append(rate)
+    return found

@@ -64,16 +64,20 @@ _LINE = re.compile(
     r"\s*(?:\((?P<flags>(?:unless refractory|shared|constant|event-driven|clock-driven|summed|,|\s)"
     r"+)\)\s*)?$"
 )
-_CELL_FLAGS = ("unless refractory", "shared", "constant")
+_CELL_FLAGS = {
+    "differential": ("unless refractory",),
+    "subexpression": (),
+    "parameter": ("shared", "constant"),
+}
 
 
 def parse_lines(
-    text: str, where: str, flags_allowed: tuple[str, ...] = _CELL_FLAGS
+    text: str, where: str, flags_allowed: tuple[str, ...] | None = None
 ) -> tuple[Line, ...]:
     """Split model text into its equations, one a line; a line goes on while a bracket is open.
 
     Args:
-        flags_allowed: What may stand in brackets after the unit.
+        flags_allowed: What may stand in brackets after the unit; None for what it may in a cell.
 
     Raises:
         EquationError: naming the line that is no equation, a flag that has no meaning here, or a
@@ -89,12 +93,6 @@ def parse_lines(
                 f"`x : unit`, found `{raw.strip()}`"
             )
         flags = tuple(flag.strip() for flag in (found["flags"] or "").split(",") if flag.strip())
-        for flag in flags:
-            if flag not in flags_allowed:
-                raise EquationError(
-                    f"{where}: `({flag})` means nothing here, in `{raw.strip()}`; allowed are "
-                    f"{', '.join(f'({one})' for one in flags_allowed)}"
-                )
         unit = found["unit"].strip()
         if found["d"]:
             line = Line("differential", found["d"], found["de"].strip(), unit, flags)
@@ -102,9 +100,18 @@ def parse_lines(
             line = Line("subexpression", found["s"], found["se"].strip(), unit, flags)
         else:
             line = Line("parameter", found["p"], "", unit, flags)
+        allowed = _CELL_FLAGS[line.kind] if flags_allowed is None else flags_allowed
+        for flag in flags:
+            if flag not in allowed:
+                raise EquationError(
+                    f"{where}: `({flag})` means nothing here, in `{raw.strip()}`; allowed are "
+                    f"{', '.join(f'({one})' for one in allowed) or 'none'}"
+                )
         check_name(line.name.removesuffix("_post") if "summed" in flags else line.name, where)
         if line.expression:
             check_text(line.expression, f"{where}: equation of `{line.name}`")
+            if line.kind == "subexpression" and "summed" not in flags:
+                _check_same(line, where)
             line = line._replace(expression=with_shallow_sums(line.expression))
         if line.name in {other.name for other in lines}:
             raise EquationError(f"{where}: `{line.name}` must be defined once, found it twice")
@@ -113,6 +120,14 @@ def parse_lines(
         {line.name: line.expression for line in lines if line.kind == "subexpression"}, where
     )
     return tuple(lines)
+
+
+def _check_same(line: Line, where: str) -> None:
+    if drawn := re.search(r"\brandn?(?=\()", line.expression):
+        raise EquationError(
+            f"{where}: `{line.name}` cannot hold {drawn[0]}(), since all that read it compute it "
+            f"anew, each with a number of its own; write {drawn[0]}() where the number is used"
+        )
 
 
 def on_one_line(text: str) -> str:
@@ -194,25 +209,71 @@ def _is_float(value: object) -> bool:
         return False
 
 
-def check_text(text: str, where: str) -> None:
+def check_text(text: str, where: str, *, condition: bool | None = False) -> None:
     """Check an expression as a user wrote it; see `parse_expression` and `check_read`.
 
+    Args:
+        condition: Whether it must be true or false, or a number; None if it may be either.
+
     Raises:
-        EquationError: if it is none of the language, or reads a name that no user's text can.
+        EquationError: if it is none of the language, takes a number for a condition or a condition
+            for a number, or reads a name that no user's text can.
     """
     _check_length(text, where)
     tree = parse_expression(text, where)
     check_shape(tree, where)
+    check_truth(tree, where, condition=condition)
     for name in sorted(names_in(tree)):
         check_read(name, where)
 
 
+def check_truth(tree: ast.expr, where: str, *, condition: bool | None = False) -> None:
+    """Check that what is true or false stands only where that is asked for, and a number elsewhere.
+
+    Back ends add up true and false in different ways: `int(v > V_th)` is 1 or 0 in all of them.
+
+    Args:
+        condition: What the whole must be; None if it may be either.
+
+    Raises:
+        EquationError: naming the part that must be the other.
+    """
+    wanted: list[tuple[ast.expr, bool]] = [] if condition is None else [(tree, condition)]
+    for node in ast.walk(tree):
+        match node:
+            case ast.BoolOp(values=parts):
+                wanted += [(part, True) for part in parts]
+            case ast.UnaryOp(op=operator, operand=part):
+                wanted.append((part, isinstance(operator, ast.Not)))
+            case ast.BinOp(left=left, right=right) | ast.Compare(left=left, comparators=[right]):
+                wanted += [(left, False), (right, False)]
+            case ast.Call(func=ast.Name(id=function), args=parts) if function != "int":
+                wanted += [(part, False) for part in parts]
+    for part, is_truth in wanted:
+        if is_truth and not _is_truth(part):
+            raise EquationError(
+                f"{where}: a condition must be true or false, as `a > b` is, found "
+                f"`{ast.unparse(part)}`, which is a number"
+            )
+        if not is_truth and _is_truth(part):
+            raise EquationError(
+                f"{where}: `{ast.unparse(part)}` is true or false and no number; write "
+                f"`int({ast.unparse(part)})`, which is 1 or 0"
+            )
+
+
+def _is_truth(tree: ast.expr) -> bool:
+    match tree:
+        case ast.Compare() | ast.BoolOp() | ast.UnaryOp(op=ast.Not()):
+            return True
+        case ast.Constant(value=bool()):
+            return True
+    return False
+
+
 def is_condition(expression: str) -> bool:
     """Whether an expression is true or false by its form, as `v > V_th` or `not (a < b)` are."""
-    tree = ast.parse(expression.strip(), mode="eval").body
-    return isinstance(tree, (ast.Compare, ast.BoolOp)) or (
-        isinstance(tree, ast.UnaryOp) and isinstance(tree.op, ast.Not)
-    )
+    return _is_truth(ast.parse(expression.strip(), mode="eval").body)
 
 
 def parse_statements(text: str, where: str) -> tuple[Statement, ...]:
