@@ -115,7 +115,8 @@ def test_absolute_temperatures_share_one_zero() -> None:
 @pytest.mark.parametrize(
     "text",
     ["", "ms", "20 banana", "20 ms ms", "nan ms", "inf s", "1e400 ms", "1e999999999 ms", "5 cd",
-     "5 ms*3", "1 2", "5 delta_degC", "--5 ms", "__import__('os')", "9" * 5000 + " ms",
+     "5 ms*3", "5 ms # 3", "5 ms; ms", "5 ms=s", "1 2", "5 delta_degC", "--5 ms",
+     "__import__('os')", "9" * 5000 + " ms",
      "1 ms**99999", True, None, [20], {"ms": 20}],
 )  # fmt: skip
 def test_what_is_no_time_is_refused_in_one_short_line(text: object) -> None:

@@ -53,7 +53,9 @@ def test_a_pipe_in_the_place_of_a_record_is_refused_and_not_waited_for(
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{", "[" * 100_000, "1" * 5_000, '"\\ud800', "nul", "{}{}", "\ufeff{}"]
+    "text",
+    ["", "{", "[" * 100_000, "1" * 5_000, '"\\ud800', "nul", "{}{}", "\ufeff{}"],
+    ids=["empty", "open", "deep", "long", "half a letter", "a word", "two", "a mark"],
 )
 def test_what_is_no_json_is_refused_in_one_line(text: str, tmp_path: Path) -> None:
     (tmp_path / "x.json").write_text(text, encoding="utf-8")

@@ -86,6 +86,7 @@ KINDS = (
             "sims.terminal.run_command",
             "neuro.backends.numba.engine",
             "neuro.equations.brian_compiler",
+            "tests.fuzz._warm",
         ),
     ),
 )

@@ -137,6 +137,7 @@ KINDS = (
             "sims.terminal.run_command",
             "neuro.backends.numba.engine",
             "sims.store.run_file",
+            "tests.fuzz._warm",
         ),
     ),
 )

@@ -192,7 +192,8 @@ def _quiet(*arguments: str) -> None:
 
 _RUNS = ("sims.cli", "neuro.errors", "sims.long_run", "sims.store.run_file", "sims.store.sketch",
          "sims.terminal.check", "sims.terminal.run_command", "neuro.backends.numba.engine",
-         "sims.assembly", "sims.store.exports", "tests.fuzz.fuzz_hdf5")  # fmt: skip
+         "sims.assembly", "sims.store.exports", "tests.fuzz.fuzz_hdf5",
+         "tests.fuzz._warm")  # fmt: skip
 _REPORT = (*_RUNS, "matplotlib.pyplot", "sims.report.write")
 _NIR = ("neuro.errors", "neuro.nir", "neuro.nir.read", "tests.fuzz.fuzz_hdf5")
 _SETS = ("neuro.errors", "sims.dataset.items", "tests.fuzz.fuzz_hdf5")
@@ -202,8 +203,8 @@ KINDS = (
     Kind("run", make_runs, damage_hdf5, f"{_HERE}sealed_run", 500, 3, _RUNS),
     Kind("run-bytes", make_runs, damage_bytes, f"{_HERE}sealed_run", 500, 3, _RUNS),
     Kind("run-resealed", make_runs, damage_hdf5_and_seal, f"{_HERE}use_run", 500, 3, _RUNS),
-    Kind("run-format-1", make_old_runs, damage_hdf5, f"{_HERE}use_run", 500, 2, _RUNS),
-    Kind("run-report", make_runs, damage_hdf5_and_seal, f"{_HERE}report_run", 200, 1, _REPORT),
+    Kind("run-format-1", make_old_runs, damage_hdf5, f"{_HERE}use_run", 500, 1, _RUNS),
+    Kind("run-report", make_runs, damage_hdf5_and_seal, f"{_HERE}report_run", 500, 1, _REPORT),
     Kind("data-set", make_data_sets, damage_hdf5, f"{_HERE}use_data_set", 200, 4, _SETS),
     Kind("data-set-resealed", make_data_sets, damage_hdf5_and_seal, f"{_HERE}use_sealed_data_set",
          200, 4, _SETS),

@@ -22,7 +22,7 @@ METHODS = {"match", "fullmatch", "search", "findall", "finditer", "sub", "subn",
 LENGTH, CPU_S = 8_000, 0.05  # a linear pattern takes about 1 ms, a quadratic one 300 and more
 RUNS = (" ", "\n", "x", "e", "0", "1.", "-", ".", "/", "(", "(,", ",", "`", "é", "x ", "1 ", " = ",
         "x : ")  # fmt: skip
-STARTS = ("", "x", "1", "1 x", "x : 1 (", "Args:\n")
+STARTS = ("", "x", "x = ", "1", "1 x", "x : 1 (", "Args:\n")
 
 
 class Pattern(NamedTuple):
