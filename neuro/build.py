@@ -40,7 +40,7 @@ from neuro.network import (
     Value,
     participants,
 )  # fmt: skip
-from neuro.timing import delay_note, delay_steps, release_steps
+from neuro.timing import delay_note, nearest_steps, release_steps, steps_of
 from neuro.units import FREQUENCY, NUMBER, SPEED, coherent
 from neuro.wiring import Site, generator
 
@@ -132,7 +132,7 @@ class Built:
         for projection in self.network.projections:
             delay = projection.delay
             if not isinstance(delay, (Normal, Uniform)) and np.ndim(delay) == 0:
-                steps = int(delay_steps(float(delay), self.dt_ms))
+                steps = int(nearest_steps(float(delay), self.dt_ms))
                 owner = f"projection `{projection.name}`"
                 found.append(delay_note(owner, float(delay), steps, self.dt_ms))
         for transmitter in self.network.transmitters:
@@ -156,7 +156,7 @@ def build(network: Network, *, seed: int, dt_ms: float, wire: bool = True) -> Bu
     """
     if not dt_ms > 0:
         raise NetworkError(f"dt must be positive, found {dt_ms} ms")
-    populations = tuple(_population(network, p, seed) for p in network.populations)
+    populations = tuple(_population(network, p, seed, dt_ms) for p in network.populations)
     for built in populations:
         if built.program.threshold == POISSON.threshold and "rate" in built.parameters:
             check_poisson_rate(built.population, built.parameters["rate"], network.effects, dt_ms)
@@ -188,7 +188,9 @@ def build(network: Network, *, seed: int, dt_ms: float, wire: bool = True) -> Bu
     return Built(network, seed, dt_ms, populations, projections, sources, backgrounds, edges)
 
 
-def _population(network: Network, population: Population, seed: int) -> BuiltPopulation:
+def _population(
+    network: Network, population: Population, seed: int, dt_ms: float
+) -> BuiltPopulation:
     everything: list[Projection | Background] = [*network.projections, *network.backgrounds]
     incoming = [p for p in everything if p.target == population.name]
     ports = ports_of(incoming, {e.target for e in network.effects if e.parameter != "weight"})
@@ -224,7 +226,7 @@ def _population(network: Network, population: Population, seed: int) -> BuiltPop
     for name in program.inputs:
         if name not in drives:
             raise NetworkError(f"{where}: input `{name}` needs a drive, found none")
-        _check_drive(drives[name], population)
+        _check_drive(drives[name], population, dt_ms)
     return BuiltPopulation(population, composed, program, ports, parameters, initial, drives)
 
 
@@ -267,7 +269,8 @@ def _bind(value: Value, n: int, where: str, seed: int, *stream: str) -> float | 
     return array
 
 
-def _check_drive(drive: Drive, population: Population) -> None:
+def _check_drive(drive: Drive, population: Population, dt_ms: float) -> None:
+    steps_of(drive.dt_ms, dt_ms, f"dt of the drive of `{drive.variable}`", least=1)
     values = drive.values
     if values.ndim == 2 and values.shape[1] not in (1, population.n):
         raise NetworkError(
@@ -310,7 +313,7 @@ def _background(background: Background, port: int, dt_ms: float) -> BuiltBackgro
 def _source(source: Source, dt_ms: float) -> BuiltSource:
     # A run starts at 0; a kernel walks spikes in order and would wait for ever on an earlier one.
     within = source.spikes.times_ms >= 0
-    steps = np.rint(source.spikes.times_ms[within] / dt_ms).astype(np.int64)
+    steps = nearest_steps(source.spikes.times_ms[within], dt_ms)
     units = source.spikes.units[within]
     order = np.lexsort((units, steps))
     steps, units = steps[order], units[order]

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from neuro.equations.edge_program import EdgeProgram
 from neuro.errors import NetworkError
 from neuro.network import Normal, Projection, Uniform, Value
-from neuro.timing import delay_steps
+from neuro.timing import nearest_steps
 from neuro.units import coherent
 from neuro.wiring import ROWS, Edges, Rowwise, Site, generator
 
@@ -212,7 +212,7 @@ class BuiltProjection:
         given = self.projection.delay
         if not isinstance(given, (Normal, Uniform)):
             one_for_all = delay.strides == (0,)
-            steps = delay_steps(delay[:1] if one_for_all else delay, self.dt_ms).astype(np.int32)
+            steps = nearest_steps(delay[:1] if one_for_all else delay, self.dt_ms).astype(np.int32)
             return np.broadcast_to(steps, delay.shape) if one_for_all and delay.size else steps
         real = delay.dtype.type
         scaled = delay * real(1 / self.dt_ms)
@@ -221,7 +221,7 @@ class BuiltProjection:
         # What is drawn has the digits of a float32; a bound has those that it was written with.
         for bound, at_bound in zip(given.bounds, (np.less_equal, np.greater_equal), strict=True):
             if np.isfinite(bound):
-                exactly = int(delay_steps(bound, self.dt_ms))
+                exactly = int(nearest_steps(bound, self.dt_ms))
                 if np.floor(real(bound) * real(1 / self.dt_ms) + real(0.5)) != exactly:
                     drawn[at_bound(delay, real(bound))] = exactly
         return drawn

@@ -227,5 +227,5 @@ def prepare(
                     f"record: `{r.variable}` of `{r.population}`: "
                     f"{'edges' if place.edges else 'cells'} must lie in 0..{n - 1}, found {odd[0]}"
                 )
-        steps_of(r.every_ms, dt_ms, f"record: every of `{r.population}.{r.variable}`")
+        steps_of(r.every_ms, dt_ms, f"record: every of `{r.population}.{r.variable}`", least=1)
     return built

@@ -1,4 +1,8 @@
-"""Times on the grid of steps: what must lie on it, and where a delay falls that does not."""
+"""Times on the grid of steps: what must lie on it, and where a time falls that need not.
+
+Durations and intervals must (`steps_of`); delays and the spikes of sources fall on the nearest step
+(`nearest_steps`).
+"""
 
 from __future__ import annotations
 
@@ -7,17 +11,20 @@ from numpy.typing import ArrayLike, NDArray
 
 from neuro.errors import NetworkError
 
-__all__ = ["delay_note", "delay_steps", "off_grid", "release_steps", "steps_of"]
+__all__ = ["delay_note", "nearest_steps", "off_grid", "release_steps", "steps_of"]
 
 _TOLERANCE = 1e-6  # of a step
 _ROUNDING = 4 * float(np.finfo(np.float64).eps)  # of a time that was computed from others
 
 
-def steps_of(time_ms: float, dt_ms: float, what: str) -> int:
+def steps_of(time_ms: float, dt_ms: float, what: str, *, least: int = 0) -> int:
     """`time_ms` in whole steps; it may lie a millionth of a step beside the grid.
 
+    Args:
+        least: How many steps it must have: 1 for an interval.
+
     Raises:
-        NetworkError: if it is not a whole number of steps, or a step is not positive.
+        NetworkError: if it is not a whole number of steps, or too few, or a step is not positive.
     """
     if not dt_ms > 0:
         raise NetworkError(f"dt must be positive, found {dt_ms} ms")
@@ -25,7 +32,12 @@ def steps_of(time_ms: float, dt_ms: float, what: str) -> int:
         raise NetworkError(
             f"{what} must be a whole number of time steps of {dt_ms:g} ms, found {time_ms:.15g} ms"
         )
-    return round(time_ms / dt_ms)
+    steps = round(time_ms / dt_ms)
+    if steps < least:
+        raise NetworkError(
+            f"{what} must be at least {least} time steps of {dt_ms:g} ms, found {time_ms:.15g} ms"
+        )
+    return steps
 
 
 def off_grid(time_ms: float, dt_ms: float) -> bool:
@@ -34,19 +46,20 @@ def off_grid(time_ms: float, dt_ms: float) -> bool:
     return away > _TOLERANCE * dt_ms + _ROUNDING * abs(time_ms)
 
 
-def delay_steps(delay_ms: ArrayLike, dt_ms: float) -> NDArray[np.int64]:
-    """Delays in steps, elementwise: the nearest whole number, and the later one from the middle on.
+def nearest_steps(time_ms: ArrayLike, dt_ms: float) -> NDArray[np.int64]:
+    """Times in steps, elementwise: the nearest whole number, and the later one from the middle on.
 
-    This is Brian2's rule, `int(delay / dt + 0.5)` in seconds (its cspikequeue.cpp), whatever form
-    a delay is given in. In seconds 0.15 ms is a little less than one and a half steps of 0.1 ms.
+    This is Brian2's rule for delays, `int(delay / dt + 0.5)` in seconds (its cspikequeue.cpp),
+    whatever form a time is given in. In seconds 0.15 ms is a little less than one and a half steps
+    of 0.1 ms.
     """
-    seconds = np.asarray(delay_ms, np.float64) * 1e-3
+    seconds = np.asarray(time_ms, np.float64) * 1e-3
     return np.floor(seconds / (dt_ms * 1e-3) + 0.5).astype(np.int64)
 
 
 def release_steps(delay_ms: float, dt_ms: float) -> int:
-    """From a spike to the release of a transmitter: `delay_steps`, and at least one step."""
-    return max(1, int(delay_steps(delay_ms, dt_ms)))
+    """From a spike to the release of a transmitter: `nearest_steps`, and at least one step."""
+    return max(1, int(nearest_steps(delay_ms, dt_ms)))
 
 
 def delay_note(owner: str, delay_ms: float, steps: int, dt_ms: float) -> str:

@@ -2,18 +2,33 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from neuro import Network, Normal, Population, Projection, Source, Spikes, Uniform, simulate
+from neuro import (
+    Drive,
+    Network,
+    NeuronModel,
+    Normal,
+    Population,
+    Projection,
+    Record,
+    Source,
+    Spikes,
+    SynapseModel,
+    Uniform,
+    simulate,
+)  # fmt: skip
 from neuro.build import build
-from neuro.errors import NetworkError
+from neuro.errors import EmberError, NetworkError
 from neuro.models import LIF
 from neuro.modulation import Transmitter
 from neuro.network import Value
 from neuro.synapses import EXPONENTIAL_CURRENT
-from neuro.timing import delay_steps, release_steps, steps_of
-from neuro.units import ms, pA
+from neuro.timing import nearest_steps, release_steps, steps_of
+from neuro.units import NUMBER, ms, mV, pA
 from neuro.wiring import OneToOne
 from tests.backends._plain import plain_kernels
 
@@ -52,7 +67,7 @@ def test_a_delay_has_the_same_steps_in_every_form(delay_ms: float, steps: int) -
 
 def test_drawn_delays_fall_on_the_nearest_steps() -> None:
     drawn = np.random.default_rng(1).uniform(0.1, 30, 2000)
-    steps = delay_steps(drawn, 0.1)
+    steps = nearest_steps(drawn, 0.1)
     assert (np.abs(steps * 0.1 - drawn) <= 0.05 + 1e-12).all()
 
 
@@ -82,3 +97,62 @@ def test_a_recording_has_the_notes_of_its_run() -> None:
     with plain_kernels():
         recording = simulate(_network(ms(0.15)), duration_ms=1, dt_ms=0.1)
     assert [note.split(":")[0] for note in recording.notes] == ["projection `p`"]
+
+
+BESIDE = [0.04, 0.05, 0.06, 0.15, 0.25, 0.34, 0.35, 0.45, 1.05, 100_000.05, 1e6 + 0.25]
+ROUNDED = [int(time * 1e-3 / 1e-4 + 0.5) for time in BESIDE]
+
+
+def test_a_spike_of_a_source_falls_where_a_delay_of_its_time_does() -> None:
+    spikes = Spikes(BESIDE, range(len(BESIDE)), n_units=len(BESIDE), t_stop_ms=2e6)
+    network = Network("n", sources=(Source("from", spikes),))
+    assert build(network, seed=0, dt_ms=0.1).sources[0].steps.tolist() == ROUNDED
+    assert _steps(np.array(BESIDE[3:5])) == ROUNDED[3:5]
+
+
+@pytest.mark.parametrize("backend", ["numba", "norse", "brian"])
+def test_times_beside_the_grid_fall_on_the_same_steps_in_every_back_end(backend: str) -> None:
+    """Source spikes, delays and refractory times, by hand; each spike that comes makes one."""
+    times, delays = [0.05, 0.25, 0.66, 5.15], np.array([0.15, 0.25, 0.35, 1.05])
+    source = Source("from", Spikes(times, range(4), n_units=4, t_stop_ms=20))
+    jump = SynapseModel("jump", "", "", "v += w", mV(1))
+    relay = NeuronModel("relay", "dv/dt = -v/tau : volt", "v > V_th", "v = 0*mV", parameters={
+        "tau": ms(10), "V_th": mV(1)})  # fmt: skip
+    pacer = replace(relay, name="pacer", equations="v = 2*mV : volt\ndx/dt = -x/tau : 1",
+                    reset="", refractory="t_ref",
+                    parameters={**relay.parameters, "t_ref": ms(1)})  # fmt: skip
+    held = np.array([0.04, 0.05, 0.25, 0.2989, 0.35, 1.05])
+    network = Network(
+        "n", (Population("to", relay, 4), Population("pace", pacer, 6, parameters={"t_ref": held})),
+        (source,), (Projection("p", "from", "to", jump, OneToOne(), mV(5), delays),),
+    )  # fmt: skip
+    with plain_kernels():
+        found = simulate(network, duration_ms=8, backend=backend).spikes
+    steps = np.rint(found["to"].times_ms / 0.1).astype(int).tolist()
+    # A spike arrives after the threshold of its step, so the cell fires in the next one.
+    assert steps == sorted(
+        int(t * 1e-3 / 1e-4 + 0.5) + int(d * 1e-3 / 1e-4 + 0.5) + 1
+        for t, d in zip(times, delays, strict=True)
+    )
+    for cell, time_ms in enumerate(held):
+        fired = np.rint(found["pace"].times_ms[found["pace"].units == cell] / 0.1).astype(int)
+        assert (np.diff(fired) == max(1, int(np.floor(time_ms / 0.1 + 0.001)))).all(), time_ms
+
+
+@pytest.mark.parametrize("backend", ["numba", "norse", "brian"])
+@pytest.mark.parametrize("every_ms", [0.25, 0.0, 1e-9, -1.0])
+def test_intervals_beside_the_grid_are_refused_by_every_back_end(
+    backend: str, every_ms: float
+) -> None:
+    cell = NeuronModel("m", "dv/dt = (u - v)/tau : 1", parameters={"tau": ms(10)},
+                       inputs={"u": NUMBER})  # fmt: skip
+    population = Population("to", cell, 1)
+    driven = Network("n", (population,), drives=(Drive("to", "u", np.ones(5), every_ms),))
+    with pytest.raises(EmberError, match="dt of the drive of `u` must be"):
+        simulate(driven, duration_ms=1, backend=backend)
+    recorded = Network("n", (Population("to", LIF, 1),))
+    with pytest.raises(EmberError, match=r"every of `to\.v` must be"):
+        simulate(recorded, duration_ms=1, backend=backend, record=[Record("to", "v", every_ms)])
+    if every_ms:
+        with pytest.raises(EmberError, match="duration must be"):
+            simulate(recorded, duration_ms=every_ms if every_ms != 1e-9 else -1e-3, backend=backend)

@@ -12,7 +12,7 @@ from neuro.backends.lava.processes import DELAY
 from neuro.build import Built
 from neuro.errors import BackendUnsupported
 from neuro.network import Normal, Projection, Uniform
-from neuro.timing import delay_steps
+from neuro.timing import nearest_steps
 from neuro.units import coherent
 
 __all__ = ["NAME", "lif_forms"]
@@ -42,7 +42,7 @@ def lif_forms(built: Built) -> dict[str, LifForm]:
         except Unfit as error:
             raise _unsupported(built, population.name, str(error)) from None
     for name, delay_ms in _longest(built):
-        steps = int(delay_steps(delay_ms, built.dt_ms))
+        steps = int(nearest_steps(delay_ms, built.dt_ms))
         if steps > DELAY:
             raise _unsupported(
                 built, name,
