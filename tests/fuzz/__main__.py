@@ -7,7 +7,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.fuzz._harness import Report, fuzz, table
+from tests.fuzz._harness import Report, Servers, fuzz, table
 from tests.fuzz._kinds import kinds
 
 
@@ -26,12 +26,14 @@ def main() -> int:
     out = (given.out or Path(tempfile.mkdtemp(prefix="ember-fuzz-"))).absolute()
     reports: list[Report] = []
     try:
-        for name in given.kinds or known:
-            kind = known[name]
-            count = given.count or max(1, round(kind.count * given.times / 10))
-            reports.append(Report(name))
-            fuzz(kind, out / name, count=count, seed=given.seed, report=reports[-1])
-            print(table(reports[-1:]), flush=True)
+        with Servers() as servers:
+            for name in given.kinds or known:
+                kind = known[name]
+                count = given.count or max(1, round(kind.count * given.times / 10))
+                reports.append(Report(name))
+                server = servers.of(kind)
+                fuzz(kind, out / name, server, count=count, seed=given.seed, report=reports[-1])
+                print(table(reports[-1:]), flush=True)
     finally:  # also where it is interrupted, or the harness itself fails
         print("\nall:")
         print(table(reports), flush=True)

@@ -14,12 +14,12 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-__all__ = ["ENDS", "Kind", "Report", "Server", "fuzz", "table"]
+__all__ = ["ENDS", "Kind", "Report", "Server", "Servers", "fuzz", "table"]
 
 ROOT = Path(__file__).parents[2]
 ENDS = ("right", "refused", "traceback", "crash", "hang", "wrong")
@@ -32,14 +32,16 @@ class Kind:
 
     Attributes:
         name: Such as `config`; also the name of the folder of what failed.
-        make: Writes valid inputs into a folder and returns their paths; called once.
+        make: Writes valid inputs into a folder and returns their paths; called once, in a worker.
         mutate: Damages the bytes of one of them.
         task: `module:function`, called in a worker as `task(mutant, original)` in an empty folder
             of its own. It returns "" where the result is right, or what is wrong with it; it
             raises `SystemExit` (see `_server.ember`) or an `EmberError` where it refuses.
         count: Mutants of `make fuzz`.
         sample: Mutants of one test in CI.
-        preload: Modules that the worker imports before the first task.
+        preload: Modules that the worker imports before the first task; kinds with the same ones
+            can share a server.
+        undamaged: How many of the valid inputs are tried first; None for all.
         seconds: CPU time that a task may take.
         memory: Bytes that it may take beside what the imports take.
     """
@@ -51,6 +53,7 @@ class Kind:
     count: int
     sample: int = 20
     preload: tuple[str, ...] = ("sims.cli", "neuro.errors")
+    undamaged: int | None = None
     seconds: int = 20
     memory: int = 4 << 30
 
@@ -118,8 +121,34 @@ class Server:
         return answer
 
 
+class Servers:
+    """One server for each set of modules, started when it is first needed; a context manager."""
+
+    def __init__(self) -> None:
+        self._started: dict[tuple[str, ...], Server] = {}
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Servers:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def of(self, kind: Kind) -> Server:
+        """The one that a kind needs."""
+        if kind.preload not in self._started:
+            self._started[kind.preload] = self._stack.enter_context(Server(kind.preload))
+        return self._started[kind.preload]
+
+
 def fuzz(
-    kind: Kind, folder: Path, *, count: int, seed: int = 0, report: Report | None = None
+    kind: Kind,
+    folder: Path,
+    server: Server,
+    *,
+    count: int,
+    seed: int = 0,
+    report: Report | None = None,
 ) -> Report:
     """Run `count` mutants; those that end badly are left in `folder`, with why.
 
@@ -130,28 +159,36 @@ def fuzz(
         AssertionError: if an input that nobody damaged does not give the right result.
     """
     report = report or Report(kind.name)
-    made = folder / "made"
-    shutil.rmtree(made, ignore_errors=True)  # of an earlier search in the same folder
-    made.mkdir(parents=True)
-    originals = kind.make(made)
-    with Server(kind.preload) as server:
-        for original in originals:
-            end, why, _ = _one(server, kind, folder / "work", original, original.read_bytes())
-            assert end == "right", f"{kind.name}: undamaged {original.name} ended {end}: {why}"
-        for number in range(count):
-            rng = random.Random(f"{kind.name} {seed} {number}")  # noqa: S311 - repeats
-            original = rng.choice(originals)
-            mutant = kind.mutate(original.read_bytes(), rng)
-            end, why, seconds = _one(server, kind, folder / "work", original, mutant)
-            report.ends[end] += 1
-            report.seconds.append(seconds)
-            if end not in ("right", "refused"):
-                kept = folder / f"{kind.name}-{seed}-{number}-{end}{original.suffix}"
-                kept.write_bytes(mutant)
-                kept.with_suffix(".why").write_text(why, encoding="utf-8")
-                report.failures.append(str(kept))
+    originals = _made(kind, folder / "made", server)
+    for original in originals[: kind.undamaged]:
+        end, why, _ = _one(server, kind, folder / "work", original, original.read_bytes())
+        assert end == "right", f"{kind.name}: undamaged {original.name} ended {end}: {why}"
+    for number in range(count):
+        rng = random.Random(f"{kind.name} {seed} {number}")  # noqa: S311 - repeats
+        original = rng.choice(originals)
+        mutant = kind.mutate(original.read_bytes(), rng)
+        end, why, seconds = _one(server, kind, folder / "work", original, mutant)
+        report.ends[end] += 1
+        report.seconds.append(seconds)
+        if end not in ("right", "refused"):
+            kept = folder / f"{kind.name}-{seed}-{number}-{end}{original.suffix}"
+            kept.write_bytes(mutant)
+            kept.with_suffix(".why").write_text(why, encoding="utf-8")
+            report.failures.append(str(kept))
     shutil.rmtree(folder / "work", ignore_errors=True)
     return report
+
+
+def _made(kind: Kind, folder: Path, server: Server) -> list[Path]:
+    """The valid inputs, made by a child of the server, which has imported what that needs."""
+    shutil.rmtree(folder, ignore_errors=True)  # of an earlier search in the same folder
+    folder.mkdir(parents=True)
+    maker = f"{kind.make.__module__}:{kind.make.__name__}"
+    ended = server.run(
+        task=maker, arguments=[str(folder)], folder=str(folder), seconds=120, memory=kind.memory
+    )
+    assert ended["status"] == 0, f"{maker}: {ended}\n{(folder / 'stderr').read_text('utf-8')}"
+    return [Path(path) for path in json.loads((folder / "made").read_text("utf-8"))]
 
 
 def _one(

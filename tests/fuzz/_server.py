@@ -47,13 +47,17 @@ def _work(request: dict[str, Any]) -> int:
     module, name = request["task"].split(":")
     task = getattr(importlib.import_module(module), name)
     try:
-        wrong = task(*map(Path, request["arguments"]))
+        found = task(*map(Path, request["arguments"]))
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 1
     except EmberError as error:
         print(f"ember: {error}", file=sys.stderr)
         return 1
-    Path(request["folder"], "wrong").write_text(wrong or "", encoding="utf-8")
+    if isinstance(found, str):
+        Path(request["folder"], "wrong").write_text(found, encoding="utf-8")
+    else:
+        made = json.dumps([str(path) for path in found])
+        Path(request["folder"], "made").write_text(made, encoding="utf-8")
     return 0
 
 

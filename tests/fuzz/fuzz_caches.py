@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.fuzz._harness import ROOT, Kind
+from tests.fuzz._harness import Kind
 from tests.fuzz._mutate import damage_bytes
+from tests.fuzz._preload import RUNS
 from tests.fuzz._server import ember
 
 CONFIG = """\
@@ -43,14 +42,13 @@ circuits:
 
 def make(folder: Path) -> Sequence[Path]:
     """Every file of the cache of one run with a written model, a synapse with a state, and code."""
+    from sims.config import load
+    from sims.long_run import run_to_file
+
     (folder / "cached.yaml").write_text(CONFIG, encoding="utf-8")
     cache = folder / "cache"
-    shutil.rmtree(cache, ignore_errors=True)
-    subprocess.run(
-        [sys.executable, "-m", "sims", "run", folder / "cached.yaml", "--out", folder / "right.h5",
-         "--force"], cwd=ROOT, env=os.environ | {"EMBER_CACHE": str(cache)}, check=True,
-        capture_output=True,
-    )  # fmt: skip
+    os.environ["EMBER_CACHE"] = str(cache)
+    run_to_file(load(folder / "cached.yaml"), folder / "right.h5")
     files = sorted(cache.iterdir())
     kinds = {file.name.split("-")[0] for file in files}
     assert kinds == {"checked", "code", "edge", "kernel", "step"}, kinds
@@ -77,16 +75,8 @@ KINDS = (
         mutate=damage_bytes,
         task="tests.fuzz.fuzz_caches:task",
         count=200,
-        sample=4,
-        preload=(
-            "sims.cli",
-            "neuro.errors",
-            "sims.long_run",
-            "sims.assembly",
-            "sims.terminal.run_command",
-            "neuro.backends.numba.engine",
-            "neuro.equations.brian_compiler",
-            "tests.fuzz._warm",
-        ),
+        sample=3,
+        preload=RUNS,
+        undamaged=1,
     ),
 )

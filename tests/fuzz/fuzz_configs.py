@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tests.fuzz._harness import Kind
 from tests.fuzz._mutate import damage_yaml
+from tests.fuzz._preload import RUNS
 from tests.fuzz._server import ember
 
 MOST_CELL_STEPS = 2e6  # of a run here; damage can ask for hours of honest work
@@ -127,17 +128,7 @@ KINDS = (
         mutate=damage_yaml,
         task="tests.fuzz.fuzz_configs:task",
         count=2000,
-        sample=16,
-        preload=(
-            "sims.cli",
-            "neuro.errors",
-            "sims.long_run",
-            "sims.assembly",
-            "sims.terminal.check",
-            "sims.terminal.run_command",
-            "neuro.backends.numba.engine",
-            "sims.store.run_file",
-            "tests.fuzz._warm",
-        ),
+        sample=10,
+        preload=RUNS,
     ),
 )

@@ -15,6 +15,7 @@ import numpy as np
 from tests.fuzz._harness import Kind
 from tests.fuzz._hdf5 import damage_hdf5, damage_hdf5_and_seal
 from tests.fuzz._mutate import damage_bytes
+from tests.fuzz._preload import FILES, RUNS
 from tests.fuzz._server import ember
 
 OLD_RUN = Path(__file__).parents[1] / "formats" / "run_of_format_1.h5"
@@ -190,25 +191,18 @@ def _quiet(*arguments: str) -> None:
         ember(*arguments)
 
 
-_RUNS = ("sims.cli", "neuro.errors", "sims.long_run", "sims.store.run_file", "sims.store.sketch",
-         "sims.terminal.check", "sims.terminal.run_command", "neuro.backends.numba.engine",
-         "sims.assembly", "sims.store.exports", "tests.fuzz.fuzz_hdf5",
-         "tests.fuzz._warm")  # fmt: skip
-_REPORT = (*_RUNS, "matplotlib.pyplot", "sims.report.write")
-_NIR = ("neuro.errors", "neuro.nir", "neuro.nir.read", "tests.fuzz.fuzz_hdf5")
-_SETS = ("neuro.errors", "sims.dataset.items", "tests.fuzz.fuzz_hdf5")
 _HERE = "tests.fuzz.fuzz_hdf5:"
 
 KINDS = (
-    Kind("run", make_runs, damage_hdf5, f"{_HERE}sealed_run", 500, 3, _RUNS),
-    Kind("run-bytes", make_runs, damage_bytes, f"{_HERE}sealed_run", 500, 3, _RUNS),
-    Kind("run-resealed", make_runs, damage_hdf5_and_seal, f"{_HERE}use_run", 500, 3, _RUNS),
-    Kind("run-format-1", make_old_runs, damage_hdf5, f"{_HERE}use_run", 500, 1, _RUNS),
-    Kind("run-report", make_runs, damage_hdf5_and_seal, f"{_HERE}report_run", 500, 1, _REPORT),
-    Kind("data-set", make_data_sets, damage_hdf5, f"{_HERE}use_data_set", 200, 4, _SETS),
+    Kind("run", make_runs, damage_hdf5, f"{_HERE}sealed_run", 500, 3, RUNS),
+    Kind("run-bytes", make_runs, damage_bytes, f"{_HERE}sealed_run", 500, 3, RUNS),
+    Kind("run-resealed", make_runs, damage_hdf5_and_seal, f"{_HERE}use_run", 500, 3, RUNS),
+    Kind("run-format-1", make_old_runs, damage_hdf5, f"{_HERE}use_run", 500, 1, RUNS),
+    Kind("run-report", make_runs, damage_hdf5_and_seal, f"{_HERE}report_run", 500, 1, RUNS),
+    Kind("data-set", make_data_sets, damage_hdf5, f"{_HERE}use_data_set", 200, 4, FILES),
     Kind("data-set-resealed", make_data_sets, damage_hdf5_and_seal, f"{_HERE}use_sealed_data_set",
-         200, 4, _SETS),
-    Kind("nir", make_nir, damage_hdf5, f"{_HERE}use_nir", 200, 3, _NIR),
-    Kind("nir-resealed", make_nir, damage_hdf5_and_seal, f"{_HERE}use_nir", 200, 6, _NIR),
-    Kind("sonata", make_exports, damage_hdf5, f"{_HERE}use_export", 200, 3, _SETS),
+         200, 4, FILES),
+    Kind("nir", make_nir, damage_hdf5, f"{_HERE}use_nir", 200, 3, FILES),
+    Kind("nir-resealed", make_nir, damage_hdf5_and_seal, f"{_HERE}use_nir", 200, 6, FILES),
+    Kind("sonata", make_exports, damage_hdf5, f"{_HERE}use_export", 200, 3, FILES),
 )  # fmt: skip

@@ -15,6 +15,7 @@ import numpy as np
 from tests.fuzz._harness import Kind
 from tests.fuzz._json import damage_json, damage_value
 from tests.fuzz._mutate import damage_bytes
+from tests.fuzz._preload import FILES, TORCH
 
 TEXTS = ("the sound of a spike", "a" * 2000 + "!", " " * 2000, "é\u0301 ﬃ 東京 \U0001f600", "")
 
@@ -185,15 +186,12 @@ def use_checkpoint(mutant: Path, original: Path) -> str:
 
 
 _HERE = "tests.fuzz.fuzz_models:"
-_TORCH = ("neuro.errors", "torch", "safetensors.torch", "bridges.language.tokens",
-          "bridges.language._tensor_files", "sims.train.loop.checkpoint")  # fmt: skip
-_STORE = ("neuro.errors", "sims.puzzles.npy_layout", "sims.store.checkpoint")
 
 KINDS = (
-    Kind("tokenizer", make_tokenizers, damage_json, f"{_HERE}use_tokenizer", 600, 12, _TORCH),
+    Kind("tokenizer", make_tokenizers, damage_json, f"{_HERE}use_tokenizer", 600, 12, TORCH),
     Kind("safetensors", make_safetensors, damage_safetensors, f"{_HERE}use_safetensors", 200, 12,
-         _TORCH),
-    Kind("npy", make_npy, damage_npy, f"{_HERE}use_npy", 200, 12, _STORE),
+         TORCH),
+    Kind("npy", make_npy, damage_npy, f"{_HERE}use_npy", 200, 12, FILES),
     Kind("checkpoint", make_checkpoints, damage_checkpoint, f"{_HERE}use_checkpoint", 200, 12,
-         _STORE),
+         FILES),
 )  # fmt: skip

@@ -8,7 +8,7 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-from tests.fuzz._harness import ENDS, Kind, Report, fuzz, table
+from tests.fuzz._harness import ENDS, Kind, Report, Server, fuzz, table
 
 HERE = "tests.fuzz.test_harness:"
 
@@ -55,7 +55,8 @@ def test_every_end_is_counted_as_what_it_is(tmp_path: Path) -> None:
         "toy", make, lambda data, rng: next(texts).encode(), f"{HERE}end_as_written", len(CASES),
         preload=("neuro.errors",), seconds=1,
     )  # fmt: skip
-    report = fuzz(kind, tmp_path, count=kind.count)
+    with Server(kind.preload) as server:
+        report = fuzz(kind, tmp_path, server, count=kind.count)
     assert report.ends == Counter(CASES.values())
     assert not report.good
     failed = {Path(path).read_text("ascii") for path in report.failures}
