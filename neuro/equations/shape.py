@@ -9,15 +9,23 @@ from __future__ import annotations
 import ast
 import sys
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from neuro.errors import EquationError
 
-__all__ = ["check_growth", "check_shape", "deep_calls", "terms_of", "with_shallow_sums"]
+__all__ = [
+    "check_growth",
+    "check_shape",
+    "check_size",
+    "deep_calls",
+    "terms_of",
+    "with_shallow_sums",
+]
 
 DEEPEST = 100  # levels; each of these limits is an engineering choice, far above shipped models
-MOST_TERMS = 2_000  # of one sum, which Brian2 writes out flat again and walks by recursion
+MOST_TERMS = 500  # of one sum, which Brian2 writes out flat again and walks by recursion
+MOST_PARTS = 1_500  # of one text: compiled for four stages each takes some 12 ms; shipped ones: 400
 _FRAMES = 20_000  # enough for that: some frames a term
 MOST_NODES = 6_000  # of one equation with all that it reads written out
 
@@ -38,9 +46,25 @@ def check_shape(tree: ast.AST, where: str) -> None:
                 f"{where}: an expression must be nested at most {DEEPEST} levels deep, found more; "
                 f"give a part of it a name in an equation of its own"
             )
-        if nodes > MOST_NODES:
-            raise EquationError(f"{where}: {_too_large('more')}")
+        if nodes > MOST_PARTS:
+            raise EquationError(f"{where}: {_too_long('more')}")
         level = [child for node in level for child in _inside(node, where)]
+
+
+def check_size(expressions: Iterable[str], where: str) -> None:
+    """Refuse equations or statements that are too large together.
+
+    Raises:
+        EquationError: with the limit and the size.
+    """
+    trees = (ast.parse(text, mode="eval") for text in expressions if text)
+    size = sum(isinstance(node, ast.expr) for tree in trees for node in ast.walk(tree))
+    if size > MOST_PARTS:
+        raise EquationError(f"{where}: {_too_long(f'{size:,}')}")
+
+
+def _too_long(found: str) -> str:
+    return f"a text must have at most {MOST_PARTS:,} names, numbers and signs, found {found}"
 
 
 def check_growth(expressions: Mapping[str, str], where: str) -> None:

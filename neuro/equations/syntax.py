@@ -12,7 +12,7 @@ import re
 from typing import NamedTuple
 
 from neuro.equations.names import CONSTANTS, FUNCTIONS, check_name, check_read
-from neuro.equations.shape import check_growth, check_shape, with_shallow_sums
+from neuro.equations.shape import check_growth, check_shape, check_size, with_shallow_sums
 from neuro.errors import EquationError, nearest
 
 __all__ = [
@@ -116,6 +116,7 @@ def parse_lines(
         if line.name in {other.name for other in lines}:
             raise EquationError(f"{where}: `{line.name}` must be defined once, found it twice")
         lines.append(line)
+    check_size((line.expression for line in lines), where)
     check_growth(
         {line.name: line.expression for line in lines if line.kind == "subexpression"}, where
     )
@@ -299,6 +300,7 @@ def parse_statements(text: str, where: str) -> tuple[Statement, ...]:
         whole = f"{name} {operator} ({right})" if operator else right
         added = {"+": right, "-": f"-({right})"}.get(operator, "")
         statements.append(Statement(name, whole, added))
+    check_size((statement.expression for statement in statements), where)
     return tuple(statements)
 
 
