@@ -7,11 +7,12 @@ to one projection, so the result does not depend on the order in which projectio
 from __future__ import annotations
 
 import hashlib
+import reprlib
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from neuro.errors import NetworkError
 
@@ -273,14 +274,30 @@ class Listed:
         return float(np.size(self.source))
 
     def edges(self, pre: Site, post: Site, same: bool, rng: np.random.Generator) -> Edges:
-        source, target = np.asarray(self.source, np.int64), np.asarray(self.target, np.int64)
-        for name, ends, site in (("source", source, pre), ("target", target, post)):
-            if ends.size and (ends.min() < 0 or ends.max() >= site.n):
-                raise NetworkError(
-                    f"listed {name} cells must lie in 0..{site.n - 1} of {site.name}, "
-                    f"found {ends.min()}..{ends.max()}"
-                )
+        source, target = _listed("source", self.source, pre), _listed("target", self.target, post)
+        if source.shape != target.shape:
+            raise NetworkError(
+                f"listed source and target cells must be as many, found {source.size} and "
+                f"{target.size}"
+            )
         return Edges(source, target)
+
+
+def _listed(end: str, cells: ArrayLike, site: Site) -> NDArray[np.int64]:
+    """Cell numbers as they are; a mask or a fraction is refused instead of cut to a number."""
+    found = np.asarray(cells)
+    if not found.size:
+        return np.zeros(0, np.int64)
+    if found.dtype.kind not in "iuf" or found.ndim != 1 or not (found % 1 == 0).all():
+        raise NetworkError(
+            f"listed {end} cells must be a list of whole numbers, found {reprlib.repr(cells)}"
+        )
+    if found.min() < 0 or found.max() >= site.n:
+        raise NetworkError(
+            f"listed {end} cells must lie in 0..{site.n - 1} of {site.name}, "
+            f"found {found.min()}..{found.max()}"
+        )
+    return found.astype(np.int64)
 
 
 def _without_autapses(

@@ -148,8 +148,14 @@ def _checked(
     if "base" in data:
         where = document.where(("base",))
         raise refusal(where, ("base",), "the base of a config can only be given in its file")
-    for key, value in _texts(data):
-        if any("\ud800" <= letter <= "\udfff" for letter in value):
+    for key, value in _scalars(data):
+        if isinstance(value, int) and not -(2**63) <= value < 2**63:
+            problem = (
+                f"expected a whole number of up to 64 bits, or one such as 1e20, found "
+                f"{shown(value)}"
+            )
+            raise refusal(document.where(key), key, problem)
+        if isinstance(value, str) and any("\ud800" <= letter <= "\udfff" for letter in value):
             problem = f"expected Unicode text, found half a character in {shown(value)}"
             raise refusal(document.where(key), key, problem)
     kind: Kind = "train" if "reasoner" in data else "sweep" if "sweep" in data else "run"
@@ -163,17 +169,17 @@ def _checked(
     return Loaded(config, text, path, overrides, resolved, _hash(resolved), kind, changed, document)
 
 
-def _texts(value: Any, path: KeyPath = ()) -> Iterator[tuple[KeyPath, str]]:
-    """Every text in a config, keys included, and where it stands."""
-    if isinstance(value, str):
+def _scalars(value: Any, path: KeyPath = ()) -> Iterator[tuple[KeyPath, str | int]]:
+    """Every text and whole number in a config, keys included, and where it stands."""
+    if isinstance(value, (str, int)):
         yield path, value
     elif isinstance(value, dict):
         for key, inner in value.items():
             yield (*path, key), str(key)
-            yield from _texts(inner, (*path, key))
+            yield from _scalars(inner, (*path, key))
     elif isinstance(value, list):
         for number, inner in enumerate(value):
-            yield from _texts(inner, (*path, number))
+            yield from _scalars(inner, (*path, number))
 
 
 def _train_schema(data: Mapping[str, Any]) -> type[StrictModel]:

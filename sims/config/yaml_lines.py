@@ -20,7 +20,7 @@ from sims.config.errors import KeyPath, Where, refusal
 __all__ = ["Document", "read_scalar", "read_yaml", "read_yaml_file"]
 
 _MOST_NODES = 100_000  # aliases can make a short text expand without bound
-_MOST_BYTES = 8_000_000
+_MOST_BYTES = 4_000_000
 _DEEPEST = 100
 
 
@@ -87,8 +87,11 @@ def read_scalar(text: str, source: str) -> Any:
 def _compose(text: str, source: str, lines: bool = True) -> yaml.Node | None:
     try:
         # The base loader resolves and constructs nothing: no tag can make an object.
-        node: yaml.Node | None = yaml.compose(text, Loader=yaml.BaseLoader)
+        node: yaml.Node | None = yaml.compose(text, Loader=_CountingLoader)
         return node
+    except _TooManyError as error:
+        where = Where(source, error.line if lines else None)
+        raise refusal(where, (), _TOO_MANY) from None
     except RecursionError:
         raise ConfigError(
             f"{source}: values may be nested at most {_DEEPEST} levels deep, found more than the "
@@ -101,6 +104,31 @@ def _compose(text: str, source: str, lines: bool = True) -> yaml.Node | None:
         raise ConfigError(f"{where}: not valid YAML: {problem}") from None
     except yaml.YAMLError as error:
         raise ConfigError(f"{source}: not valid YAML: {' '.join(str(error).split())}") from None
+
+
+_TOO_MANY = (
+    f"a file may hold at most {_MOST_NODES:,} values and lines of text, with every alias "
+    f"(`*name`) written out, found more"
+)
+
+
+class _TooManyError(Exception):
+    def __init__(self, line: int) -> None:
+        super().__init__(line)
+        self.line = line
+
+
+class _CountingLoader(yaml.BaseLoader):
+    """Stops at the limit, and not after minutes when all of a long text has been read."""
+
+    nodes = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        self.nodes += 1
+        if self.nodes > _MOST_NODES:
+            raise _TooManyError(self.line + 1)
+        node: yaml.Node | None = super().compose_node(parent, index)
+        return node
 
 
 class _Walk:
@@ -135,11 +163,7 @@ class _Walk:
     def _count(self, more: int, where: Where, path: KeyPath) -> None:
         self.nodes += more
         if self.nodes > _MOST_NODES:
-            raise refusal(
-                where, path,
-                f"a file may hold at most {_MOST_NODES:,} values and lines of text, with every "
-                f"alias (`*name`) written out, found more",
-            )  # fmt: skip
+            raise refusal(where, path, _TOO_MANY)
 
     def _where(self, node: yaml.Node) -> Where:
         return Where(self.source, node.start_mark.line + 1 if self.lines else None)

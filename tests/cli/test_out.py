@@ -59,6 +59,19 @@ def test_a_tilde_is_the_users_folder(config: Path) -> None:
     [
         ("n: 1", "n: 2000000000", "at most 1e+08"),
         ("n: 1", "n: 9000000000000000000", "at most 1e+08"),
+        ("n: 1", "n: 1000000000000000000000000000000", "up to 64 bits"),
+        (
+            "lif}}",
+            "lif}}, projections: [{from: a, to: a, synapse: delta, weight: 1 mV, "
+            "rule: {listed: {source: [0], target: [9223372036854775808]}}}]",
+            "up to 64 bits",
+        ),
+        (
+            "lif}}",
+            "lif}}, projections: [{from: a, to: a, synapse: delta, weight: 1 mV, "
+            "rule: {listed: {source: [0], target: [9223372036854775807]}}}]",
+            "must lie in 0..0",
+        ),
         (
             "lif}}",
             "lif}}, projections: [{from: a, to: a, synapse: delta, weight: 1 mV, "

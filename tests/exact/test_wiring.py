@@ -100,6 +100,23 @@ def test_listed_edges_are_checked() -> None:
         draw(Listed(np.array([0, 3]), np.array([1, 1])), 3, 2)
 
 
+@pytest.mark.parametrize(
+    ("source", "target", "problem"),
+    [
+        ([0, 10**30], [0, 1], "list of whole numbers"),
+        ([0, 2**63], [0, 1], r"must lie in 0\.\.2 of"),
+        ([0.5, 1], [0, 1], "list of whole numbers"),
+        ([True, False], [0, 1], "list of whole numbers"),
+        ([0, float("nan")], [0, 1], "list of whole numbers"),
+        ([[0, 1]], [[0, 1]], "list of whole numbers"),
+        ([0, 1], [0], "must be as many, found 2 and 1"),
+    ],
+)
+def test_listed_cells_are_whole_numbers(source: list, target: list, problem: str) -> None:
+    with pytest.raises(NetworkError, match=problem):
+        draw(Listed(source, target), 3, 2)
+
+
 @given(SEEDS)
 def test_nearest_cf_takes_the_nearest_in_octaves(seed: int) -> None:
     pre = Site("nerve", 40, {"cf_hz": np.repeat(np.geomspace(200, 4000, 10), 4)})

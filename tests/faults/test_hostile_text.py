@@ -14,6 +14,7 @@ from neuro import Network, NeuronModel, Population, simulate
 from neuro.equations import shape, syntax
 from neuro.errors import ConfigError, EmberError, EquationError
 from neuro.units import ms
+from sims.config import yaml_lines
 from sims.config.yaml_lines import read_yaml
 from tests.backends._plain import plain_kernels
 
@@ -48,6 +49,13 @@ def test_a_chain_of_aliases_is_refused_where_it_is_too_deep() -> None:
     assert "at most 100,000 values" in answered(lambda: read_yaml(doubled, "x.yaml"))
     with pytest.raises(ConfigError, match="nested"):
         read_yaml("a: " + "[" * 5_000 + "]" * 5_000, "x.yaml")
+
+
+def test_a_long_list_is_refused_before_all_of_it_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reading all of one of 4 MB would take a minute."""
+    monkeypatch.setattr(yaml_lines, "_MOST_NODES", 2_000)
+    text = "a:\n" + "- 1\n" * 2_000 + "- [\n"  # which is no YAML, and not reached
+    assert "x.yaml:2000: a file may hold at most" in answered(lambda: read_yaml(text, "x.yaml"))
 
 
 def test_some_aliases_are_fine() -> None:
