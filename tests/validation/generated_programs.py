@@ -7,8 +7,8 @@ numba's kernels run as plain Python, so that nothing is compiled. `make validate
 parts.
 
 Two runs are equal if they have the same spikes and their traces differ by no more than `TOLERANCE`
-relative to the largest value. What is drawn decays towards rest or is bounded, so that of 300
-steps of some 50 operations no more than 300 * 50 * 2**-53 = 2e-12 gathers; the reset's and the
+relative to the largest value. What is drawn decays towards rest or is bounded, so that of 200
+steps of some 50 operations no more than 200 * 50 * 2**-53 = 1e-12 gathers; the reset's and the
 edges' gains of up to 2 repeat that a few times. A comparison with sides closer than `TIE` may be
 decided by rounding: such a run is a tie, and is counted and not compared.
 """
@@ -37,7 +37,7 @@ from tests.validation.row import Result, Row
 
 __all__ = ["N_STEPS", "ROW", "Verdict", "differences", "verdict"]
 
-N_STEPS = 300
+N_STEPS = 200
 TOLERANCE = 1e-8
 TIE = 1e-9
 PART = 500
