@@ -127,6 +127,11 @@ def test_populations_and_projections_may_have_any_names(backend: str) -> None:
     expected = simulate(_with_parts(usual), duration_ms=40, backend=backend)
     found = simulate(_with_parts(OTHER_NAMES), duration_ms=40, backend=backend)
     assert sum(len(s.times_ms) > 0 for s in expected.spikes.values()) > 5
+    # Each has a drive of its own, which a common fault of both runs would not show.
+    numba = simulate(_with_parts(usual), duration_ms=40, backend="numba").spikes
+    assert len({len(spikes) for spikes in numba.values()}) > 3
+    for name in usual:
+        assert expected.spikes[name].times_ms == pytest.approx(numba[name].times_ms)
     for name, other in zip(usual, OTHER_NAMES, strict=True):
         assert np.array_equal(expected.spikes[name].times_ms, found.spikes[other].times_ms)
     port = Port(OTHER_NAMES[0], 1, {})

@@ -110,6 +110,10 @@ def test_held_heat_is_reported_less_and_less() -> None:
     tireless = replace(C, adaptation=0.0, fatigue=0.0)
     rate = nociceptor_rate_hz(skin, tireless, np.array([43.0]))[:, 0]
     assert rate[-1] == pytest.approx(rate[0])
+    # Adaptation alone: 5 degrees above threshold, of which half is taken off with 2 s; 2.5 Hz each.
+    rate = nociceptor_rate_hz(skin, replace(C, fatigue=0.0), np.array([43.0]))[:, 0]
+    exact = 2.5 * (5 - 2.5 * (1 - np.exp(-np.arange(5000) / 2000)))
+    assert rate == pytest.approx(exact, rel=1e-9)
 
 
 def test_a_second_pulse_is_answered_less() -> None:

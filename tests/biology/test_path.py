@@ -76,8 +76,9 @@ def test_walls_turn_the_animal_before_it_hits_them() -> None:
 def test_speed_and_heading_tell_the_steps(walk: dict[str, np.ndarray]) -> None:
     """Adding up speed and heading leads back to every position."""
     step = walk["speed"] * 10.0
-    x = walk["x"][0] + np.concatenate([[0], np.cumsum(step * np.cos(walk["heading"]))])[:-1]
-    assert x == pytest.approx(walk["x"], abs=1e-6)
+    for axis, share in (("x", np.cos(walk["heading"])), ("y", np.sin(walk["heading"]))):
+        led = walk[axis][0] + np.concatenate([[0], np.cumsum(step * share)])[:-1]
+        assert led == pytest.approx(walk[axis], abs=1e-6)
 
 
 def test_the_mean_speed_is_a_setting() -> None:

@@ -81,6 +81,12 @@ def test_membranes_are_those_of_the_papers() -> None:
         "L5E": (microcircuit(scale=0.01), -65, (0.0399, 0.0401), (9.9, 10.1)),
         # Brette et al. 2007: 200 pF, 20 ms; with rest at -49 mV for CUBA.
         "excitatory": (vogels_abbott(n_cells=50), -49, (0.0995, 0.1005), (19.8, 20.2)),
+        "inhibitory": (
+            vogels_abbott(variant="coba", n_cells=50),
+            -60,
+            (0.0995, 0.1005),
+            (19.8, 20.2),
+        ),
     }
     for name, (circuit, rest, resistance, tau) in cells.items():
         lasts_ms = 1500.0 if name == "locus_coeruleus" else 12 * tau[1]
@@ -268,6 +274,14 @@ def test_the_benchmark_networks_have_the_numbers_of_the_review() -> None:
             is_like(found, delay_ms=0.1, tau_ms=tau_ms[pre], reversal_mV=reversal_mV)
             assert quantum(found) == pytest.approx(abs(weight))
             assert found.added.mean() == pytest.approx(0.08 * cells.n * weight, rel=0.1)
+
+
+def test_cells_of_cuba_fire_alone_at_the_interval_of_their_numbers() -> None:
+    """From -60 mV towards -49 mV, past -50 mV, with 20 ms; 5 ms refractory: 5 + 20 ln 11."""
+    cells = replace(cell_of(vogels_abbott(n_cells=10), "excitatory"), n=1)
+    spikes = plainly(Network("one", (cells,)), 300).spikes["excitatory"]
+    assert len(spikes) >= 4
+    assert np.diff(spikes.times_ms) == pytest.approx(5 + 20 * np.log(11), abs=DT_MS)
 
 
 def test_brunels_network_has_the_numbers_of_network_a() -> None:

@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import spearmanr
 
 from encoders import ENCODERS, Encoding, arena_path, auditory_nerve, heat_fibres
 from encoders.cochlea.nerve import auditory_nerve_spikes, fibre_classes
 from encoders.cochlea.synapse import HIGH
 from encoders.heat import C, nociceptor_rate_hz
+from neuro.measures import first_spikes
 from neuro.signal import Signal
 from neuro.units import Hz, Quantity, celsius, dB, m, ms
 
@@ -153,6 +155,24 @@ def test_a_fibre_does_not_depend_on_how_many_there_are() -> None:
     many = auditory_nerve_spikes(sound, np.array([500.0, 1000.0]), seed=1, classes=[HIGH] * 2)
     assert len(few.spikes) > 5
     assert few.spikes == many.spikes.select([0, 1])
+
+
+def test_fibres_of_a_channel_fire_by_themselves() -> None:
+    """Fibres of one place and kind share their rate and not their spikes.
+
+    With one stream the first spikes under heat would come in the order of the thresholds.
+    """
+    nerve = auditory_nerve(
+        duration_ms=500, seed=1, embedded="silence", n_channels=1, fibres_per_channel=8,
+        spontaneous="high",
+    ).spikes["nerve"].spikes  # fmt: skip
+    trains = [set(nerve.of(k)) for k in range(8)]
+    assert min(map(len, trains)) > 5
+    assert all(not one & other for k, one in enumerate(trains) for other in trains[:k])
+    heat = heat_fibres(duration_ms=1500, seed=1, distance=m(0), n_c=60).spikes["c"]
+    first = first_spikes(heat.spikes)
+    assert np.isfinite(first).all()
+    assert abs(spearmanr(first, heat.coordinates["threshold_c"]).statistic) < 0.8
 
 
 def test_input_is_not_modified() -> None:

@@ -84,6 +84,31 @@ def test_fixed_total_gives_that_many(n_pre: int, n_post: int, seed: int, n: int)
     assert edges.source.size == edges.target.size == n
 
 
+def test_ends_that_are_drawn_are_all_as_likely() -> None:
+    """Chi-square over pairs of a fixed total, and over sources of a fixed in-degree."""
+    edges = draw(FixedTotal(8000), 20, 20)
+    pairs = np.zeros((20, 20))
+    np.add.at(pairs, (edges.source, edges.target), 1)
+    assert chisquare(pairs.ravel()).pvalue > 1e-4
+    for rule in (FixedInDegree(10), FixedInDegree(10, multapses=True)):
+        edges = draw(rule, 50, 400)
+        assert chisquare(np.bincount(edges.source, minlength=50)).pvalue > 1e-4
+        joined = len(set(zip(edges.source, edges.target, strict=True)))
+        # Of ten draws from fifty with replacement, 50 (1 - 0.98^10) = 9.15 differ.
+        expected = 50 * (1 - 0.98**10) if rule.multapses else 10
+        assert joined == pytest.approx(400 * expected, rel=0.01)
+
+
+def test_no_cell_of_any_block_of_rows_reaches_itself() -> None:
+    """Rows are drawn in blocks; of 1,300 cells, some lie in the second block."""
+    for rule in (Pairwise(0.01), Pairwise(1.0), AllToAll()):
+        n = 1300 if rule == Pairwise(0.01) else 4
+        edges = draw(rule, n, n, same=True)
+        assert edges.source.max() == n - 1 and not (edges.source == edges.target).any()
+    edges = draw(Pairwise(0.01, autapses=True), 1300, 1300, same=True)
+    assert (edges.source == edges.target).any()
+
+
 def test_all_to_all_and_one_to_one() -> None:
     assert draw(AllToAll(), 3, 4).source.size == 12
     assert draw(AllToAll(), 4, 4, same=True).source.size == 12

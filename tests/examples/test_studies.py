@@ -171,6 +171,12 @@ def test_a_prediction_interval_holds_one_more_value_as_often_as_it_says() -> Non
             held[name] += low <= following <= high
     assert 0.93 < held["prediction"] / 2000 < 0.97  # ± 4 standard errors of 0.95
     assert held["interval"] / 2000 < 0.75
+    # By hand: mean 4, deviation sqrt(26/3), Student's 3.182 for three degrees of freedom.
+    spread = 3.182446 * np.sqrt(26 / 3)
+    found = mean_interval([1.0, 3.0, 4.0, 8.0])
+    for name, share in (("prediction", 1 + 1 / 4), ("interval", 1 / 4)):
+        wide = spread * np.sqrt(share)
+        assert found[name] == pytest.approx([4 - wide, 4 + wide], abs=1e-4)
 
 
 def test_components_are_those_of_a_plane_that_is_known(script) -> None:

@@ -7,7 +7,7 @@ import json
 from dataclasses import asdict
 from functools import cache
 
-from tests.mutants.catalogue import ROOT, Mutant
+from tests.mutants.catalogue import HERE, ROOT, Mutant
 from tests.validation.row import digest
 
 __all__ = ["keep", "killed_before"]
@@ -15,7 +15,9 @@ __all__ = ["keep", "killed_before"]
 FOLDER = ROOT / "runs" / "mutants"
 SHARED = (
     *(f"{room}/**/*.py" for room in ("bridges", "circuits", "encoders", "neuro", "sims")),
-    "configs/**/*.yaml", "pyproject.toml", "tests/conftest.py", "tests/_*.py", "tests/*/_*.py",
+    "configs/**/*.yaml", "pyproject.toml", "tests/conftest.py", "tests/_*.py",
+    *(path.relative_to(ROOT).as_posix() for path in sorted(ROOT.glob("tests/*/_*.py"))
+      if path.parent != HERE),
 )  # fmt: skip
 
 
