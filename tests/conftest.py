@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ import pytest
 from neuro.backends import BACKENDS
 from tests._draws import examples_to_keep, register_profiles, widen_search
 from tests._shuffle import shuffle
+from tests.backends._plain import plain_kernels
 
 PROMISED = ("numba", "brian")  # promised; a missing one is a failure, never a skip
 NEEDED_BY_TRAINING = ("torch", "norse", "safetensors", "tokenizers")
@@ -74,6 +76,13 @@ def exact(monkeypatch: pytest.MonkeyPatch) -> None:
 def backend(request: pytest.FixtureRequest, exact: None) -> str:
     """Each promised back end's name in turn, in double precision."""
     return str(request.param)
+
+
+@pytest.fixture
+def plain() -> Iterator[None]:
+    """`numba`'s printed kernels run as plain Python: of few cells and steps, without compiling."""
+    with plain_kernels():
+        yield
 
 
 class Recordings:

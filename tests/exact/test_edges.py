@@ -38,6 +38,8 @@ from neuro.units import Hz, Quantity, ms, mV, nM, nS, pA
 from neuro.wiring import Listed, OneToOne
 from tests.exact._pairing import Kind, final, pairs, run
 
+pytestmark = pytest.mark.usefixtures("plain")
+
 FREE = SynapseModel(
     name="free",
     equations="dI_syn/dt = -I_syn/tau : amp",

@@ -22,6 +22,8 @@ from neuro.synapses import (
 from neuro.units import Hz, Quantity, ms, nM
 from tests.exact._pairing import Kind, final, pairs, run
 
+pytestmark = pytest.mark.usefixtures("plain")
+
 # A weight is the sum of a few exactly computed terms: some 1e2 roundings of 1e-16, and decay over
 # an interval that itself is the difference of two times of about 1e3 ms (1e-13 ms).
 ROUNDING = 1e-11

@@ -21,6 +21,8 @@ from neuro.synapses import (
 from neuro.units import Quantity, ms, mV, nS, pF
 from neuro.wiring import Listed, OneToOne
 
+pytestmark = pytest.mark.usefixtures("plain")
+
 RATES_HZ = np.array([10, 20, 50])
 N_SPIKES = 10
 DT_MS = 1.0
