@@ -148,6 +148,14 @@ def test_a_rate_course_accounts_for_every_spike(
     assert np.sum(rate * np.diff(edges)) / 1000 * n_units == pytest.approx(len(times))
 
 
+def test_a_window_that_is_not_the_run_s_takes_no_endless_memory() -> None:
+    """As a file may give it that somebody has changed."""
+    spikes = Spikes([1.0, 2.0**61], [0, 0], n_units=1, t_stop_ms=2.0**62)
+    edges, rate = _data.rate_course(spikes, 0.3)
+    assert edges.size <= 1e6 + 1
+    assert float((rate * np.diff(edges)).sum()) / 1000.0 == pytest.approx(2)
+
+
 @given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=300), st.integers(1, 40))
 def test_an_envelope_keeps_every_extreme(values: list[float], columns: int) -> None:
     data = np.array(values)

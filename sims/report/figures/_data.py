@@ -27,6 +27,9 @@ def coordinates_of(run: Run | Recording, population: str) -> Mapping[str, Array]
     return run.coordinates.get(population, {}) if isinstance(run, Run) else {}
 
 
+_MOST_BINS = 1e6
+
+
 def nice_bin(duration_ms: float, *, most: int, least_ms: float = 1.0) -> float:
     """The narrowest 1, 2 or 5 × 10^k ms that needs at most `most` bins."""
     wanted = max(duration_ms / most, least_ms)
@@ -35,7 +38,12 @@ def nice_bin(duration_ms: float, *, most: int, least_ms: float = 1.0) -> float:
 
 
 def time_edges(spikes: Spikes, bin_ms: float) -> Array:
-    """Edges of bins over the watched window; the last bin ends where the window does."""
+    """Edges of bins over the watched window; the last bin ends where the window does.
+
+    Bins are wider where there would be more than a million: a file may hold a window that has
+    nothing to do with its run's duration.
+    """
+    bin_ms = max(bin_ms, spikes.duration_ms / _MOST_BINS)
     n = max(1, math.ceil(round(spikes.duration_ms / bin_ms, 9)))
     edges = spikes.t_start_ms + bin_ms * np.arange(n + 1)
     edges[-1] = max(spikes.t_stop_ms, edges[-2] + 1e-9)
