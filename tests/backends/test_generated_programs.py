@@ -1,7 +1,7 @@
 """Generated networks do what their text says: numba against an interpreter of the text.
 
-Of the first, kernels run as plain Python, so that nothing is compiled; of the others three
-are compiled, and each runs forty networks that differ in what a kernel is given. Ten thousand:
+Of the first, kernels run as plain Python, so that nothing is compiled; of the others four
+are compiled, and each runs fifty networks that differ in what a kernel is given. Ten thousand:
 `make validate`.
 """
 
@@ -23,9 +23,10 @@ from tests.validation.interpreter import interpret
 from tests.validation.programs import DT_MS, network, variant
 
 N_PLAIN = 30
-SHAPES = (186, 48, 79)
-"""Seeds of networks that have, together, most of what `programs.network` draws."""
-N_VARIANTS = 40
+SHAPES = (390, 179, 167, 236)
+"""Seeds of networks that have, together, each kind of text, wiring and method that
+`programs.network` draws, and compile in little time."""
+N_VARIANTS = 50
 
 
 def _generated(seed: int) -> Network:
