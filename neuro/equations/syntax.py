@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import re
+from functools import lru_cache
 from typing import NamedTuple
 
 from neuro.equations.names import CONSTANTS, FUNCTIONS, check_name, check_read
@@ -306,8 +307,17 @@ def parse_statements(text: str, where: str) -> tuple[Statement, ...]:
 
 def names_in(expression: str | ast.AST) -> set[str]:
     """The variables an expression reads; functions are not among them."""
-    tree = ast.parse(expression, mode="eval") if isinstance(expression, str) else expression
-    called = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
+    if isinstance(expression, str):
+        return set(_names_in_text(expression))
+    called = {id(node.func) for node in ast.walk(expression) if isinstance(node, ast.Call)}
     return {
-        node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and id(node) not in called
+        node.id
+        for node in ast.walk(expression)
+        if isinstance(node, ast.Name) and id(node) not in called
     }
+
+
+@lru_cache(maxsize=1024)
+def _names_in_text(expression: str) -> frozenset[str]:
+    # The same few texts are asked for by every check of dimensions, order and names.
+    return frozenset(names_in(ast.parse(expression, mode="eval")))
