@@ -2,25 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
 
-from neuro import Network, Population, Recording, simulate
+from neuro import (
+    Network,
+    Population,
+    Projection,
+    Record,
+    Recording,
+    Source,
+    Spikes,
+    simulate,
+)
 from neuro.equations import check_synapse
 from neuro.errors import EquationError
 from neuro.model import NeuronModel, SynapseModel
 from neuro.units import Dimension, Quantity, ms, mV, pA
+from neuro.wiring import AllToAll
 from tests.backends._plain import plain_kernels
 
 RESISTANCE = Dimension(voltage=1, current=-1)
 BACKENDS = ("numba", "norse", "brian")
 
 
-def _run(network: Network, backend: str, duration_ms: float) -> Recording:
+def _run(
+    network: Network, backend: str, duration_ms: float, record: Sequence[Record] = ()
+) -> Recording:
     options = {} if backend == "brian" else {"precision": "float64"}
     with plain_kernels():
-        return simulate(network, duration_ms=duration_ms, backend=backend, options=options)
+        return simulate(network, duration_ms=duration_ms, backend=backend, options=options,
+                        record=record)  # fmt: skip
 
 
 def moving_threshold(reset: str) -> Network:
@@ -92,3 +106,28 @@ def test_a_sum_may_not_read_what_is_event_driven(reads: str) -> None:
     )
     with pytest.raises(EquationError, match=r"S_post may not read the event-driven `u`"):
         check_synapse(synapse)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize(
+    ("on_pre", "first", "second"),
+    [
+        ("v += w; q = v", 2.0, 5.0),
+        ("q = v; v += w", 0.0, 2.0),
+        ("v += w; q = v/2 - v", -1.0, -2.5),
+        ("q = 1*mV; v = 2*v + w; q += v", 3.0, 8.0),
+    ],
+)
+def test_two_spikes_of_a_step_reach_a_cell_in_turn(
+    backend: str, on_pre: str, first: float, second: float
+) -> None:
+    """The first does not see what the second changes; the second sees what the first did."""
+    cell = NeuronModel("cell", "dv/dt = 0*volt/second + 0*v/tau : volt", parameters={"tau": ms(1)})
+    synapse = SynapseModel("keeps", "", "", on_pre, mV(1), edges="q : volt")
+    two = Spikes([1.0, 1.0], [0, 1], n_units=2, t_stop_ms=5)
+    network = Network(
+        "n", (Population("cell", cell, 1),), (Source("s", two),),
+        (Projection("p", "s", "cell", synapse, AllToAll(), mV([2, 3]), ms(1)),),
+    )  # fmt: skip
+    run = _run(network, backend, 4, [Record("p", "q", 0.1)])
+    assert run.traces["p.q"].data[-1] == pytest.approx([first, second])

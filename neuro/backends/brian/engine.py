@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from neuro.backends.brian.edges import edge_dimensions
+from neuro.backends.brian.in_turn import in_turn
 from neuro.backends.brian.modulators import Modulators
 from neuro.backends.brian.parts import Parts
 from neuro.backends.brian.spelling import of_edges
@@ -124,7 +125,8 @@ def _settings(b2: Any, codegen: str, seed: int) -> Iterator[None]:
     b2.prefs.codegen.target = codegen
     b2.seed(seed % 2**32)
     try:
-        yield
+        with in_turn():
+            yield
     finally:
         b2.prefs.codegen.target = target
         np.random.set_state(state)  # noqa: NPY002
