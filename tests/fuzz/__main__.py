@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -25,6 +26,8 @@ def main() -> int:
         parser.error(f"unknown {', '.join(sorted(unknown))}; known: {', '.join(known)}")
     out = (given.out or Path(tempfile.mkdtemp(prefix="ember-fuzz-"))).absolute()
     reports: list[Report] = []
+    for stop in (signal.SIGINT, signal.SIGTERM):  # the table is printed however it ends
+        signal.signal(stop, signal.default_int_handler)
     try:
         with Servers() as servers:
             for name in given.kinds or known:

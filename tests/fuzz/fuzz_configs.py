@@ -121,7 +121,37 @@ def task(mutant: Path, original: Path) -> str:
     return "" if same else "the run file gave other spikes when it was run again"
 
 
+SHIPPED = ("startle", "phase_code", "cuba", "startle_sweep", "voices_tiny", "sudoku4", "explore")
+
+
+def make_shipped(folder: Path) -> Sequence[Path]:
+    """Shipped configs of every kind: runs of circuits and encoders, sweeps, and trainings."""
+    from sims.config.shipped import shipped
+
+    paths = []
+    for name in SHIPPED:
+        paths.append(folder / f"{name}.yaml")
+        paths[-1].write_bytes(shipped()[name].read_bytes())
+    return paths
+
+
+def check(mutant: Path, original: Path) -> str:
+    """Check it and no more."""
+    ember("check", str(mutant))
+    return ""
+
+
 KINDS = (
+    Kind(
+        name="shipped-config",
+        make=make_shipped,
+        mutate=damage_yaml,
+        task="tests.fuzz.fuzz_configs:check",
+        count=1000,
+        sample=2,
+        preload=RUNS,
+        undamaged=1,
+    ),
     Kind(
         name="config",
         make=make,
