@@ -54,7 +54,7 @@ class Kind:
     sample: int = 20
     preload: tuple[str, ...] = ("sims.cli", "neuro.errors")
     undamaged: int | None = None
-    seconds: int = 20
+    seconds: float = 20
     memory: int = 4 << 30
 
 

@@ -85,6 +85,17 @@ def _child(request: dict[str, Any]) -> None:
         os._exit(status)
 
 
+def _at_work(group: int) -> bool:
+    """Whether a process of this group computes, or would if it were its turn."""
+    for process in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            # The name, in brackets, may hold anything; then follow state, parent and group.
+            fields = process.read_text("utf-8", "replace").rpartition(")")[2].split()
+            if fields[0] in "RD" and fields[2] == str(group):
+                return True
+    return False
+
+
 def _address_space() -> int:
     pages = Path("/proc/self/statm").read_text(encoding="ascii").split()[0]
     return int(pages) * resource.getpagesize()
@@ -101,6 +112,10 @@ def _serve(request: dict[str, Any]) -> dict[str, Any]:
         if pid:
             break
         if not hung and time.monotonic() > ends:
+            # One that waits for its share of a busy machine has its CPU time as the only limit.
+            if _at_work(child):
+                ends = time.monotonic() + 1
+                continue
             hung = True
             os.kill(child, signal.SIGKILL)
         time.sleep(0.002)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -38,6 +39,8 @@ def end_as_written(mutant: Path, original: Path) -> str:
         case "hang":
             while True:
                 pass
+        case "wait":
+            time.sleep(600)
         case "wrong":
             return "other spikes"
     return ""
@@ -45,7 +48,8 @@ def end_as_written(mutant: Path, original: Path) -> str:
 
 CASES = {
     "right": "right", "refused": "refused", "two lines": "wrong", "traceback": "traceback",
-    "crash": "crash", "the server dies too": "crash", "hang": "hang", "wrong": "wrong",
+    "crash": "crash", "the server dies too": "crash", "hang": "hang", "wait": "hang",
+    "wrong": "wrong",
 }  # fmt: skip
 
 
@@ -53,7 +57,7 @@ def test_every_end_is_counted_as_what_it_is(tmp_path: Path) -> None:
     texts = iter(CASES)
     kind = Kind(
         "toy", make, lambda data, rng: next(texts).encode(), f"{HERE}end_as_written", len(CASES),
-        preload=("neuro.errors",), seconds=1,
+        preload=("neuro.errors",), seconds=0.3,
     )  # fmt: skip
     with Server(kind.preload) as server:
         report = fuzz(kind, tmp_path, server, count=kind.count)
