@@ -60,6 +60,13 @@ def test_a_short_step_has_the_slope_of_its_equation(method: str) -> None:
     assert taken >= {"exact": 4, "exponential_euler": 18}.get(method, len(RIGHTS))
 
 
+def test_exponential_euler_does_not_drop_a_cube() -> None:
+    model = NeuronModel("m", "dy/dt = (y - y**3)/tau : 1", parameters={"tau": ms(10)})
+    lines, given = compose(model).lines, {"tau": ms(10).dimension}
+    with pytest.raises(EquationError, match="the equation of `y` is not linear in it"):
+        step_code(lines, given, "exponential_euler", "it")
+
+
 @pytest.mark.parametrize("chain", [
     ("(h - y)/tau", "(x - h)/tau_h", "-x/tau_x"),
     ("(h - y)/tau", "(x - h)/tau_h", "(0.4 - x)/tau_x"),
