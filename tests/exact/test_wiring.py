@@ -58,6 +58,7 @@ def test_pairwise_joins_every_pair_with_the_same_probability() -> None:
     spread = ((counts - 60) ** 2 / (200 * 0.3 * 0.7)).sum()  # chi-square with 400 degrees
     assert abs(spread - 400) < 5 * np.sqrt(2 * 400)
     assert chisquare(counts.sum(axis=0)).pvalue > 1e-4
+    assert np.abs(counts - 60).max() < 6 * np.sqrt(200 * 0.3 * 0.7)  # the first pair and the last
 
 
 @given(SIZES, SIZES, SEEDS, st.data())

@@ -52,7 +52,7 @@ def judge(
             outcome = copy.judge(mutant, known_to_pass=known_to_pass)
         finally:
             free.put(copy)
-        if outcome.verdict == "killed":
+        if outcome.verdict == "killed" and not known_to_pass:
             keep(mutant)
         outcomes.append(outcome)
         print(f"{outcome.verdict:9}{outcome.seconds:6.1f} s  {mutant.name}", flush=True)
