@@ -128,7 +128,7 @@ def test_the_exact_step_is_the_matrix_exponential(tau: float) -> None:
     code = schemes.derive(composed.lines, "exact")
     assert code is not None
     values = {n: float(q) for n, q in composed.parameters.items()}
-    values |= {"I_ext": 40.0, "dt": 0.5, **start}
+    values |= {"I_ext": 40.0, "dt": 0.5, "second": 1000.0, **start}
     for name, expression in code:
         values[name] = evaluate(expression, values)
     ours = [values[f"{name}__new"] for name in start]
