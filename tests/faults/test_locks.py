@@ -186,6 +186,26 @@ def test_a_lock_that_is_removed_meanwhile_is_not_held_by_two(tmp_path: Path) -> 
     assert asked
 
 
+def test_a_lock_that_is_removed_between_opening_and_locking_is_taken_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The system lets a file be locked that no longer has a name, which would keep nobody out."""
+    place = tmp_path / "lock"
+    asked: list[int] = []
+
+    def take(handle: int) -> bool:
+        if not asked:
+            place.unlink()  # as a holder does at its end
+        asked.append(handle)
+        return real(handle)
+
+    real = locks.take
+    monkeypatch.setattr(locks, "take", take)
+    with locked(place, refused):
+        assert len(asked) == 2
+        assert is_held(place)
+
+
 # ------------------------------------------------------------------ shared folders
 
 
