@@ -28,7 +28,7 @@ class BoundEdge(NamedTuple):
 
 
 def bind_edges(network: Network, populations: Sequence[BuiltPopulation]) -> dict[str, BoundEdge]:
-    """The program of each projection whose synapses need one, by the projection's name.
+    """The program of each projection whose synapses need one, by name, in the network's order.
 
     Raises:
         EquationError: if a synapse's text or dimensions are wrong.
@@ -54,7 +54,8 @@ def bind_edges(network: Network, populations: Sequence[BuiltPopulation]) -> dict
                         port, population.composed, source.composed if source else None
                     )
                     found[projection.name] = _bound(program, port)
-    return found
+    # Spikes of one step act projection by projection in this order; ports have another.
+    return {p.name: found[p.name] for p in network.projections if p.name in found}
 
 
 def _bound(program: EdgeProgram, port: Port) -> BoundEdge:

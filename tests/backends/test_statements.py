@@ -131,3 +131,21 @@ def test_two_spikes_of_a_step_reach_a_cell_in_turn(
     )  # fmt: skip
     run = _run(network, backend, 4, [Record("p", "q", 0.1)])
     assert run.traces["p.q"].data[-1] == pytest.approx([first, second])
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_projections_act_in_the_order_of_the_network_whatever_they_share(backend: str) -> None:
+    """The first and the third have one synapse in common; the second comes between them."""
+    cell = NeuronModel("cell", "dv/dt = 0*volt/second + 0*v/tau : volt", parameters={"tau": ms(1)})
+    doubles = SynapseModel("doubles", "", "", "v = 2*v + w", mV(1))
+    squares = SynapseModel("squares", "", "", "v = v*v/mV - w", mV(1))
+    sources = tuple(Source(f"s{k}", Spikes([1.0], [0], n_units=1, t_stop_ms=5)) for k in range(3))
+    projections = tuple(
+        Projection(f"p{k}", f"s{k}", "cell", synapse, AllToAll(), mV(k + 1), ms(1))
+        for k, synapse in enumerate((doubles, squares, doubles))
+    )
+    network = Network(
+        "n", (Population("cell", cell, 1, initial={"v": mV(3)}),), sources, projections
+    )
+    run = _run(network, backend, 4, [Record("cell", "v", 0.1)])
+    assert run.traces["cell.v"].data[-1, 0] == pytest.approx(2 * ((2 * 3 + 1) ** 2 - 2) + 3)
