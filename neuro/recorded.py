@@ -43,9 +43,14 @@ def recorded_at(built: Built, record: Record) -> Recorded:
     """The population of a record's name, or else the projection.
 
     Raises:
-        NetworkError: if there is neither, or the projection's synapses have no variables.
+        NetworkError: if there is neither or both, or the projection's synapses have no variables.
     """
     name = record.population
+    if name in built.edges and any(p.name == name for p in built.populations):
+        raise NetworkError(
+            f"record: `{name}` is the name of a population and of a projection with variables; "
+            f"give one of them another name"
+        )
     for at, population in enumerate(built.populations):
         if population.name == name:
             program = population.program

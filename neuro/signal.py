@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from neuro.errors import SignalError
-from neuro.units import admit
+from neuro.units import Quantity, admit
+from neuro.units.foreign import from_foreign
 
 __all__ = ["Signal"]
 
@@ -23,7 +25,7 @@ class Signal:
         unit: What the values are in; coherent units where a circuit is to be driven.
 
     Raises:
-        SignalError: if it is empty, not 1-d or 2-d, or not finite.
+        SignalError: if it is empty, not 1-d or 2-d, not finite, or has a unit of its own.
     """
 
     values: NDArray[np.float64]
@@ -32,6 +34,11 @@ class Signal:
 
     def __post_init__(self) -> None:
         admit(self)
+        if not _plain(self.values):
+            raise SignalError(
+                f"a signal's values must be plain real numbers, in the unit that `unit` names "
+                f"(`{self.unit}`), found {self.values!r:.60}"
+            )
         values = np.array(self.values, dtype=np.float64)
         if values.ndim not in (1, 2) or values.size == 0:
             raise SignalError(f"a signal must be 1-d or 2-d and not empty, found {values.shape}")
@@ -51,3 +58,12 @@ class Signal:
     def duration_ms(self) -> float:
         """Time covered."""
         return self.values.shape[0] * self.dt_ms
+
+
+def _plain(values: Any) -> bool:
+    """Whether nothing in it has a unit of its own, which an array of numbers would lose."""
+    if isinstance(values, (list, tuple)):
+        return all(map(_plain, values))
+    if isinstance(values, Quantity) or from_foreign(values) is not None:
+        return False
+    return isinstance(values, (int, float)) or np.asarray(values).dtype.kind in "iufb"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from neuro import (
@@ -18,7 +19,7 @@ from neuro import (
     simulate,
 )
 from neuro.equations import check_synapse
-from neuro.errors import EquationError
+from neuro.errors import EquationError, NetworkError
 from neuro.model import NeuronModel, SynapseModel
 from neuro.units import Dimension, Quantity, ms, mV, pA
 from neuro.wiring import AllToAll
@@ -149,3 +150,30 @@ def test_projections_act_in_the_order_of_the_network_whatever_they_share(backend
     )
     run = _run(network, backend, 4, [Record("cell", "v", 0.1)])
     assert run.traces["cell.v"].data[-1, 0] == pytest.approx(2 * ((2 * 3 + 1) ** 2 - 2) + 3)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_constant_without_a_parameter_is_a_number(backend: str) -> None:
+    """x is the integral of a sine of period tau: 1 - cos(2 pi t/tau), over 2 pi."""
+    model = NeuronModel(
+        "sine", "dx/dt = sin(2*pi*t/tau)/tau : 1", parameters={"tau": ms(10)}, method="rk4"
+    )
+    network = Network("n", (Population("cell", model, 1),))
+    run = _run(network, backend, 10, [Record("cell", "x", 2.5)])
+    expected = (1 - np.cos(2 * np.pi * np.arange(4) / 4)) / (2 * np.pi)
+    assert run.traces["cell.x"].data[:, 0] == pytest.approx(expected, abs=2e-3)
+
+
+def test_what_would_be_recorded_in_one_place_is_refused() -> None:
+    cells = Population("same", moving_threshold("v = E_L").populations[0].model, 2)
+    synapse = SynapseModel("keeps", "", "", "q = v", mV(1), edges="q : volt")
+    network = Network(
+        "n", (cells,), (Source("s", Spikes([1.0], [0], n_units=1, t_stop_ms=5)),),
+        (Projection("same", "s", "same", synapse, AllToAll(), mV(1), ms(1)),),
+    )  # fmt: skip
+    with pytest.raises(NetworkError, match="of a population and of a projection"):
+        _run(network, "numba", 1, [Record("same", "v")])
+    network = replace(network, projections=())
+    for other in (Record("same", "v", cells=(1,)), Record("same", "v", 0.5)):
+        with pytest.raises(NetworkError, match="`v` of `same` stands twice"):
+            _run(network, "numba", 1, [Record("same", "v", cells=(0,)), other])

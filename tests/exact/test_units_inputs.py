@@ -36,7 +36,7 @@ from neuro import (
     simulate,
 )
 from neuro.brian2_import import brian2 as load_brian2
-from neuro.errors import EmberError, UnitError
+from neuro.errors import EmberError, SignalError, UnitError
 from neuro.measures import psth, vector_strength
 from neuro.models.lif import LIF
 from neuro.models.poisson import POISSON
@@ -336,3 +336,20 @@ def test_dimensions_that_the_packages_spell_differently_are_one() -> None:
     assert read(1 * brian2.molar, CONCENTRATION) == read(1 * UREG.molar, CONCENTRATION)
     assert read("300.15 K", TEMPERATURE) == read(300.15 * brian2.kelvin, TEMPERATURE)
     assert read(1 * brian2.second, TIME) == read(1 * pq.s, TIME) == read("1 s", TIME)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [1.0, 2.0] * brian2.nA, [1 * brian2.nA, 2 * brian2.nA], mV([1, 2]), (mV(1), mV(2)),
+        [1 + 2j, 1], ["1 nA", "2 nA"], np.array([1 + 0j, 2]),
+    ],
+)  # fmt: skip
+def test_a_signal_takes_no_values_whose_unit_would_be_lost(values: object) -> None:
+    with pytest.raises(SignalError, match=r"plain real numbers, in the unit .*`pA`"):
+        Signal(values, 1.0, "pA")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("values", [[1, 2], (1.0, True), np.arange(3), np.float32([1, 2])])
+def test_a_signal_takes_plain_numbers(values: object) -> None:
+    assert Signal(values, 1.0, "pA").values.dtype == np.float64  # type: ignore[arg-type]

@@ -22,7 +22,7 @@ that is computed in double precision, as single precision cannot hold the time o
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -193,7 +193,16 @@ class CellStep(torch.nn.Module):
             if name in exact:  # what was rounded to `dtype`, if it is still that
                 double = torch.where(bound[name] == exact[name].to(self.dtype), exact[name], double)
             bound[f"{name}__64"] = double
-        return {**bound, **self._code.bind(bound)}
+        number = bound["dt"]
+
+        def tensor(value: Any) -> Tensor:
+            if isinstance(value, Tensor):
+                return value
+            # No parameter takes part in it, as in `2*pi`: a number of Python.
+            dtype = torch.bool if isinstance(value, bool) else number.dtype
+            return torch.as_tensor(value, dtype=dtype, device=number.device)
+
+        return bound | {name: tensor(value) for name, value in self._code.bind(bound).items()}
 
     def initial(
         self, batch: int = 1, bound: Bound | None = None,
