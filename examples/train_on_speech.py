@@ -43,8 +43,11 @@ def main() -> int:
     parser.add_argument("--cache", type=Path, help="where heard sounds are kept")
     parser.add_argument("--recordings", help="folder with a person's digits, 0.wav to 9.wav")
     parser.add_argument("--threads", type=int, default=2, help="of PyTorch (default: 2)")
-    parser.add_argument("--allow-version-change", action="store_true",
-                        help="continue what was begun under other versions")  # fmt: skip
+    parser.add_argument(
+        "--allow-version-change",
+        action="store_true",
+        help="continue what was begun under other versions",
+    )
     given = parser.parse_args()
 
     study = STUDIES[given.study]

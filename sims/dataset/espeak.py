@@ -94,9 +94,13 @@ def _run(*arguments: str) -> str:
         )
     try:
         done = subprocess.run(  # fixed program, arguments as a list: nothing for a shell
-            [program, *arguments], capture_output=True, timeout=_TIMEOUT_S, check=True,
-            encoding="utf-8", errors="replace",
-        )  # fmt: skip
+            [program, *arguments],
+            capture_output=True,
+            timeout=_TIMEOUT_S,
+            check=True,
+            encoding="utf-8",
+            errors="replace",
+        )
     except subprocess.CalledProcessError as error:
         reason = " ".join((error.stderr or error.stdout or "").split())
         raise ConfigError(f"espeak-ng {' '.join(arguments)} failed: {reason}") from None

@@ -120,10 +120,12 @@ def _spiking(run: Run, counts: Counts) -> list[Block]:
     drawn = list(recording.spikes)
     if len(drawn) > MOST_PANELS:
         drawn = telling(run, MOST_PANELS)
-        blocks.append(Text(
-            f"Pictures show {len(drawn)} of {len(recording.spikes):,} populations, those whose "
-            f"rate peaks highest above its mean; the table has all."
-        ))  # fmt: skip
+        blocks.append(
+            Text(
+                f"Pictures show {len(drawn)} of {len(recording.spikes):,} populations, those whose "
+                f"rate peaks highest above its mean; the table has all."
+            )
+        )
     blocks += _in_parts(
         "raster",
         "Spikes of each population. Cells are ordered by the quantity on the axis; in large "

@@ -55,7 +55,7 @@ _NAMES = [
         a_function_read_as_a_variable="dv/dt = (exp*mV - v)/tau : volt",
         a_variable_called_as_a_function="dv/dt = -v(t)/tau : volt",
     ),
-]  # fmt: skip
+]
 
 _FORM = [
     *_cells(
@@ -94,7 +94,7 @@ _FORM = [
         too_many_arguments="dx/dt = exp(x, x)/tau : 1\n" + _V,
         second_derivative="d2v/dt2 = -v/tau : volt",
     ),
-]  # fmt: skip
+]
 
 _DIMENSIONS = [
     *_cells(
@@ -138,7 +138,7 @@ _DIMENSIONS = [
     Case("an edge equation without the time", edges="dx/dt = -x : 1 (clock-driven)"),
     Case("an edge equation of another quantity", edges="dx/dt = -w/tau : 1 (clock-driven)"),
     Case("on_post of another quantity", on_post="w += 1"),
-]  # fmt: skip
+]
 
 _TRUTH = [
     Case("a threshold that is a voltage", threshold="v"),
@@ -167,19 +167,18 @@ _TRUTH = [
     Case("true and a state", "dx/dt = (True + x)/tau : 1\n" + _V),
     Case("a reset that adds a comparison", "dx/dt = -x/tau : 1\n" + _V, reset="x += v > V_th"),
     Case("a pair with a voltage in an equation", "dx/dt = int(v and x > 1)/tau : 1\n" + _V),
-]  # fmt: skip
+]
 
 _STATEMENTS = [
-    Case("a reset of an unknown name", reset="u = 0*mV; unknown += 1"),
+    Case("a reset that adds to an unknown name", reset="unknown += 1"),
     Case("a reset of a subexpression", f"{_V}\nx = 2*v : volt", reset="x = 0*mV"),
     Case("a reset that adds to a subexpression", f"{_V}\nx = 2*v : volt", reset="x += 1*mV"),
     Case("a reset of a parameter", reset="V_th += 1*mV"),
     Case("a reset of t", reset="t = 0*ms"),
     Case("a reset of dt", reset="dt = 1*ms"),
     Case("a reset of N", reset="N = 2"),
-    Case("a reset of lastspike", reset="lastspike = 0*ms; v = unknown"),
     Case("a reset with white noise", reset="v = mV*xi"),
-    Case("a reset of a unit", reset="mV = 2*mV; v = v + unknown"),
+    Case("a reset of a unit", reset="mV = 2*mV"),
     Case("a reset that is an expression", reset="v > 0*mV"),
     Case("a reset that is a call", reset="clip(v, 0*mV, 1*mV)"),
     Case("a reset with a condition", reset="if v > 0*mV: v = 0*mV"),
@@ -190,13 +189,17 @@ _STATEMENTS = [
     Case("a subexpression that reads itself", f"{_V}\na = a + 1 : 1"),
     Case("white noise in a subexpression", f"{_V}\nx = xi*tau**.5 : 1"),
     Case("white noise in a threshold", threshold="v > V_th + mV*xi"),
-    Case("one white noise in two equations",
-         "dv/dt = -v/tau + mV*xi/tau**.5 : volt\ndu/dt = -u/tau + mV*xi/tau**.5 : volt"),
+    Case(
+        "one white noise in two equations",
+        "dv/dt = -v/tau + mV*xi/tau**.5 : volt\ndu/dt = -u/tau + mV*xi/tau**.5 : volt",
+    ),
     Case("a random number in a subexpression", f"{_V}\nx = rand() : 1\ny = x + v/mV : 1"),
-    Case("a random number in a subexpression of a state",
-         "dx/dt = (y - x)/tau : 1\ny = randn() : 1\n" + _V),
+    Case(
+        "a random number in a subexpression of a state",
+        "dx/dt = (y - x)/tau : 1\ny = randn() : 1\n" + _V,
+    ),
     Case("two random numbers in an equation", "dx/dt = (rand() - rand())/tau : 1\n" + _V),
-]  # fmt: skip
+]
 
 _METHODS = [
     Case("an unknown method", method="leapfrog"),
@@ -205,45 +208,82 @@ _METHODS = [
     Case("exact for the time", "dv/dt = (mV*sin(t/tau) - v)/tau : volt", method="exact"),
     Case("exact for the time alone", "dv/dt = (mV*t/tau - v)/tau : volt", method="exact"),
     Case("exact for a comparison", "dv/dt = (mV*int(v > 0*mV) - v)/tau : volt", method="exact"),
-    Case("exact for a product of states",
-         "dv/dt = -v*x/tau : volt\ndx/dt = -x/tau : 1", method="exact"),
+    Case(
+        "exact for a product of states",
+        "dv/dt = -v*x/tau : volt\ndx/dt = -x/tau : 1",
+        method="exact",
+    ),
     Case("exact for noise", "dv/dt = -v/tau + mV*xi/tau**.5 : volt", method="exact"),
     Case("exact for a random number", "dv/dt = (mV*rand() - v)/tau : volt", method="exact"),
-    Case("exponential Euler for a square", "dv/dt = -v*v/mV/tau : volt",
-         method="exponential_euler"),
-    Case("exponential Euler for an absolute value", "dv/dt = (abs(v)*2 - abs(v))/tau : volt",
-         method="exponential_euler"),
-    Case("exponential Euler for noise", "dv/dt = -v/tau + mV*xi/tau**.5 : volt",
-         method="exponential_euler"),
+    Case(
+        "exponential Euler for a square", "dv/dt = -v*v/mV/tau : volt", method="exponential_euler"
+    ),
+    Case(
+        "exponential Euler for an absolute value",
+        "dv/dt = (abs(v)*2 - abs(v))/tau : volt",
+        method="exponential_euler",
+    ),
+    Case(
+        "exponential Euler for noise",
+        "dv/dt = -v/tau + mV*xi/tau**.5 : volt",
+        method="exponential_euler",
+    ),
     Case("rk4 for noise", "dv/dt = -v/tau + mV*xi/tau**.5 : volt", method="rk4"),
     Case("rk2 for noise", "dv/dt = -v/tau + mV*xi/tau**.5 : volt", method="rk2"),
-    Case("Euler for noise that is multiplied by the state",
-         "dv/dt = -v/tau + v*xi/tau**.5 : volt", method="euler"),
-    Case("Euler for noise that changes in time",
-         "dv/dt = -v/tau + mV*sin(t/tau)*xi/tau**.5 : volt", method="euler"),
-    Case("Milstein for two noises in one equation",
-         "dv/dt = -v/tau + v*xi_1/tau**.5 + v*xi_2/tau**.5 : volt", method="milstein"),
+    Case(
+        "Euler for noise that is multiplied by the state",
+        "dv/dt = -v/tau + v*xi/tau**.5 : volt",
+        method="euler",
+    ),
+    Case(
+        "Euler for noise that changes in time",
+        "dv/dt = -v/tau + mV*sin(t/tau)*xi/tau**.5 : volt",
+        method="euler",
+    ),
+    Case(
+        "Milstein for two noises in one equation",
+        "dv/dt = -v/tau + v*xi_1/tau**.5 + v*xi_2/tau**.5 : volt",
+        method="milstein",
+    ),
     Case("the square of a noise", "dv/dt = -v/tau + mV*xi**2 : volt", method="euler"),
     Case("the sine of a noise", "dv/dt = -v/tau + mV*sin(xi*tau**.5)/tau : volt", method="euler"),
-]  # fmt: skip
+]
 
 _EDGES = [
     Case("white noise in on_pre", on_pre="v_post += mV*xi"),
     Case("an unknown name in on_pre", on_pre="v_post += unknown*mV"),
     Case("an unknown target variable in on_pre", on_pre="v_post += u_post"),
     Case("an unknown source variable in on_pre", on_pre="v_post += u_pre"),
-    Case("on_pre that writes a parameter", on_pre="tau += 1*ms; v_post = v_post + unknown"),
+    Case("on_pre that writes a parameter", on_pre="tau += 1*ms"),
     Case("on_pre that writes t", on_pre="t = 0*ms"),
     Case("on_pre that writes an edge's subexpression", edges="x = 2*w : volt", on_pre="x += w"),
-    Case("on_pre that writes the target's subexpression", f"{_V}\nx = 2*v : volt",
-         on_pre="x_post += w"),
+    Case(
+        "on_pre that writes the target's subexpression",
+        f"{_V}\nx = 2*v : volt",
+        on_pre="x_post += w",
+    ),
     Case("on_pre that compares", on_pre="v_post > w"),
     Case("on_pre that is no statement", on_pre="w"),
     Case("on_post with an unknown name", on_post="w = unknown"),
     Case("an edge's name twice", edges="x : 1\nx : 1"),
-    *(Case(f"an edge variable called {name}", edges=f"{name} : 1")
-      for name in ("i", "j", "delay", "t", "dt", "N", "xi", "exp", "pi", "volt", "x_pre", "x_post",
-                   "w")),
+    *(
+        Case(f"an edge variable called {name}", edges=f"{name} : 1")
+        for name in (
+            "i",
+            "j",
+            "delay",
+            "t",
+            "dt",
+            "N",
+            "xi",
+            "exp",
+            "pi",
+            "volt",
+            "x_pre",
+            "x_post",
+            "w",
+        )
+    ),
     Case("a flag of cells on an edge", edges="dx/dt = -x/tau : 1 (unless refractory)"),
     Case("event-driven and clock-driven", edges="dx/dt = -x/tau : 1 (event-driven, clock-driven)"),
     Case("an event-driven subexpression", edges="x = 2*w : volt (event-driven)"),
@@ -253,13 +293,17 @@ _EDGES = [
     Case("a sum into no variable of the target", edges="u_post = 2*w : volt (summed)"),
     Case("a sum into the synapse", edges="x = 2*w : volt (summed)"),
     Case("a sum into a state", f"{_V}\n", edges="v_post = 2*w : volt (summed)"),
-    Case("event-driven that reads what is clock-driven",
-         edges="dy/dt = -y/tau : 1 (clock-driven)\ndx/dt = (y - x)/tau : 1 (event-driven)"),
-    Case("clock-driven that reads what is event-driven",
-         edges="dy/dt = -y/tau : 1 (event-driven)\ndx/dt = (y - x)/tau : 1 (clock-driven)"),
+    Case(
+        "event-driven that reads what is clock-driven",
+        edges="dy/dt = -y/tau : 1 (clock-driven)\ndx/dt = (y - x)/tau : 1 (event-driven)",
+    ),
+    Case(
+        "clock-driven that reads what is event-driven",
+        edges="dy/dt = -y/tau : 1 (event-driven)\ndx/dt = (y - x)/tau : 1 (clock-driven)",
+    ),
     Case("a random number in an edge's subexpression", edges="x = rand() : 1", on_pre="w *= x"),
     Case("a power of the target's state", on_pre="v_post **= 2"),
     Case("edges in a circle", edges="a = b : 1\nb = a : 1", on_pre="w *= a"),
-]  # fmt: skip
+]
 
 CASES = (*_NAMES, *_FORM, *_DIMENSIONS, *_TRUTH, *_STATEMENTS, *_METHODS, *_EDGES)

@@ -20,41 +20,60 @@ BACKENDS = ("numba", "norse", "brian")
 def _cell(start_mv: float) -> NeuronModel:
     """Stands still at 0 mV; from 20 mV on it spikes and is held for 3 ms."""
     return NeuronModel(
-        name="cell", equations="dv/dt = -v/tau : volt (unless refractory)\nshare = v/mV : 1",
-        threshold="v > V_th", reset="v = 0*mV", refractory="t_ref",
-        parameters={"V_th": mV(20), "tau": ms(1e9), "t_ref": ms(3)}, initial={"v": mV(start_mv)},
-    )  # fmt: skip
+        name="cell",
+        equations="dv/dt = -v/tau : volt (unless refractory)\nshare = v/mV : 1",
+        threshold="v > V_th",
+        reset="v = 0*mV",
+        refractory="t_ref",
+        parameters={"V_th": mV(20), "tau": ms(1e9), "t_ref": ms(3)},
+        initial={"v": mV(start_mv)},
+    )
 
 
 def _run(
-    backend: str, synapse: SynapseModel, times_ms: Sequence[float], units: Sequence[int],
-    delays_ms: Sequence[float], record: Sequence[str], start_mv: float = 0.0,
+    backend: str,
+    synapse: SynapseModel,
+    times_ms: Sequence[float],
+    units: Sequence[int],
+    delays_ms: Sequence[float],
+    record: Sequence[str],
+    start_mv: float = 0.0,
     weights_mv: Sequence[float] = (1.0,),
-) -> dict[str, np.ndarray]:  # fmt: skip
+) -> dict[str, np.ndarray]:
     n = len(delays_ms)
     spikes = Spikes(np.array(times_ms), np.array(units), n_units=n, t_stop_ms=20)
     projection = Projection(
-        "p", "in", "a", synapse, Listed(np.arange(n), np.zeros(n, np.int64)),
-        weight=np.resize(weights_mv, n), delay=np.array(delays_ms),
-    )  # fmt: skip
+        "p",
+        "in",
+        "a",
+        synapse,
+        Listed(np.arange(n), np.zeros(n, np.int64)),
+        weight=np.resize(weights_mv, n),
+        delay=np.array(delays_ms),
+    )
     network = Network(
-        populations=(Population("a", _cell(start_mv), 1),), sources=(Source("in", spikes),),
+        populations=(Population("a", _cell(start_mv), 1),),
+        sources=(Source("in", spikes),),
         projections=(projection,),
-    )  # fmt: skip
+    )
     records = [Record(*name.split("."), 0.1) for name in record]
     options = {} if backend == "brian" else {"precision": "float64"}
     with plain_kernels():
-        found = simulate(network, duration_ms=8, dt_ms=0.1, backend=backend, record=records,
-                         options=options)  # fmt: skip
+        found = simulate(
+            network, duration_ms=8, dt_ms=0.1, backend=backend, record=records, options=options
+        )
     return {name: np.asarray(found.traces[name].data) for name in record}
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_statements_that_add_to_one_variable_all_count(backend: str) -> None:
     synapse = SynapseModel(
-        name="s", equations="", current="", on_pre="v += w; v -= 0.25*w; v_post += 3*w",
+        name="s",
+        equations="",
+        current="",
+        on_pre="v += w; v -= 0.25*w; v_post += 3*w",
         weight=mV(1),
-    )  # fmt: skip
+    )
     found = _run(backend, synapse, [1.0], [0], [0.1], ["a.v"])
     assert found["a.v"][-1, 0] == pytest.approx(3.75, abs=1e-6)
 
@@ -62,9 +81,13 @@ def test_statements_that_add_to_one_variable_all_count(backend: str) -> None:
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_a_statement_reads_what_a_held_cell_keeps(backend: str) -> None:
     synapse = SynapseModel(
-        name="s", equations="", current="", on_pre="v += w; m = v/mV; k = share",
-        edges="m : 1\nk : 1", weight=mV(1),
-    )  # fmt: skip
+        name="s",
+        equations="",
+        current="",
+        on_pre="v += w; m = v/mV; k = share",
+        edges="m : 1\nk : 1",
+        weight=mV(1),
+    )
     # The cell spikes in the first step and is held up to 3 ms.
     found = _run(backend, synapse, [1.0, 6.0], [0, 0], [0.1], ["p.m", "p.k"], start_mv=25.0)
     for name in ("p.m", "p.k"):
@@ -74,9 +97,7 @@ def test_a_statement_reads_what_a_held_cell_keeps(backend: str) -> None:
 
 @pytest.mark.parametrize("backend", ["numba", "norse"])
 def test_the_earlier_spike_acts_first(backend: str) -> None:
-    synapse = SynapseModel(
-        name="s", equations="", current="", on_pre="v = 2*v + w", weight=mV(1)
-    )  # fmt: skip
+    synapse = SynapseModel(name="s", equations="", current="", on_pre="v = 2*v + w", weight=mV(1))
     # Unit 1 sends at 1 ms over 2 ms, unit 0 at 2 ms over 1 ms.
     found = _run(backend, synapse, [1.0, 2.0], [1, 0], [1.0, 2.0], ["a.v"], weights_mv=[1.0, 5.0])
     assert found["a.v"][-1, 0] == pytest.approx(2 * 5 + 1, abs=1e-6)

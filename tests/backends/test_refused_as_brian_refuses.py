@@ -31,12 +31,27 @@ EMBER_ALONE = {
 
 def _ember(case: Case) -> None:
     parameters = {"tau": ms(10), "V_th": mV(20), "k": Quantity(2.0), "g": nS(1)}
-    cell = NeuronModel("cell", case.equations, case.threshold, case.reset, case.refractory,
-                       parameters, method=case.method)  # fmt: skip
+    cell = NeuronModel(
+        "cell",
+        case.equations,
+        case.threshold,
+        case.reset,
+        case.refractory,
+        parameters,
+        method=case.method,
+    )
     projections: tuple[Projection, ...] = ()
     if case.has_edges:
-        synapse = SynapseModel("edge", "", "", case.on_pre, mV(1), {"tau": ms(5)},
-                               edges=case.edges, on_post=case.on_post)  # fmt: skip
+        synapse = SynapseModel(
+            "edge",
+            "",
+            "",
+            case.on_pre,
+            mV(1),
+            {"tau": ms(5)},
+            edges=case.edges,
+            on_post=case.on_post,
+        )
         projections = (Projection("p", "c", "c", synapse, AllToAll(), weight=mV(1), delay=ms(1)),)
     network = Network("n", (Population("c", cell, 1),), projections=projections)
     with plain_kernels():
@@ -46,22 +61,35 @@ def _ember(case: Case) -> None:
 def _brian(case: Case) -> None:
     package: Any = brian2()
     namespace = {
-        "tau": 0.01 * package.second, "V_th": 0.02 * package.volt, "k": 2.0,
+        "tau": 0.01 * package.second,
+        "V_th": 0.02 * package.volt,
+        "k": 2.0,
         "g": 1e-9 * package.siemens,
-    }  # fmt: skip
+    }
     # Where the fault is elsewhere, a `v` that stays spares Brian2 an integrator.
     whole = case.equations != CELL or case.method != "euler"
     equations = case.equations if whole else "v : volt"
     cells = package.NeuronGroup(
-        1, equations, threshold=case.threshold, reset=case.reset, method=case.method,
-        refractory=case.refractory or False, namespace=namespace, name="refused*",
-    )  # fmt: skip
+        1,
+        equations,
+        threshold=case.threshold,
+        reset=case.reset,
+        method=case.method,
+        refractory=case.refractory or False,
+        namespace=namespace,
+        name="refused*",
+    )
     network = package.Network(cells)
     if case.has_edges:
         edges = package.Synapses(
-            cells, cells, f"{case.edges}\nw : volt", on_pre=case.on_pre or None,
-            on_post=case.on_post or None, namespace=namespace, name="refused_edges*",
-        )  # fmt: skip
+            cells,
+            cells,
+            f"{case.edges}\nw : volt",
+            on_pre=case.on_pre or None,
+            on_post=case.on_post or None,
+            namespace=namespace,
+            name="refused_edges*",
+        )
         edges.connect(i=[0], j=[0])
         network.add(edges)
     network.run(0 * package.second)
@@ -97,9 +125,13 @@ def test_the_cell_and_the_synapse_of_the_cases_are_sound() -> None:
     sound = [
         Case("a cell"),
         Case("held", f"{CELL} (unless refractory)", refractory="2*ms"),
-        Case("plastic", edges="dx/dt = -x/tau : 1 (event-driven)", on_pre="x += 1; v_post += w*x",
-             on_post="w *= (1 - 0.1*x)"),
-    ]  # fmt: skip
+        Case(
+            "plastic",
+            edges="dx/dt = -x/tau : 1 (event-driven)",
+            on_pre="x += 1; v_post += w*x",
+            on_post="w *= (1 - 0.1*x)",
+        ),
+    ]
     for case in sound:
         _brian(case)
         _ember(case)

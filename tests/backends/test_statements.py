@@ -34,8 +34,9 @@ def _run(
 ) -> Recording:
     options = {} if backend == "brian" else {"precision": "float64"}
     with plain_kernels():
-        return simulate(network, duration_ms=duration_ms, backend=backend, options=options,
-                        record=record)  # fmt: skip
+        return simulate(
+            network, duration_ms=duration_ms, backend=backend, options=options, record=record
+        )
 
 
 def moving_threshold(reset: str) -> Network:
@@ -127,9 +128,11 @@ def test_two_spikes_of_a_step_reach_a_cell_in_turn(
     synapse = SynapseModel("keeps", "", "", on_pre, mV(1), edges="q : volt")
     two = Spikes([1.0, 1.0], [0, 1], n_units=2, t_stop_ms=5)
     network = Network(
-        "n", (Population("cell", cell, 1),), (Source("s", two),),
+        "n",
+        (Population("cell", cell, 1),),
+        (Source("s", two),),
         (Projection("p", "s", "cell", synapse, AllToAll(), mV([2, 3]), ms(1)),),
-    )  # fmt: skip
+    )
     run = _run(network, backend, 4, [Record("p", "q", 0.1)])
     assert run.traces["p.q"].data[-1] == pytest.approx([first, second])
 
@@ -168,9 +171,11 @@ def test_what_would_be_recorded_in_one_place_is_refused() -> None:
     cells = Population("same", moving_threshold("v = E_L").populations[0].model, 2)
     synapse = SynapseModel("keeps", "", "", "q = v", mV(1), edges="q : volt")
     network = Network(
-        "n", (cells,), (Source("s", Spikes([1.0], [0], n_units=1, t_stop_ms=5)),),
+        "n",
+        (cells,),
+        (Source("s", Spikes([1.0], [0], n_units=1, t_stop_ms=5)),),
         (Projection("same", "s", "same", synapse, AllToAll(), mV(1), ms(1)),),
-    )  # fmt: skip
+    )
     with pytest.raises(NetworkError, match="of a population and of a projection"):
         _run(network, "numba", 1, [Record("same", "v")])
     network = replace(network, projections=())

@@ -33,9 +33,12 @@ def plainly(
 ) -> Recording:
     with plain_kernels():
         return simulate(
-            network, duration_ms=duration_ms, dt_ms=dt_ms, record=record,
+            network,
+            duration_ms=duration_ms,
+            dt_ms=dt_ms,
+            record=record,
             options={"precision": "float64"},
-        )  # fmt: skip
+        )
 
 
 # ---------------------------------------------------------------- cells

@@ -21,9 +21,12 @@ Array = NDArray[np.float64]
 def plainly(network: Network, duration_ms: float, *record: Record) -> Recording:
     with plain_kernels():
         return simulate(
-            network, duration_ms=duration_ms, dt_ms=DT_MS, record=record,
+            network,
+            duration_ms=duration_ms,
+            dt_ms=DT_MS,
+            record=record,
             options={"precision": "float64"},
-        )  # fmt: skip
+        )
 
 
 def edges() -> tuple[NDArray[np.int64], NDArray[np.int64], Array, NDArray[np.int64]]:
@@ -34,9 +37,11 @@ def edges() -> tuple[NDArray[np.int64], NDArray[np.int64], Array, NDArray[np.int
     rng = np.random.default_rng(7)
     steps = np.where(rng.random(EDGES) < 0.5, 5, rng.integers(1, 60, EDGES))
     return (
-        rng.integers(0, SENDERS, EDGES), rng.integers(0, TARGETS, EDGES),
-        rng.uniform(-5, 10, EDGES), steps,
-    )  # fmt: skip
+        rng.integers(0, SENDERS, EDGES),
+        rng.integers(0, TARGETS, EDGES),
+        rng.uniform(-5, 10, EDGES),
+        steps,
+    )
 
 
 def arrived(*effects: Effect) -> tuple[Recording, Array]:
@@ -50,14 +55,19 @@ def arrived(*effects: Effect) -> tuple[Recording, Array]:
         ),
         projections=(
             Projection(
-                "p", "senders", "targets", EXPONENTIAL_CURRENT, Listed(source, target), weight,
+                "p",
+                "senders",
+                "targets",
+                EXPONENTIAL_CURRENT,
+                Listed(source, target),
+                weight,
                 DT_MS * steps,
             ),
         ),
         transmitters=(Transmitter("na", baseline=nM(50)),) if effects else (),
         receptors=(Receptor("r", "na", nM(50), 2.0),) if effects else (),
         effects=effects,
-    )  # fmt: skip
+    )
     run = plainly(network, 25, Record("targets", "p.I_syn", DT_MS))
     current = run.traces["targets.p.I_syn"].data
     return run, current[1:] - current[:-1] * np.exp(-DT_MS / 5)

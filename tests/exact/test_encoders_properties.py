@@ -162,10 +162,18 @@ def test_fibres_of_a_channel_fire_by_themselves() -> None:
 
     With one stream the first spikes under heat would come in the order of the thresholds.
     """
-    nerve = auditory_nerve(
-        duration_ms=500, seed=1, embedded="silence", n_channels=1, fibres_per_channel=8,
-        spontaneous="high",
-    ).spikes["nerve"].spikes  # fmt: skip
+    nerve = (
+        auditory_nerve(
+            duration_ms=500,
+            seed=1,
+            embedded="silence",
+            n_channels=1,
+            fibres_per_channel=8,
+            spontaneous="high",
+        )
+        .spikes["nerve"]
+        .spikes
+    )
     trains = [set(nerve.of(k)) for k in range(8)]
     assert min(map(len, trains)) > 5
     assert all(not one & other for k, one in enumerate(trains) for other in trains[:k])

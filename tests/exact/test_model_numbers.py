@@ -175,9 +175,11 @@ def test_rothman_manis_cells_answer_a_step_as_their_equations_do(kind: str) -> N
     dt_ms, duration_ms = 0.005, 30.0
     cells = Population(kind, rothman_manis(kind), 2, {"I_ext": np.array(STEPS_PA)})
     run = simulate(
-        Network("nucleus", (cells,)), duration_ms=duration_ms, dt_ms=dt_ms,
+        Network("nucleus", (cells,)),
+        duration_ms=duration_ms,
+        dt_ms=dt_ms,
         record=[Record(kind, "v", 0.5)],
-    )  # fmt: skip
+    )
     trace = run.traces[f"{kind}.v"]
     for cell, current in enumerate(STEPS_PA):
         solved = stepped(kind, current, trace.times_ms, trace.data[0, 0])
@@ -218,9 +220,17 @@ TRAUB_MILES_CELLS = (
 
 
 def traub_miles(
-    t: float, y: Array, c: float, na: float, k: float, leak: float, e_na: float, e_k: float,
-    e_l: float, v_t: float,
-) -> list[float]:  # fmt: skip
+    t: float,
+    y: Array,
+    c: float,
+    na: float,
+    k: float,
+    leak: float,
+    e_na: float,
+    e_k: float,
+    e_l: float,
+    v_t: float,
+) -> list[float]:
     """Slopes of v, m, h and n under 300 pA."""
     v, m, h, n = y
     u = v - v_t
@@ -230,9 +240,11 @@ def traub_miles(
     alpha_n, beta_n = 0.032 * (15 - u) / np.expm1((15 - u) / 5), 0.5 * np.exp((10 - u) / 40)
     inward = na * m**3 * h * (e_na - v) + k * n**4 * (e_k - v) + leak * (e_l - v) + 300
     return [
-        inward / c, alpha_m * (1 - m) - beta_m * m, alpha_h * (1 - h) - beta_h * h,
+        inward / c,
+        alpha_m * (1 - m) - beta_m * m,
+        alpha_h * (1 - h) - beta_h * h,
         alpha_n * (1 - n) - beta_n * n,
-    ]  # fmt: skip
+    ]
 
 
 def test_traub_miles_cells_answer_a_step_as_their_equations_do() -> None:
@@ -263,27 +275,41 @@ def test_pinsky_rinzel_answers_a_step_as_its_equations_do() -> None:
         soma = -30 * m**2 * h * (v - 120) - 15 * n * (v + 15) - 0.1 * v + (2.1 * (d - v) + 2) / 0.5
         dendrite = -calcium - potassium - 0.1 * d + 2.1 * (v - d) / 0.5
         return [
-            soma / 3, dendrite / 3, alpha_h * (1 - h) - beta_h * h, alpha_n * (1 - n) - beta_n * n,
-            alpha_s * (1 - s) - beta_s * s, alpha_c * (1 - c) - beta_c * c,
-            min(2e-5 * ca, 0.01) * (1 - q) - 0.001 * q, -0.13 * calcium - 0.075 * ca,
-        ]  # fmt: skip
+            soma / 3,
+            dendrite / 3,
+            alpha_h * (1 - h) - beta_h * h,
+            alpha_n * (1 - n) - beta_n * n,
+            alpha_s * (1 - s) - beta_s * s,
+            alpha_c * (1 - c) - beta_c * c,
+            min(2e-5 * ca, 0.01) * (1 - q) - 0.001 * q,
+            -0.13 * calcium - 0.075 * ca,
+        ]
 
     start = [-64.6, -64.5, 0.999, 0.001, 0.009, 0.007, 0.01, 0.2]
     _agree(PINSKY_RINZEL, slope, start, 200)
 
 
 def _agree(
-    model: NeuronModel, slope: Callable[..., list[float]], start: list[float], current_pA: float,
+    model: NeuronModel,
+    slope: Callable[..., list[float]],
+    start: list[float],
+    current_pA: float,
     numbers: tuple[float, ...] = (),
-) -> None:  # fmt: skip
+) -> None:
     """A model's voltage follows the equations solved by LSODA, but for steps beside a spike."""
     with plain_kernels():
         run = driven(model, current_pA, duration_ms=25, dt_ms=0.02, record=("v",))
     trace = run.traces["cell.v"]
     solved = solve_ivp(
-        slope, (0, 25), start, t_eval=trace.times_ms, method="LSODA", args=numbers, rtol=1e-8,
+        slope,
+        (0, 25),
+        start,
+        t_eval=trace.times_ms,
+        method="LSODA",
+        args=numbers,
+        rtol=1e-8,
         atol=1e-8,
-    ).y[0]  # fmt: skip
+    ).y[0]
     assert len(run.spikes["cell"]) >= 1 and solved.max() > 0
     calm = np.abs(np.gradient(solved, trace.times_ms)) < 5  # mV/ms
     assert calm.mean() > 0.5

@@ -59,21 +59,43 @@ def rates_hz(recording: Recording, skip: int = 1) -> NDArray[np.float64]:
 QUADRATIC = {"C": 250.0, "g_L": 25.0, "E_L": -65.0, "V_T": -50.0, "V_r": -80.0, "V_peak": 20.0}
 # Mensi et al. 2012, an excitatory cell
 ESCAPING = {
-    "C": 83.1, "g_L": 3.7, "E_L": -67.0, "V_r": -36.7, "t_ref": 4.0, "V_T": -39.6, "Delta_V": 1.4,
-    "q_eta_1": 56.7, "tau_eta_1": 57.8, "q_eta_2": -6.9, "tau_eta_2": 218.2,
-    "q_gamma_1": 11.7, "tau_gamma_1": 53.8, "q_gamma_2": 1.8, "tau_gamma_2": 640.0,
-}  # fmt: skip
+    "C": 83.1,
+    "g_L": 3.7,
+    "E_L": -67.0,
+    "V_r": -36.7,
+    "t_ref": 4.0,
+    "V_T": -39.6,
+    "Delta_V": 1.4,
+    "q_eta_1": 56.7,
+    "tau_eta_1": 57.8,
+    "q_eta_2": -6.9,
+    "tau_eta_2": 218.2,
+    "q_gamma_1": 11.7,
+    "tau_gamma_1": 53.8,
+    "q_gamma_2": 1.8,
+    "tau_gamma_2": 640.0,
+}
 # Brette et al. 2007, on 2e-4 cm²; Ermentrout & Kopell 1998, on 1e-4 cm²
 TRAUB = {
     "traub_miles": {
-        "g_Na": 20_000.0, "g_K": 6000.0, "g_L": 10.0, "E_Na": 50.0, "E_K": -90.0, "E_L": -65.0,
+        "g_Na": 20_000.0,
+        "g_K": 6000.0,
+        "g_L": 10.0,
+        "E_Na": 50.0,
+        "E_K": -90.0,
+        "E_L": -65.0,
         "V_T": -63.0,
     },
     "traub_miles_ping": {
-        "g_Na": 10_000.0, "g_K": 8000.0, "g_L": 10.0, "E_Na": 50.0, "E_K": -100.0, "E_L": -67.0,
+        "g_Na": 10_000.0,
+        "g_K": 8000.0,
+        "g_L": 10.0,
+        "E_Na": 50.0,
+        "E_K": -100.0,
+        "E_L": -67.0,
         "V_T": -67.0,
     },
-}  # fmt: skip
+}
 
 
 # Izhikevich

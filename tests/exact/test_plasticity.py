@@ -39,15 +39,25 @@ ADDITIVE = {"A_plus": 0.005, "A_minus": 0.00525, "tau_plus": 20.0, "tau_minus": 
 MULTIPLICATIVE = {"c_p": 0.001, "c_d": 0.003}
 _SLOW = {"tau_plus": 16.8, "tau_minus": 33.7}
 TRIPLETS = {  # Pfister & Gerstner 2006, table 4, all-to-all
-    "stdp_triplet": _SLOW | {
-        "tau_x": 101.0, "tau_y": 125.0, "A2_plus": 5e-10, "A3_plus": 6.2e-3, "A2_minus": 7e-3,
+    "stdp_triplet": _SLOW
+    | {
+        "tau_x": 101.0,
+        "tau_y": 125.0,
+        "A2_plus": 5e-10,
+        "A3_plus": 6.2e-3,
+        "A2_minus": 7e-3,
         "A3_minus": 2.3e-4,
     },
-    "stdp_triplet_hippocampus": _SLOW | {
-        "tau_x": 946.0, "tau_y": 27.0, "A2_plus": 6.1e-3, "A3_plus": 6.7e-3, "A2_minus": 1.6e-3,
+    "stdp_triplet_hippocampus": _SLOW
+    | {
+        "tau_x": 946.0,
+        "tau_y": 27.0,
+        "A2_plus": 6.1e-3,
+        "A3_plus": 6.7e-3,
+        "A2_minus": 1.6e-3,
         "A3_minus": 1.4e-3,
     },
-}  # fmt: skip
+}
 
 
 def _pairings(deltas: Array, at_ms: float = 100.0) -> tuple[list[Array], list[Array]]:

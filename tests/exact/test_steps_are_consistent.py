@@ -26,11 +26,28 @@ SLOW = {"abs", "arccos", "arcsin", "arctan", "log10", "sqrt", "sign", "floor", "
 CALLS = ["clip(y, 0, 0.6)", *(f"{name}(y)" for name in sorted(FUNCTIONS - DRAWN - SLOW - {"clip"}))]
 PLAIN = ("euler", "rk2", "rk4")
 RIGHTS = [
-    *(f"x - 3*y + 0.5*{call}" for call in CALLS), "2 - y*exp(y)",
-    "int(y > 0.5) - y", "x*int(y > 0.5) - y", "y - y**3", "y**2 - y", "2*y + y**2 - 1",
-    "1/y - y", "x*y - y", "(1 - y)*(2 - y)", "y*t/ms - y", "z - y", "z*y - x",
-    "1 - z*z", "x - 3*y", "-2*y", "1.5", "x", "(y - x)/(2 + x)", "y % 0.35 - y", "sin(t/ms) - y",
-]  # fmt: skip
+    *(f"x - 3*y + 0.5*{call}" for call in CALLS),
+    "2 - y*exp(y)",
+    "int(y > 0.5) - y",
+    "x*int(y > 0.5) - y",
+    "y - y**3",
+    "y**2 - y",
+    "2*y + y**2 - 1",
+    "1/y - y",
+    "x*y - y",
+    "(1 - y)*(2 - y)",
+    "y*t/ms - y",
+    "z - y",
+    "z*y - x",
+    "1 - z*z",
+    "x - 3*y",
+    "-2*y",
+    "1.5",
+    "x",
+    "(y - x)/(2 + x)",
+    "y % 0.35 - y",
+    "sin(t/ms) - y",
+]
 
 
 @pytest.mark.parametrize("method", [*PLAIN, "exponential_euler", "exact"])
@@ -38,9 +55,10 @@ def test_a_short_step_has_the_slope_of_its_equation(method: str) -> None:
     taken = 0
     for right in RIGHTS:
         model = NeuronModel(
-            "m", f"dy/dt = ({right})/tau : 1\ndx/dt = (0.4 - x)/tau : 1\nz = tanh(y) : 1",
+            "m",
+            f"dy/dt = ({right})/tau : 1\ndx/dt = (0.4 - x)/tau : 1\nz = tanh(y) : 1",
             parameters={"tau": ms(10)},
-        )  # fmt: skip
+        )
         lines = compose(model).lines
         given = {name: q.dimension for name, q in model.parameters.items()}
         try:
@@ -67,11 +85,14 @@ def test_exponential_euler_does_not_drop_a_cube() -> None:
         step_code(lines, given, "exponential_euler", "it")
 
 
-@pytest.mark.parametrize("chain", [
-    ("(h - y)/tau", "(x - h)/tau_h", "-x/tau_x"),
-    ("(h - y)/tau", "(x - h)/tau_h", "(0.4 - x)/tau_x"),
-    ("h/tau", "(0.7 - h)/tau", "-x/tau"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "chain",
+    [
+        ("(h - y)/tau", "(x - h)/tau_h", "-x/tau_x"),
+        ("(h - y)/tau", "(x - h)/tau_h", "(0.4 - x)/tau_x"),
+        ("h/tau", "(0.7 - h)/tau", "-x/tau"),
+    ],
+)
 @pytest.mark.parametrize("away", [0.0, 1e-16, 1e-15, 1e-13, 1e-11, 1e-9, 1e-7, 1e-5, 1e-3])
 @pytest.mark.parametrize("dt", [0.0, 0.01, 0.1, 1.0])
 def test_an_exact_step_is_exact_near_equal_time_constants(

@@ -20,7 +20,7 @@ from neuro import (
     SynapseModel,
     Uniform,
     simulate,
-)  # fmt: skip
+)
 from neuro.build import build
 from neuro.errors import EmberError, NetworkError
 from neuro.models import LIF
@@ -116,16 +116,28 @@ def test_times_beside_the_grid_fall_on_the_same_steps_in_every_back_end(backend:
     times, delays = [0.05, 0.25, 0.66, 5.15], np.array([0.15, 0.25, 0.35, 1.05])
     source = Source("from", Spikes(times, range(4), n_units=4, t_stop_ms=20))
     jump = SynapseModel("jump", "", "", "v += w", mV(1))
-    relay = NeuronModel("relay", "dv/dt = -v/tau : volt", "v > V_th", "v = 0*mV", parameters={
-        "tau": ms(10), "V_th": mV(1)})  # fmt: skip
-    pacer = replace(relay, name="pacer", equations="v = 2*mV : volt\ndx/dt = -x/tau : 1",
-                    reset="", refractory="t_ref",
-                    parameters={**relay.parameters, "t_ref": ms(1)})  # fmt: skip
+    relay = NeuronModel(
+        "relay",
+        "dv/dt = -v/tau : volt",
+        "v > V_th",
+        "v = 0*mV",
+        parameters={"tau": ms(10), "V_th": mV(1)},
+    )
+    pacer = replace(
+        relay,
+        name="pacer",
+        equations="v = 2*mV : volt\ndx/dt = -x/tau : 1",
+        reset="",
+        refractory="t_ref",
+        parameters={**relay.parameters, "t_ref": ms(1)},
+    )
     held = np.array([0.04, 0.05, 0.25, 0.2989, 0.35, 1.05])
     network = Network(
-        "n", (Population("to", relay, 4), Population("pace", pacer, 6, parameters={"t_ref": held})),
-        (source,), (Projection("p", "from", "to", jump, OneToOne(), mV(5), delays),),
-    )  # fmt: skip
+        "n",
+        (Population("to", relay, 4), Population("pace", pacer, 6, parameters={"t_ref": held})),
+        (source,),
+        (Projection("p", "from", "to", jump, OneToOne(), mV(5), delays),),
+    )
     with plain_kernels():
         found = simulate(network, duration_ms=8, backend=backend).spikes
     steps = np.rint(found["to"].times_ms / 0.1).astype(int).tolist()
@@ -144,8 +156,9 @@ def test_times_beside_the_grid_fall_on_the_same_steps_in_every_back_end(backend:
 def test_intervals_beside_the_grid_are_refused_by_every_back_end(
     backend: str, every_ms: float
 ) -> None:
-    cell = NeuronModel("m", "dv/dt = (u - v)/tau : 1", parameters={"tau": ms(10)},
-                       inputs={"u": NUMBER})  # fmt: skip
+    cell = NeuronModel(
+        "m", "dv/dt = (u - v)/tau : 1", parameters={"tau": ms(10)}, inputs={"u": NUMBER}
+    )
     population = Population("to", cell, 1)
     driven = Network("n", (population,), drives=(Drive("to", "u", np.ones(5), every_ms),))
     with pytest.raises(EmberError, match="dt of the drive of `u` must be"):

@@ -341,10 +341,15 @@ def test_dimensions_that_the_packages_spell_differently_are_one() -> None:
 @pytest.mark.parametrize(
     "values",
     [
-        [1.0, 2.0] * brian2.nA, [1 * brian2.nA, 2 * brian2.nA], mV([1, 2]), (mV(1), mV(2)),
-        [1 + 2j, 1], ["1 nA", "2 nA"], np.array([1 + 0j, 2]),
+        [1.0, 2.0] * brian2.nA,
+        [1 * brian2.nA, 2 * brian2.nA],
+        mV([1, 2]),
+        (mV(1), mV(2)),
+        [1 + 2j, 1],
+        ["1 nA", "2 nA"],
+        np.array([1 + 0j, 2]),
     ],
-)  # fmt: skip
+)
 def test_a_signal_takes_no_values_whose_unit_would_be_lost(values: object) -> None:
     with pytest.raises(SignalError, match=r"plain real numbers, in the unit .*`pA`"):
         Signal(values, 1.0, "pA")  # type: ignore[arg-type]

@@ -76,11 +76,15 @@ def test_a_sum_of_400_terms_is_their_sum() -> None:
     assert run(equations) == 2 * int(20 / (10 * np.log(2)))
 
 
-@pytest.mark.parametrize("text", [
-    "dv/dt = (" + "+".join(f"v*v*{k}" for k in range(400)) + " - v)/tau : 1",
-    "\n".join(f"x{k} = {'+'.join(['v*v*2'] * 40)} : 1" for k in range(9)) + "\ndv/dt = x1/tau : 1",
-    "dv/dt = (" + "+".join(["v"] * 600) + " - v)/tau : 1",
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "text",
+    [
+        "dv/dt = (" + "+".join(f"v*v*{k}" for k in range(400)) + " - v)/tau : 1",
+        "\n".join(f"x{k} = {'+'.join(['v*v*2'] * 40)} : 1" for k in range(9))
+        + "\ndv/dt = x1/tau : 1",
+        "dv/dt = (" + "+".join(["v"] * 600) + " - v)/tau : 1",
+    ],
+)
 def test_what_would_compile_for_more_than_20_s_is_refused(text: str) -> None:
     assert re.search("at most (1,500 names|500 terms)", answered(lambda: run(text)))
 

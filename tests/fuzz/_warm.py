@@ -11,8 +11,11 @@ from sims.config.experiment import run_schema
 
 parse_quantity("1 furlong")  # a unit that only pint knows
 _MODEL = NeuronModel(
-    "warm", "dwarm/dt = (1.5 - warm)/tau_warm : 1", threshold="warm > 1", reset="warm = 0",
+    "warm",
+    "dwarm/dt = (1.5 - warm)/tau_warm : 1",
+    threshold="warm > 1",
+    reset="warm = 0",
     parameters={"tau_warm": ms(7)},
-)  # fmt: skip
+)
 simulate(Network("warm", (Population("warm", _MODEL, 2),)), duration_ms=3)
 run_schema()

@@ -1,4 +1,4 @@
-"""The harness counts what ends badly: a task of each kind of end is told apart from the others."""
+"""The fuzz harness tells each kind of bad end from the others and counts it."""
 
 from __future__ import annotations
 
@@ -47,18 +47,29 @@ def end_as_written(mutant: Path, original: Path) -> str:
 
 
 CASES = {
-    "right": "right", "refused": "refused", "two lines": "wrong", "traceback": "traceback",
-    "crash": "crash", "the server dies too": "crash", "hang": "hang", "wait": "hang",
+    "right": "right",
+    "refused": "refused",
+    "two lines": "wrong",
+    "traceback": "traceback",
+    "crash": "crash",
+    "the server dies too": "crash",
+    "hang": "hang",
+    "wait": "hang",
     "wrong": "wrong",
-}  # fmt: skip
+}
 
 
 def test_every_end_is_counted_as_what_it_is(tmp_path: Path) -> None:
     texts = iter(CASES)
     kind = Kind(
-        "toy", make, lambda data, rng: next(texts).encode(), f"{HERE}end_as_written", len(CASES),
-        preload=("neuro.errors",), seconds=0.3,
-    )  # fmt: skip
+        "toy",
+        make,
+        lambda data, rng: next(texts).encode(),
+        f"{HERE}end_as_written",
+        len(CASES),
+        preload=("neuro.errors",),
+        seconds=0.3,
+    )
     with Server(kind.preload) as server:
         report = fuzz(kind, tmp_path, server, count=kind.count)
     assert report.ends == Counter(CASES.values())

@@ -22,9 +22,17 @@ LIMIT_S = 300  # a test takes 10 s at most; a busy machine and a first compilati
 DERIVING = ("neuro/equations/", "neuro/backends/", "neuro/build.py")
 # What tests import of others, the slow part. Brian2 is imported by the project in its own way.
 WARM = (
-    "h5py", "hypothesis", "numba", "scipy.integrate", "scipy.optimize", "scipy.signal",
-    "scipy.stats", "sympy", "torch", "yaml",
-)  # fmt: skip
+    "h5py",
+    "hypothesis",
+    "numba",
+    "scipy.integrate",
+    "scipy.optimize",
+    "scipy.signal",
+    "scipy.stats",
+    "sympy",
+    "torch",
+    "yaml",
+)
 
 
 @dataclass(frozen=True)
@@ -50,21 +58,29 @@ class Copy:
         self._passed: set[str] = set()
         listed = subprocess.run(
             ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-            cwd=ROOT, capture_output=True, check=True,
-        )  # fmt: skip
+            cwd=ROOT,
+            capture_output=True,
+            check=True,
+        )
         for name in filter(None, listed.stdout.decode().split("\0")):
             if (source := ROOT / name).is_file():
                 target = self.tree / name
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(source, target)
         environment = os.environ | {
-            "OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "2", "MPLBACKEND": "agg",
+            "OMP_NUM_THREADS": "1",
+            "NUMBA_NUM_THREADS": "2",
+            "MPLBACKEND": "agg",
             "PYTHONDONTWRITEBYTECODE": "1",  # two versions of a file may be equally old and long
-        }  # fmt: skip
+        }
         self._warm = subprocess.Popen(
-            [sys.executable, HERE / "_warm.py", *WARM], env=environment,
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="ascii",
-        )  # fmt: skip
+            [sys.executable, HERE / "_warm.py", *WARM],
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            encoding="ascii",
+        )
 
     def __enter__(self) -> Copy:
         return self
@@ -84,11 +100,15 @@ class Copy:
         request = {
             "arguments": ["-q", "-p", "no:cacheprovider", "-n", "0", *arguments],
             "environment": {
-                "PYTHONPATH": str(self.tree), "CI": "true", "TMPDIR": str(self.folder),
+                "PYTHONPATH": str(self.tree),
+                "CI": "true",
+                "TMPDIR": str(self.folder),
                 "XDG_CACHE_HOME": str(self.caches / cache),
             },
-            "folder": str(self.tree), "limit_s": LIMIT_S, "output": str(output),
-        }  # fmt: skip
+            "folder": str(self.tree),
+            "limit_s": LIMIT_S,
+            "output": str(output),
+        }
         print(json.dumps(request), file=self._warm.stdin, flush=True)
         status: int | None = json.loads(self._warm.stdout.readline())
         return status, output.read_text("utf-8", "replace")

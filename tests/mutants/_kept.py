@@ -15,10 +15,16 @@ __all__ = ["keep", "killed_before"]
 FOLDER = ROOT / "runs" / "mutants"
 SHARED = (
     *(f"{room}/**/*.py" for room in ("bridges", "circuits", "encoders", "neuro", "sims")),
-    "configs/**/*.yaml", "pyproject.toml", "tests/conftest.py", "tests/_*.py",
-    *(path.relative_to(ROOT).as_posix() for path in sorted(ROOT.glob("tests/*/_*.py"))
-      if path.parent != HERE),
-)  # fmt: skip
+    "configs/**/*.yaml",
+    "pyproject.toml",
+    "tests/conftest.py",
+    "tests/_*.py",
+    *(
+        path.relative_to(ROOT).as_posix()
+        for path in sorted(ROOT.glob("tests/*/_*.py"))
+        if path.parent != HERE
+    ),
+)
 
 
 @cache

@@ -20,8 +20,26 @@ ROOT = Path(__file__).parents[2]
 ROOMS = ("neuro", "sims", "bridges", "encoders", "circuits")
 METHODS = {"match", "fullmatch", "search", "findall", "finditer", "sub", "subn", "split"}
 LENGTH, CPU_S = 8_000, 0.05  # a linear pattern takes about 1 ms, a quadratic one 300 and more
-RUNS = (" ", "\n", "x", "e", "0", "1.", "-", ".", "/", "(", "(,", ",", "`", "é", "x ", "1 ", " = ",
-        "x : ")  # fmt: skip
+RUNS = (
+    " ",
+    "\n",
+    "x",
+    "e",
+    "0",
+    "1.",
+    "-",
+    ".",
+    "/",
+    "(",
+    "(,",
+    ",",
+    "`",
+    "é",
+    "x ",
+    "1 ",
+    " = ",
+    "x : ",
+)
 STARTS = ("", "x", "x = ", "1", "1 x", "x : 1 (", "Args:\n")
 
 
@@ -48,8 +66,11 @@ def _text(node: ast.AST) -> str | None:
 
 def _flags(call: ast.Call) -> int:
     names = {n.attr for n in ast.walk(call) if isinstance(n, ast.Attribute)}
-    return sum(int(flag) for name, flag in re.RegexFlag.__members__.items()
-               if name in names and len(name) > 1)  # fmt: skip
+    return sum(
+        int(flag)
+        for name, flag in re.RegexFlag.__members__.items()
+        if name in names and len(name) > 1
+    )
 
 
 def patterns(tree: ast.Module, where: str, methods: dict[str, set[str]]) -> Iterator[Pattern]:

@@ -61,10 +61,19 @@ def _reads(mode: list[ast.expr], keywords: list[ast.keyword]) -> bool:
     return isinstance(text, str) and not text.startswith(("w", "x"))
 
 
-@pytest.mark.parametrize("text", [
-    "p.read_text('utf-8')", "(a / b).read_bytes()", "json.load(f)", "open(p)", "open(p, 'ab')",
-    "path.open('rb')", "real_path(p).open('a')", "open(p, mode='r+')",
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "text",
+    [
+        "p.read_text('utf-8')",
+        "(a / b).read_bytes()",
+        "json.load(f)",
+        "open(p)",
+        "open(p, 'ab')",
+        "path.open('rb')",
+        "real_path(p).open('a')",
+        "open(p, mode='r+')",
+    ],
+)
 def test_a_file_that_is_opened_is_found(text: str) -> None:
     assert list(opened(ast.parse(text)))
 

@@ -164,11 +164,28 @@ def test_what_ends_or_hangs_the_process_is_refused_by_name(name: str, tmp_path: 
     assert words in str(refused.value)
 
 
-@pytest.mark.parametrize("pattern", [
-    "a{,5}{,5}{,5}{,5}$", "a+{1000}$", "a*{3,}$", "a+?{3}", "a+?+", "a{2}+", "(?:a{1,3})+$",
-    "(?:a{0,999}){0,999}$", "(a+?){3}", "a{1,20}b{1,20}c{1,20}d{1,20}e{1,20}", "a{1,1001}",
-    "(?x: # [\n(a+)+$ # ]\n)", r"\c[(a+)+$\c]", r"\M-[(a+)+$\M-]", "[abc", "(?>a)", r"\k<x>",
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "a{,5}{,5}{,5}{,5}$",
+        "a+{1000}$",
+        "a*{3,}$",
+        "a+?{3}",
+        "a+?+",
+        "a{2}+",
+        "(?:a{1,3})+$",
+        "(?:a{0,999}){0,999}$",
+        "(a+?){3}",
+        "a{1,20}b{1,20}c{1,20}d{1,20}e{1,20}",
+        "a{1,1001}",
+        "(?x: # [\n(a+)+$ # ]\n)",
+        r"\c[(a+)+$\c]",
+        r"\M-[(a+)+$\M-]",
+        "[abc",
+        "(?>a)",
+        r"\k<x>",
+    ],
+)
 def test_patterns_that_may_take_long_are_refused(pattern: str) -> None:
     part = {"type": "Split", "pattern": {"Regex": pattern}, "behavior": "Isolated", "invert": False}
     with pytest.raises(ValueError, match=r"a pattern (may|must)"):

@@ -14,16 +14,39 @@ import numpy as np
 __all__ = ["FUNCTIONS", "UNITS", "Line", "Names", "Text", "lines_of", "statements_of"]
 
 UNITS = {
-    "volt": 1e3, "mV": 1.0, "second": 1e3, "ms": 1.0, "amp": 1e12, "pA": 1.0, "nA": 1e3,
-    "siemens": 1e9, "nS": 1.0, "mM": 1e6, "farad": 1e12, "pF": 1.0, "ohm": 1e-9, "Mohm": 1e-3,
-    "hertz": 1e-3, "Hz": 1e-3,
-}  # fmt: skip
+    "volt": 1e3,
+    "mV": 1.0,
+    "second": 1e3,
+    "ms": 1.0,
+    "amp": 1e12,
+    "pA": 1.0,
+    "nA": 1e3,
+    "siemens": 1e9,
+    "nS": 1.0,
+    "mM": 1e6,
+    "farad": 1e12,
+    "pF": 1.0,
+    "ohm": 1e-9,
+    "Mohm": 1e-3,
+    "hertz": 1e-3,
+    "Hz": 1e-3,
+}
 FUNCTIONS: dict[str, Any] = {
-    "exp": math.exp, "log": math.log, "sqrt": math.sqrt, "tanh": math.tanh, "sin": math.sin,
-    "cos": math.cos, "abs": abs, "int": int, "floor": math.floor, "sign": lambda x: np.sign(x),
-    "clip": lambda x, low, high: min(max(x, low), high), "pi": math.pi, "e": math.e,
+    "exp": math.exp,
+    "log": math.log,
+    "sqrt": math.sqrt,
+    "tanh": math.tanh,
+    "sin": math.sin,
+    "cos": math.cos,
+    "abs": abs,
+    "int": int,
+    "floor": math.floor,
+    "sign": lambda x: np.sign(x),
+    "clip": lambda x, low, high: min(max(x, low), high),
+    "pi": math.pi,
+    "e": math.e,
     "__builtins__": {},
-}  # fmt: skip
+}
 
 
 class Text:

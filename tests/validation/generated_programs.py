@@ -106,9 +106,12 @@ def differences(ours: Recording, theirs: Outcome, generated: Network) -> list[st
 
 
 def verdict(
-    generated: Network, backends: Sequence[str] = ("numba",), *, compiled: bool = False,
+    generated: Network,
+    backends: Sequence[str] = ("numba",),
+    *,
+    compiled: bool = False,
     n_steps: int = N_STEPS,
-) -> Verdict:  # fmt: skip
+) -> Verdict:
     """Run a network every way and compare; numba's kernels as plain Python unless `compiled`."""
     try:
         expected = interpret(generated, n_steps=n_steps, dt_ms=DT_MS)
@@ -190,16 +193,24 @@ ROW = Row(
         "an interpreter of their text does"
     ),
     sources=(
-        "neuro/equations/**/*.py", "neuro/backends/numba/*.py", "neuro/backends/norse/*.py",
-        "neuro/backends/brian/*.py", "neuro/*.py", "neuro/models/*.py", "neuro/synapses/*.py",
-        "tests/backends/_plain.py", "tests/validation/generated_programs.py",
-        "tests/validation/interpreter.py", "tests/validation/programs.py",
-        "tests/validation/_text.py", "tests/validation/_schemes.py",
+        "neuro/equations/**/*.py",
+        "neuro/backends/numba/*.py",
+        "neuro/backends/norse/*.py",
+        "neuro/backends/brian/*.py",
+        "neuro/*.py",
+        "neuro/models/*.py",
+        "neuro/synapses/*.py",
+        "tests/backends/_plain.py",
+        "tests/validation/generated_programs.py",
+        "tests/validation/interpreter.py",
+        "tests/validation/programs.py",
+        "tests/validation/_text.py",
+        "tests/validation/_schemes.py",
     ),
     parts=tuple(f"{first:05}" for first in range(0, 10_000, PART)),
     run=_part,
     judge=_judge,
-)  # fmt: skip
+)
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -84,9 +84,11 @@ def variant(generated: Network, rng: Random) -> Network:
         projections.append(replace(q, weight=weight, delay=delay))
     (source,) = generated.sources
     return replace(
-        generated, populations=tuple(populations), projections=tuple(projections),
+        generated,
+        populations=tuple(populations),
+        projections=tuple(projections),
         sources=(replace(source, spikes=_spikes(rng, source.spikes.n_units)),),
-    )  # fmt: skip
+    )
 
 
 def _spikes(rng: Random, n_units: int) -> Spikes:
@@ -258,10 +260,16 @@ def _plastic(rng: Random, linear: bool) -> SynapseModel:
 def _graded(rng: Random, linear: bool) -> SynapseModel:
     """A clock-driven variable of the edge, summed on the target."""
     goal = rng.choice(("tanh((v_pre - v_post)/(9*mV))", "share_pre", "q", "gate_post*w/nS"))
-    on_pre = rng.choice((
-        "z += 0.3", "q += w/nS", "q = z; z += q", "v += 1*mV*z*share", "v += 2*mV*z; q = share",
-        "z += 0.1*gate; v += 1*mV*z*share; v_post -= 1*mV*gate; z = 0.5*z + 0.1*share",
-    ))  # fmt: skip
+    on_pre = rng.choice(
+        (
+            "z += 0.3",
+            "q += w/nS",
+            "q = z; z += q",
+            "v += 1*mV*z*share",
+            "v += 2*mV*z; q = share",
+            "z += 0.1*gate; v += 1*mV*z*share; v_post -= 1*mV*gate; z = 0.5*z + 0.1*share",
+        )
+    )
     return SynapseModel(
         name="graded", equations="G : siemens\ncurrent = G*drive : amp", current="current",
         on_pre=on_pre, on_post=rng.choice(("", "q *= 0.5", "z *= 0.9")),

@@ -40,13 +40,16 @@ def _generator() -> Any:
         OrderDependenceError,
         check_for_order_independence,
     )
+    from brian2.core.functions import Function
 
     class InTurn(NumpyCodeGenerator):  # type: ignore[misc]
         def vectorise_code(
             self, statements: Any, variables: Any, variable_indices: Any, index: str = "_idx"
         ) -> Any:
+            # Brian2 counts random numbers too, which may be drawn in any order.
+            values = {n: v for n, v in variables.items() if not isinstance(v, Function)}
             try:
-                check_for_order_independence(statements, variables, variable_indices)
+                check_for_order_independence(statements, values, variable_indices)
             except OrderDependenceError:
                 self._use_ufunc_at_vectorisation = False
             return super().vectorise_code(statements, variables, variable_indices, index)

@@ -65,9 +65,12 @@ def _told(*command: str) -> str:
     """What a command says, stripped; empty if it fails or hangs."""
     try:
         done = subprocess.run(
-            command, capture_output=True, timeout=_PROBE_S,
-            encoding="utf-8", errors="surrogateescape",  # it may be a path
-        )  # fmt: skip
+            command,
+            capture_output=True,
+            timeout=_PROBE_S,
+            encoding="utf-8",
+            errors="surrogateescape",  # it may be a path
+        )
     except (OSError, subprocess.TimeoutExpired):
         return ""
     return done.stdout.strip() if done.returncode == 0 else ""
@@ -132,9 +135,12 @@ def _do(what: str, *command: str | Path) -> None:
     """
     try:
         done = subprocess.run(
-            [str(word) for word in command], capture_output=True, timeout=_INSTALL_S,
-            encoding="utf-8", errors="replace",
-        )  # fmt: skip
+            [str(word) for word in command],
+            capture_output=True,
+            timeout=_INSTALL_S,
+            encoding="utf-8",
+            errors="replace",
+        )
         said = done.stderr.strip().splitlines() or ["nothing"]
         if done.returncode == 0:
             return

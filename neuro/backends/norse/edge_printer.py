@@ -119,9 +119,12 @@ class EdgePrinter:
         return self._function(name, [*advance, *event.spelled], results, sets)
 
     def _function(
-        self, name: str, assignments: Sequence[Assignment], results: dict[str, str],
+        self,
+        name: str,
+        assignments: Sequence[Assignment],
+        results: dict[str, str],
         sets: Collection[str] = (),
-    ) -> str:  # fmt: skip
+    ) -> str:
         hoister = self._hoister
         hoister.varies |= {
             left: TIME | CELL for left, _ in assignments if left not in hoister.varies
@@ -133,9 +136,12 @@ class EdgePrinter:
         return self._printed(f"{name}(E__)", assignments, {n: n for n, _ in assignments})
 
     def _printed(
-        self, signature: str, assignments: Sequence[Assignment], results: dict[str, str],
+        self,
+        signature: str,
+        assignments: Sequence[Assignment],
+        results: dict[str, str],
         sets: Collection[str] = (),
-    ) -> str:  # fmt: skip
+    ) -> str:
         lines = []
         made: set[str] = set()
         read: list[str] = []  # before it is made here

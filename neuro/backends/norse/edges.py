@@ -185,9 +185,14 @@ class EdgeStep(torch.nn.Module):
         return Lanes(variables, scope, (self.pre, self.post), updated, edges, rows)
 
     def _masked(
-        self, event: Event, code: Any, mask: Tensor, state: EdgeState, scope: Scope,
+        self,
+        event: Event,
+        code: Any,
+        mask: Tensor,
+        state: EdgeState,
+        scope: Scope,
         turns: tuple[Tensor, ...],
-    ) -> Changed:  # fmt: skip
+    ) -> Changed:
         """All edges are computed; where `mask` is 1, `(batch, n_edges)`, they take the result."""
         if event.sets:
             return self._in_turns(event, code, mask, state, scope, turns)
@@ -205,9 +210,14 @@ class EdgeStep(torch.nn.Module):
         return Changed(EdgeState(tuple(values), self._updated(state, mask, scope.step)), changed)
 
     def _in_turns(
-        self, event: Event, code: Any, mask: Tensor, state: EdgeState, scope: Scope,
+        self,
+        event: Event,
+        code: Any,
+        mask: Tensor,
+        state: EdgeState,
+        scope: Scope,
         turns: tuple[Tensor, ...],
-    ) -> Changed:  # fmt: skip
+    ) -> Changed:
         """Edges of one target one after the other, since each reads what the one before wrote."""
         values = dict(zip(self.program.variables, state.values, strict=True))
         cells, mask = dict(scope.post.states), mask.to(_REAL)
