@@ -8,7 +8,8 @@
 The exit status is 0 if no mutant survived. A mutant is killed by a failing test and by nothing
 else: one whose test cannot be collected, or that fails without the change, is an error of the list.
 Stopped in any way, the same command takes up those that are missing; what was killed stands under
-`runs/mutants`. A sample judges anew.
+`runs/mutants`. A sample judges anew and keeps nothing, since it does not see tests pass without the
+change.
 """
 
 from __future__ import annotations

@@ -89,7 +89,11 @@ class Copy:
         assert self._warm.stdin
         assert self._warm.stdout
         self._warm.stdin.close()
-        self._warm.wait(60)
+        try:
+            self._warm.wait(10)
+        except subprocess.TimeoutExpired:  # it waits for a test that nobody waits for any more
+            self._warm.kill()
+            self._warm.wait()
         self._warm.stdout.close()
 
     def pytest(self, arguments: Sequence[str], cache: str = "shared") -> tuple[int | None, str]:
