@@ -9,8 +9,9 @@ import pytest
 
 from neuro import Network, Population, Projection, Record, Source, Spikes, simulate
 from neuro.model import NeuronModel, SynapseModel
-from neuro.units import ms, mV
-from neuro.wiring import Listed
+from neuro.modulation import Transmitter
+from neuro.units import ms, mV, nM
+from neuro.wiring import Listed, OneToOne
 from tests.backends._plain import plain_kernels
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
@@ -101,3 +102,45 @@ def test_the_earlier_spike_acts_first(backend: str) -> None:
     # Unit 1 sends at 1 ms over 2 ms, unit 0 at 2 ms over 1 ms.
     found = _run(backend, synapse, [1.0, 2.0], [1, 0], [1.0, 2.0], ["a.v"], weights_mv=[1.0, 5.0])
     assert found["a.v"][-1, 0] == pytest.approx(2 * 5 + 1, abs=1e-6)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_cells_without_a_threshold_stand_at_either_end_of_a_synapse(backend: str) -> None:
+    still = NeuronModel(
+        name="still",
+        equations="dv/dt = -v/tau : volt",
+        parameters={"tau": ms(10)},
+        initial={"v": mV(3)},
+    )
+    adding = SynapseModel(name="adding", equations="", current="", on_pre="v += w", weight=mV(1))
+    counting = SynapseModel(
+        name="counting",
+        equations="",
+        current="",
+        on_pre="v += w; m += 1",
+        on_post="m += 100",
+        edges="m : 1",
+        weight=mV(1),
+    )
+    pairs = [source + target for source in "xy" for target in "xy"]
+    network = Network(
+        # y spikes once, in the first step.
+        populations=(Population("x", still, 1), Population("y", _cell(25.0), 1)),
+        projections=tuple(
+            Projection(f"{synapse.name}_{pair}", *pair, synapse, OneToOne(), mV(1), ms(1))
+            for synapse in (adding, counting)
+            for pair in pairs
+        ),
+        transmitters=(Transmitter("t", released_by="x", per_spike=nM(1)),),
+    )
+    options = {} if backend == "brian" else {"precision": "float64"}
+    records = [Record("x", "v", 0.1), *(Record(f"counting_{pair}", "m", 0.1) for pair in pairs)]
+    with plain_kernels():
+        found = simulate(network, duration_ms=8, backend=backend, record=records, options=options)
+    counts = {pair: found.traces[f"counting_{pair}.m"].data[-1, 0] for pair in pairs}
+    assert counts == {"xx": 0, "xy": 100, "yx": 1, "yy": 101}
+    # One spike of y comes over both projections in step 10.
+    expected = 3 * np.exp(-7.9 / 10) + 2 * np.exp(-(7.9 - 1.1) / 10)
+    assert found.traces["x.v"].data[-1, 0] == pytest.approx(expected, abs=1e-6)
+    assert {name: len(spikes) for name, spikes in found.spikes.items()} == {"y": 1}
+    assert not found.modulators["t"].values.any()

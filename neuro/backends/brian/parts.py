@@ -99,12 +99,13 @@ class Parts:
         group = self._b2.NeuronGroup(
             built.n,
             "\n".join(text),
-            threshold=spelled.text(composed.threshold) or None,
+            # Brian2 lets synapses stand at a group only if it may spike.
+            threshold=spelled.text(composed.threshold) or "False",
             reset="; ".join(
                 f"{spelled[s.name]} = {read_anew(spelled.text(s.expression), inner)}"
                 for s in composed.reset
             )
-            or None,
+            or "",
             refractory=spelled.text(composed.refractory) or False,
             method=integrator(built.program.method) if built.program.states else "euler",
             namespace=self.namespace,
