@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated
 
@@ -241,7 +241,7 @@ class Network:
     """Everything a back end needs to know, and nothing it does.
 
     Raises:
-        NetworkError: if a name is used twice, or refers to nothing.
+        NetworkError: if a name is empty, used twice, or refers to nothing.
     """
 
     name: str = "network"
@@ -359,8 +359,13 @@ def participants(network: Network) -> list[Population | Source]:
 
 def _unique(
     kind: str,
-    items: Iterable[Population | Source | Projection | Background | Transmitter | Receptor],
+    items: Sequence[Population | Source | Projection | Background | Transmitter | Receptor],
 ) -> None:
+    for item in items:
+        if not (isinstance(item.name, str) and item.name):
+            raise NetworkError(
+                f"each {kind} needs a name, a text of at least one character, found {item.name!r}"
+            )
     for name, times in Counter(item.name for item in items).items():
         if times > 1:
             raise NetworkError(f"each {kind} needs a name of its own, found `{name}` {times} times")

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from neuro import (
+    Background,
     Drive,
     Network,
     NeuronModel,
@@ -32,8 +34,9 @@ from neuro.errors import (
     UnitError,
 )
 from neuro.models import LIF, POISSON
+from neuro.modulation import Receptor, Transmitter
 from neuro.synapses import DELTA, EXPONENTIAL_CURRENT
-from neuro.units import Quantity, ms, mV, nS, pA, parse_quantity
+from neuro.units import Hz, Quantity, ms, mV, nM, nS, pA, parse_quantity
 from neuro.wiring import AllToAll, OneToOne
 
 CELL = Population("cell", LIF, 3)
@@ -90,6 +93,25 @@ def test_a_network_that_cannot_be_is_refused(network, error: type[EmberError], s
     with pytest.raises(error, match=said) as caught:
         prepare(network())
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["", None, 5])
+@pytest.mark.parametrize(
+    ("kind", "part"),
+    [
+        ("populations", lambda name: Population(name, LIF, 1)),
+        ("sources", lambda name: Source(name, TIMES.spikes)),
+        ("projections", lambda name: replace(joined().projections[0], name=name)),
+        ("backgrounds", lambda name: Background(name, "cell", DELTA, Hz(1), mV(1))),
+        ("transmitters", lambda name: Transmitter(name)),
+        ("receptors", lambda name: Receptor(name, "x", nM(5))),
+    ],
+)
+def test_each_part_of_a_network_has_a_name(kind: str, part: Any, name: object) -> None:
+    parts = {"populations": (CELL,), "sources": (TIMES,), "transmitters": (Transmitter("x"),)}
+    parts |= {kind: (*parts.get(kind, ()), part(name))}
+    with pytest.raises(NetworkError, match=f"needs a name, .* found {name!r}$"):
+        Network("n", **parts)
 
 
 def test_run_settings_are_checked() -> None:
