@@ -38,6 +38,7 @@ from neuro.modulation import Receptor, Transmitter
 from neuro.synapses import DELTA, EXPONENTIAL_CURRENT
 from neuro.units import Hz, Quantity, ms, mV, nM, nS, pA, parse_quantity
 from neuro.wiring import AllToAll, OneToOne
+from tests.backends._plain import plain_kernels
 
 CELL = Population("cell", LIF, 3)
 TIMES = Source("s", Spikes([1.0, 2.0], [0, 1], n_units=3, t_stop_ms=10))
@@ -216,3 +217,14 @@ def test_recurrent_all_to_all_leaves_itself_out() -> None:
     (projection,) = prepare(network).projections
     assert not (projection.source == projection.target).any()
     assert projection.source.size == 6
+
+
+@pytest.mark.parametrize("backend", ["numba", "brian", "norse", "lava"])
+def test_a_run_of_no_steps_is_empty(backend: str) -> None:
+    cells = replace(CELL, parameters={"t_ref": ms(0.1)})  # lava has no refractory period
+    network = replace(joined(synapse=DELTA, weight=mV(1)), populations=(cells,))
+    with plain_kernels():
+        run = simulate(network, duration_ms=0, backend=backend, record=[Record("cell", "v")])
+    assert run.duration_ms == 0
+    assert {name: len(spikes) for name, spikes in run.spikes.items()} == {"s": 0, "cell": 0}
+    assert run.traces["cell.v"].data.shape == (0, 3)

@@ -123,9 +123,10 @@ def _run(
     every = steps_of(every_ms, network.built.dt_ms, "every")
     failure, reached = "", 0
     with torch.inference_mode():
-        for state, piece in network.stream(
+        pieces = network.stream(
             n_steps=n_steps, batch=len(sinks), settings=settings, seeds=seeds, record=records
-        ):
+        )
+        for state, piece in pieces if n_steps else ():
             _hand_over(piece, sinks, reached, state.step - reached, every)
             reached = state.step
             progress(reached * network.built.dt_ms)
