@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from neuro.errors import SignalError
 from neuro.units import Quantity, admit
 from neuro.units.foreign import from_foreign
+from neuro.units.number import refuse_masked
 
 __all__ = ["Signal"]
 
@@ -25,6 +26,7 @@ class Signal:
         unit: What the values are in; coherent units where a circuit is to be driven.
 
     Raises:
+        UnitError: if values are masked.
         SignalError: if it is empty, not 1-d or 2-d, not finite, or has a unit of its own.
     """
 
@@ -34,6 +36,7 @@ class Signal:
 
     def __post_init__(self) -> None:
         admit(self)
+        refuse_masked(self.values)
         if not _plain(self.values):
             raise SignalError(
                 f"a signal's values must be plain real numbers, in the unit that `unit` names "

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from neuro.errors import SignalError
 from neuro.units import quantities
+from neuro.units.number import is_real, refuse_masked
 
 __all__ = ["Spikes"]
 
@@ -53,7 +54,7 @@ class Spikes:
                 f"spike times and units must be two lists of one length, "
                 f"found {times.shape} and {which.shape}"
             )
-        if not (n_units >= 0 and n_units % 1 == 0):
+        if not (is_real(n_units) and n_units >= 0 and n_units % 1 == 0):
             raise SignalError(f"n_units must be a whole number, at least 0, found {n_units}")
         if not -np.inf < t_start_ms <= t_stop_ms < np.inf:
             raise SignalError(
@@ -169,6 +170,7 @@ class Spikes:
 
 def _whole(units: ArrayLike) -> NDArray[np.int64]:
     """A fresh array of unit numbers; a mask or a fraction is refused instead of cut to a number."""
+    refuse_masked(units)
     found = np.array(units, ndmin=1)
     if not found.size:
         return np.zeros(found.shape, dtype=np.int64)

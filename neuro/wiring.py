@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from neuro.errors import NetworkError
+from neuro.units.number import refuse_masked
 
 __all__ = [
     "AllToAll", "Edges", "FixedInDegree", "FixedTotal", "Listed", "NearestCF", "OneToOne",
@@ -285,6 +286,7 @@ class Listed:
 
 def _listed(end: str, cells: ArrayLike, site: Site) -> NDArray[np.int64]:
     """Cell numbers as they are; a mask or a fraction is refused instead of cut to a number."""
+    refuse_masked(cells)
     found = np.asarray(cells)
     if not found.size:
         return np.zeros(0, np.int64)

@@ -16,6 +16,7 @@ import numpy as np
 
 from neuro.errors import UnitError
 from neuro.units.dimension import TEMPERATURE, TIME, coherent_factor, dimension_from_si
+from neuro.units.number import refuse_masked
 from neuro.units.quantity import Quantity
 from neuro.units.text import unit_of
 
@@ -46,6 +47,8 @@ def from_foreign(value: Any) -> Quantity | None:
 
 def _converted(value: Any) -> Quantity | None:
     kind = type(value)
+    for inner in ("magnitude", "value"):  # before a conversion drops the mask
+        refuse_masked(getattr(value, inner, None))
     if isinstance(value, datetime.timedelta):
         return Quantity(value / datetime.timedelta(milliseconds=1), TIME)
     dtype = getattr(value, "dtype", None)

@@ -30,7 +30,7 @@ from neuro.units.dimension import (
     surface_shift,
 )
 from neuro.units.foreign import from_foreign
-from neuro.units.number import is_real, shifted
+from neuro.units.number import is_real, refuse_masked, shifted
 from neuro.units.quantity import Quantity
 from neuro.units.text import checked, read_text, wanted
 
@@ -150,6 +150,7 @@ def is_bare(value: Any) -> bool:
         return all(is_bare(each) for each in value)
     if is_real(value):
         return bool(value == value) and from_foreign(value) is None
+    refuse_masked(value)
     dtype = None if isinstance(value, (Quantity, str)) else getattr(value, "dtype", None)
     kind = getattr(dtype, "kind", "f")  # torch's dtype has none
     return dtype is not None and kind in "iuf" and from_foreign(value) is None
@@ -163,6 +164,7 @@ def _read(value: Any, expected: Dimension | None, shift: int | None) -> Quantity
         return read_text(value, expected)
     if is_real(value):
         return _bare(value, expected, shift)
+    refuse_masked(value)
     found = from_foreign(value)
     if found is not None:
         return _checked(found, expected)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from neuro.errors import UnitError
 
-__all__ = ["coherent", "is_real", "real", "shifted"]
+__all__ = ["coherent", "is_real", "real", "refuse_masked", "shifted"]
 
 
 def is_real(value: object) -> bool:
@@ -19,6 +19,20 @@ def is_real(value: object) -> bool:
     if isinstance(value, (float, int, np.floating, np.integer, Fraction, Decimal)):
         return not isinstance(value, (bool, np.timedelta64))  # NumPy counts a time as an integer
     return False
+
+
+def refuse_masked(value: Any) -> None:
+    """Refuse an array with masked values, which would be taken for the numbers behind the mask.
+
+    Raises:
+        UnitError: if there are any.
+    """
+    if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
+        n = int(np.ma.getmaskarray(value).sum())
+        raise UnitError(
+            f"expected values without a mask, found {n} masked of {value.size}; fill them with "
+            f"`filled`, or leave them out with `compressed`"
+        )
 
 
 def real(value: Any) -> float | NDArray[np.float64]:
@@ -36,6 +50,7 @@ def real(value: Any) -> float | NDArray[np.float64]:
             raise UnitError(
                 f"expected a number in the range of a double, found {str(value)[:20]}…"
             ) from None
+    refuse_masked(value)
     if isinstance(value, (np.ndarray, list, tuple)):
         array = np.asarray(value)
         if array.dtype.kind in "iuf":
