@@ -67,7 +67,7 @@ _LINE = re.compile(
 )
 _CELL_FLAGS = {
     "differential": ("unless refractory",),
-    "subexpression": (),
+    "subexpression": ("shared",),
     "parameter": ("shared", "constant"),
 }
 
@@ -117,6 +117,7 @@ def parse_lines(
         if line.name in {other.name for other in lines}:
             raise EquationError(f"{where}: `{line.name}` must be defined once, found it twice")
         lines.append(line)
+    _check_shared(lines, where)
     check_size((line.expression for line in lines), where)
     check_growth(
         {line.name: line.expression for line in lines if line.kind == "subexpression"}, where
@@ -130,6 +131,25 @@ def _check_same(line: Line, where: str) -> None:
             f"{where}: `{line.name}` cannot hold {drawn[0]}(), since all that read it compute it "
             f"anew, each with a number of its own; write {drawn[0]}() where the number is used"
         )
+
+
+def _check_shared(lines: list[Line], where: str) -> None:
+    """Refuse a `(shared)` subexpression that has a value of its own in each cell."""
+    reads = {line.name: names_in(line.expression) for line in lines if line.expression}
+    states = {line.name for line in lines if line.kind == "differential"}
+    for line in lines:
+        if line.kind == "subexpression" and "shared" in line.flags:
+            ahead, seen = [line.name], set[str]()
+            while ahead:
+                name = ahead.pop()
+                if name in states:
+                    raise EquationError(
+                        f"{where}: `{line.name}` cannot be (shared), since it reads `{name}`, "
+                        f"which each cell has for itself"
+                    )
+                if name not in seen:
+                    seen.add(name)
+                    ahead += sorted(reads.get(name, ()))
 
 
 def on_one_line(text: str) -> str:

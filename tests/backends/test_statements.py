@@ -18,7 +18,7 @@ from neuro import (
     Spikes,
     simulate,
 )
-from neuro.equations import check_synapse
+from neuro.equations import check_synapse, compose
 from neuro.errors import EquationError, NetworkError
 from neuro.model import NeuronModel, SynapseModel
 from neuro.units import Dimension, Quantity, ms, mV, pA
@@ -182,3 +182,24 @@ def test_what_would_be_recorded_in_one_place_is_refused() -> None:
     for other in (Record("same", "v", cells=(1,)), Record("same", "v", 0.5)):
         with pytest.raises(NetworkError, match="`v` of `same` stands twice"):
             _run(network, "numba", 1, [Record("same", "v", cells=(0,)), other])
+
+
+SHARED = """
+    dv/dt = (2*level - v)/tau : volt
+    half = E/2                : volt (shared)
+    level = half*2            : volt (shared)
+"""
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_shared_subexpression_has_one_value_for_all_cells(backend: str) -> None:
+    """v decays towards 2 E."""
+    parameters = {"tau": ms(10), "E": mV(3)}
+    network = Network(
+        "n", (Population("cell", NeuronModel("m", SHARED, parameters=parameters), 2),)
+    )
+    run = _run(network, backend, 11, [Record("cell", "v", 10)])
+    assert run.traces["cell.v"].data[1] == pytest.approx(6 * (1 - np.exp(-1)), rel=1e-6)
+    text = f"{SHARED}\nx = v : volt\ny = x + E : volt (shared)"
+    with pytest.raises(EquationError, match=r"`y` cannot be \(shared\), since it reads `v`"):
+        compose(NeuronModel("m", text, parameters=parameters))

@@ -77,6 +77,8 @@ class Parts:
                     name=spelled[line.name],
                     expression=spelled.text(line.expression),
                     unit=brian_unit(units[line.name]),
+                    # Brian2 would ask for shared parameters, and here each cell may have its own.
+                    flags=line.flags if line.kind != "subexpression" else (),
                 )
             )
             for line in composed.lines
