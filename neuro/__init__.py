@@ -3,7 +3,7 @@
 `model` what a neuron and a synapse are · `network` populations, projections, sources, drives ·
 `wiring` connection rules · `modulation` transmitters, receptors, effects · `equations` text to
 step program · `build` everything bound · `backends` that run it · `simulate` the way in ·
-`recording` the way out · `measures` what to make of it
+`recording` the way out · `measures` what to make of it · `ranges` what a field may be
 """
 
 from __future__ import annotations

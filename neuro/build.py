@@ -40,6 +40,7 @@ from neuro.network import (
     Value,
     participants,
 )  # fmt: skip
+from neuro.ranges import whole
 from neuro.timing import delay_note, nearest_steps, release_steps, steps_of
 from neuro.units import FREQUENCY, NUMBER, SPEED, coherent
 from neuro.wiring import Site, generator
@@ -48,6 +49,7 @@ __all__ = [
     "Built", "BuiltBackground", "BuiltPopulation", "BuiltProjection", "BuiltSource", "build",
 ]  # fmt: skip
 
+_STATE_BYTES = 8  # of a cell's start value
 _EDGE_BYTES = 6
 _DRAWN_BYTES = 40  # of an edge while its row is drawn, measured with `Pairwise`
 
@@ -154,6 +156,7 @@ def build(network: Network, *, seed: int, dt_ms: float, wire: bool = True) -> Bu
         NetworkError: if a parameter is unknown or of the wrong size, a delay is under a step,
             or parts do not fit.
     """
+    seed = whole(seed, "seed", most=2**63 - 1)
     if not dt_ms > 0:
         raise NetworkError(f"dt must be positive, found {dt_ms} ms")
     populations = tuple(_population(network, p, seed, dt_ms) for p in network.populations)
@@ -197,8 +200,7 @@ def _population(
     composed = compose(population.model, ports)
     program = compile_step(composed, [port.synapse.weight.dimension for port in ports])
     where = f"population `{population.name}`"
-    if population.n < 1:
-        raise NetworkError(f"{where}: n must be at least 1, found {population.n}")
+    require_memory(_STATE_BYTES * population.n * max(1, len(program.states)), where)
 
     parameters: dict[str, float | NDArray[np.float64]] = {
         name: float(value) for name, value in composed.parameters.items()
@@ -298,8 +300,6 @@ def _projection(
 
 def _background(background: Background, port: int, dt_ms: float) -> BuiltBackground:
     where = f"background `{background.name}`"
-    if background.n < 1:
-        raise NetworkError(f"{where}: n must be at least 1, found {background.n}")
     if not 0 <= background.rate < math.inf:
         raise NetworkError(
             f"{where}: rate must be finite and not negative, found {background.rate}"

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from neuro.ranges import increasing, not_negative, positive, pure
 from neuro.units import (
     CONCENTRATION,
     Concentration,
@@ -46,6 +47,10 @@ class Transmitter:
         baseline: Concentration without release; also the start value.
         schedule: `(time, concentration)` points that replace the baseline, joined by straight
             lines and held before the first and after the last; for infusions and clamps.
+
+    Raises:
+        NetworkError: if a field is negative, the uptake is not above 0, or the schedule's times do
+            not increase.
     """
 
     name: str
@@ -58,6 +63,9 @@ class Transmitter:
 
     def __post_init__(self) -> None:
         admit(self)
+        positive(self, "uptake")
+        not_negative(self, "per_spike", "delay", "baseline")
+        increasing(self, "schedule")
 
     @quantities
     def baseline_at(self, times_ms: ArrayLike) -> NDArray[np.float64]:
@@ -80,6 +88,8 @@ class Receptor:
 
     def __post_init__(self) -> None:
         admit(self)
+        pure(self, "hill")
+        positive(self, "ec50", "hill")
 
     def occupancy(self, concentration: ArrayLike) -> NDArray[np.float64]:
         """`c^n / (EC50^n + c^n)`, elementwise, in 0..1; bare numbers are in nM."""
@@ -104,6 +114,10 @@ class Effect:
     target: str
     parameter: str
     at_saturation: float
+
+    def __post_init__(self) -> None:
+        pure(self, "at_saturation")
+        not_negative(self, "at_saturation")
 
 
 def effect_factor(

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from neuro.errors import NetworkError, nearest
 from neuro.model import NeuronModel, SynapseModel
 from neuro.modulation import REASONER, Effect, Receptor, Transmitter
+from neuro.ranges import cells_of, coordinates_of, finite, not_negative, ordered, whole_field
 from neuro.spikes import Spikes
 from neuro.units import (
     CURRENT,
@@ -47,6 +48,9 @@ class Normal:
 
     def __post_init__(self) -> None:
         _one_dimension(self, "mean", "sd", "low", "high")
+        finite(self, "mean")
+        not_negative(self, "sd")
+        ordered(self, "low", "high")
 
     @property
     def dimension(self) -> Dimension:
@@ -76,6 +80,8 @@ class Uniform:
 
     def __post_init__(self) -> None:
         _one_dimension(self, "low", "high")
+        finite(self, "low", "high")
+        ordered(self, "low", "high")
 
     @property
     def dimension(self) -> Dimension:
@@ -118,7 +124,7 @@ class Population:
     """`n` cells of one model.
 
     `parameters` and `initial` override the model's; `coordinates` hold what rules and pictures
-    need to know of each cell (`cf_hz`, `x_m` …), `(n,)` each.
+    need to know of each cell (`cf_hz`, `x_m` …), `(n,)` each, in the unit that the name ends in.
     """
 
     name: str
@@ -132,6 +138,8 @@ class Population:
         known = {"I_ext": CURRENT}
         known |= {name: value.dimension for name, value in self.model.parameters.items()}
         where = f"population `{self.name}`"
+        whole_field(self, "n", least=1)
+        coordinates_of(self, "coordinates", self.n)
         for kind in ("parameters", "initial"):
             object.__setattr__(self, kind, _values(f"{where}: {kind}", getattr(self, kind), known))
 
@@ -148,6 +156,9 @@ class Source:
     name: str
     spikes: Spikes
     coordinates: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        coordinates_of(self, "coordinates", self.n)
 
     @property
     def n(self) -> int:
@@ -199,6 +210,7 @@ class Background:
 
     def __post_init__(self) -> None:
         _admit_synapse(self)
+        whole_field(self, "n", least=1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -234,6 +246,7 @@ class Record:
 
     def __post_init__(self) -> None:
         admit(self)
+        cells_of(self, "cells")
 
 
 @dataclass(frozen=True, eq=False)
@@ -346,10 +359,14 @@ def _admit_synapse(through: Projection | Background) -> None:
 
 
 def _in_coherent_units(drive: Drive, dimension: Dimension, where: str) -> None:
-    if type(drive.values) is np.ndarray and drive.values.dtype.kind in "iuf":
-        return
-    gate = named(lambda given: coherent(read_in(given, dimension)), where)
-    object.__setattr__(drive, "values", gate(drive.values))
+    if not (type(drive.values) is np.ndarray and drive.values.dtype.kind in "iuf"):
+        gate = named(lambda given: coherent(read_in(given, dimension)), where)
+        object.__setattr__(drive, "values", gate(drive.values))
+    shape = np.shape(drive.values)
+    if len(shape) not in (1, 2) or 0 in shape:
+        raise NetworkError(f"{where} needs values of (n_frames,) or (n_frames, n), found {shape}")
+    if not np.isfinite(drive.values).all():
+        raise NetworkError(f"{where} must be finite, found NaN or infinity")
 
 
 def participants(network: Network) -> list[Population | Source]:

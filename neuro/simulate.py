@@ -14,6 +14,7 @@ from neuro.edge_binding import factor_bounds
 from neuro.equations.shape import deep_calls
 from neuro.errors import ConfigError, NetworkError, SimulationError, nearest
 from neuro.network import Network, Record
+from neuro.ranges import whole
 from neuro.raw_run import RawRun
 from neuro.recorded import recorded_at
 from neuro.recording import Course, Recording, Trace
@@ -24,6 +25,8 @@ from neuro.timing import steps_of
 from neuro.units import quantities
 
 __all__ = ["as_recording", "prepare", "run_built", "simulate"]
+
+_MOST_THREADS = 1024  # each takes memory for blocks of its own, also where it has no cells
 
 
 @quantities
@@ -51,9 +54,9 @@ def simulate(
     Args:
         network: What to run.
         duration_ms, dt_ms: Length of the run, a whole number of steps of `dt_ms`.
-        seed: Decides edges, drawn parameters and noise.
+        seed: Decides edges, drawn parameters and noise; a whole number in 0..2**63 - 1.
         backend: `numba`, `brian`, `norse` or `lava`.
-        threads: For the `numba` back end; the others take what they take.
+        threads: For the `numba` back end, up to 1024; the others take what they take.
         options: Further settings of the back end. `numba`: `precision` (`float32`, the default,
             or `float64`). `brian`: `codegen` (`numpy` or `cython`). `norse`: `precision`, `device`
             (`cpu`, `cuda`, `cuda:N`) and `compile`. `lava`: `runner` (`emulator`, the default, or
@@ -118,8 +121,7 @@ def run_built(
             raise ConfigError(
                 f"back end `{backend}` has no option `{name}`{nearest(name, chosen.options)}"
             )
-    if threads < 1:
-        raise ConfigError(f"threads must be at least 1, found {threads}")
+    threads = whole(threads, "threads", least=1, most=_MOST_THREADS, error=ConfigError)
     settings = {**chosen.options, **(options or {})}
     settings.pop("threads", None)
     stops: dict[str, Any] = {}

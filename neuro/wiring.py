@@ -15,6 +15,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from neuro.errors import NetworkError
+from neuro.ranges import flags, pure, whole_field
+from neuro.units.declared import named
+from neuro.units.gate import number_in
 from neuro.units.number import refuse_masked
 
 __all__ = [
@@ -110,6 +113,9 @@ class AllToAll:
 
     autapses: bool = False
 
+    def __post_init__(self) -> None:
+        flags(self, "autapses")
+
     def edges(self, pre: Site, post: Site, same: bool, rng: np.random.Generator) -> Edges:
         return _all_rows(self, pre, post, same, rng)
 
@@ -135,6 +141,14 @@ class Pairwise:
     probability: float
     autapses: bool = False
 
+    def __post_init__(self) -> None:
+        pure(self, "probability")
+        flags(self, "autapses")
+        if not 0 <= self.probability <= 1:
+            raise NetworkError(
+                f"Pairwise: `probability` must lie in 0..1, found {self.probability}"
+            )
+
     def edges(self, pre: Site, post: Site, same: bool, rng: np.random.Generator) -> Edges:
         return _all_rows(self, pre, post, same, rng)
 
@@ -142,10 +156,6 @@ class Pairwise:
         return float(pre.n) * post.n * self.probability
 
     def begin(self, pre: Site, post: Site, rng: np.random.Generator) -> object:
-        if not 0 <= self.probability <= 1:
-            raise NetworkError(
-                f"a connection probability must lie in 0..1, found {self.probability}"
-            )
         return None
 
     def row(
@@ -182,6 +192,10 @@ class FixedInDegree:
     multapses: bool = False
     autapses: bool = False
 
+    def __post_init__(self) -> None:
+        whole_field(self, "n")
+        flags(self, "multapses", "autapses")
+
     def expected(self, pre: Site, post: Site, same: bool) -> float:
         return float(self.n) * post.n
 
@@ -210,6 +224,9 @@ class FixedTotal:
     """Exactly `n` edges, both ends drawn independently, with multapses."""
 
     n: int
+
+    def __post_init__(self) -> None:
+        whole_field(self, "n")
 
     def edges(self, pre: Site, post: Site, same: bool, rng: np.random.Generator) -> Edges:
         return _all_rows(self, pre, post, same, rng)
@@ -240,28 +257,41 @@ class NearestCF:
 
     fan_in: int
 
+    def __post_init__(self) -> None:
+        whole_field(self, "fan_in")
+
     def expected(self, pre: Site, post: Site, same: bool) -> float:
         return float(self.fan_in) * post.n
 
     def edges(self, pre: Site, post: Site, same: bool, rng: np.random.Generator) -> Edges:
-        for site in (pre, post):
-            if "cf_hz" not in site.coordinates:
-                raise NetworkError(
-                    f"nearest_cf needs the coordinate `cf_hz` on both sides, "
-                    f"{site.name} has {sorted(site.coordinates) or 'none'}"
-                )
+        octaves_pre, octaves_post = _octaves(pre), _octaves(post)
         if self.fan_in > pre.n:
             raise NetworkError(
                 f"nearest_cf needs {self.fan_in} sources, found {pre.n} in {pre.name}"
             )
-        octaves_pre = np.log2(pre.coordinates["cf_hz"])
-        octaves_post = np.log2(post.coordinates["cf_hz"])
         source = np.empty((post.n, self.fan_in), dtype=np.int64)
         for cell in range(post.n):
             shuffled = rng.permutation(pre.n)
             distance = np.abs(octaves_pre[shuffled] - octaves_post[cell])
             source[cell] = shuffled[np.argsort(distance, kind="stable")[: self.fan_in]]
         return Edges(source.ravel(), np.repeat(np.arange(post.n), self.fan_in))
+
+
+def _octaves(site: Site) -> NDArray[np.float64]:
+    """`(n,)` characteristic frequencies on a scale of octaves."""
+    if "cf_hz" not in site.coordinates:
+        raise NetworkError(
+            f"nearest_cf needs the coordinate `cf_hz` on both sides, "
+            f"{site.name} has {sorted(site.coordinates) or 'none'}"
+        )
+    gate = named(lambda given: number_in(given, "hz"), f"`cf_hz` of {site.name}")
+    cf_hz = np.asarray(gate(site.coordinates["cf_hz"]), np.float64)
+    if cf_hz.shape != (site.n,) or not ((cf_hz > 0) & (cf_hz < np.inf)).all():
+        raise NetworkError(
+            f"nearest_cf needs {site.n} frequencies above 0 as `cf_hz` of {site.name}, "
+            f"found {reprlib.repr(cf_hz.tolist())}"
+        )
+    return np.log2(cf_hz)
 
 
 @dataclass(frozen=True, eq=False)

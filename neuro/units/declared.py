@@ -184,7 +184,7 @@ def _by_annotation(annotation: Any) -> Gate | None:
         return (lambda value: _of_tuple(value, each)) if any(each) else None
     if issubclass(origin, Iterable):
         item = _by_annotation(arguments[0])
-        return item and (lambda value: tuple(item(one) for one in value))
+        return item and (lambda value: tuple(item(one) for one in _each(value)))
     return None
 
 
@@ -226,6 +226,12 @@ def _of_mapping(value: Any, gate: Gate) -> Any:
     if not isinstance(value, Mapping):
         return value
     return {key: named(gate, f"`{key}`")(each) for key, each in value.items()}
+
+
+def _each(value: Any) -> Iterable[Any]:
+    if isinstance(value, str) or not isinstance(value, Iterable):
+        raise UnitError(f"expected a list of values, found {value!r}")
+    return value
 
 
 def _of_tuple(value: Any, gates: list[Gate | None]) -> Any:

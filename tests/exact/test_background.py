@@ -121,7 +121,7 @@ def test_it_shares_the_port_of_a_projection_of_the_same_synapse() -> None:
         ({"rate": Hz(-1)}, "rate must be finite and not negative, found -1 Hz"),
         ({"rate": Hz(float("nan"))}, "`rate`: expected a frequency with its unit, .* found NaN"),
         ({"rate": mV(1)}, "`rate`: expected a frequency with its unit"),
-        ({"n": 0}, "n must be at least 1, found 0"),
+        ({"n": 0}, "`n` must be a whole number of at least 1, found 0"),
         ({"weight": mV(1)}, "`weight`: expected a current with its unit"),
         ({"weight": pA(float("inf"))}, "weight must be finite"),
         ({"target": "cel"}, "did you mean `cell`"),

@@ -69,7 +69,7 @@ def populated(**parameters: object) -> Network:
         (lambda: populated(g_L=np.ones(2)), NetworkError, r"one value or 3, found shape \(2,\)"),
         (lambda: populated(g_L=float("nan")), NetworkError, "must be finite"),
         (lambda: Network("n", (CELL, CELL)), NetworkError, "found `cell` 2 times"),
-        (lambda: Network("n", (Population("c", LIF, 0),)), NetworkError, "n must be at least 1"),
+        (lambda: Network("n", (Population("c", LIF, 0),)), NetworkError, "`n` must be a whole"),
         (
             lambda: Network(
                 "n", (Population("cell", POISSON, 3),), (TIMES,),
@@ -121,7 +121,7 @@ def test_run_settings_are_checked() -> None:
         ({"duration_ms": 10.05}, "duration must be a whole number of time steps"),
         ({"duration_ms": 10, "dt_ms": 0}, "dt must be positive"),
         ({"duration_ms": 10, "backend": "nest"}, "unknown back end `nest`"),
-        ({"duration_ms": 10, "threads": 0}, "threads must be at least 1"),
+        ({"duration_ms": 10, "threads": 0}, "threads must be a whole number in"),
         ({"duration_ms": 10, "options": {"codegen": "numpy"}}, "has no option `codegen`"),
         ({"duration_ms": 10, "record": [Record("cell", "u")]}, "no variable `u`"),
         ({"duration_ms": 10, "record": [Record("cell", "v", 1.0, (3,))]}, r"lie in 0\.\.2"),
