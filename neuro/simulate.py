@@ -10,6 +10,7 @@ import numpy as np
 
 from neuro.backends import BACKENDS, backend_named, check_support
 from neuro.build import Built, build
+from neuro.constants import check_constants
 from neuro.edge_binding import factor_bounds
 from neuro.equations.shape import deep_calls
 from neuro.errors import ConfigError, NetworkError, SimulationError, nearest
@@ -212,6 +213,7 @@ def prepare(
     chosen = backend_named(backend)
     check_support(built, chosen)
     chosen.check(built)
+    check_constants(built)
     scaled = factor_bounds(built)
     for population in built.populations:
         check_stability(population, dt_ms, scaled.get(population.name, {}))
