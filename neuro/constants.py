@@ -7,7 +7,8 @@ a square root of a negative number. Back ends disagree on what follows from it.
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
 from typing import NoReturn
 
 import numpy as np
@@ -17,7 +18,7 @@ from neuro.build import Built
 from neuro.equations import EdgeProgram, StepProgram
 from neuro.equations.hoist import evaluate
 from neuro.equations.names import renamed
-from neuro.equations.syntax import CONSTANTS, names_in
+from neuro.equations.syntax import CONSTANTS
 from neuro.errors import NetworkError
 
 __all__ = ["check_constants"]
@@ -35,9 +36,11 @@ def check_constants(built: Built) -> None:
     """
     for population in built.populations:
         values: _Values = {
-            **population.parameters, "dt": built.dt_ms, "N": float(population.n),
+            **population.parameters,
+            "dt": built.dt_ms,
+            "N": float(population.n),
             "i": np.arange(population.n, dtype=np.float64),
-        }  # fmt: skip
+        }
         where = f"population `{population.name}`"
         method = population.program.method
         _check(where, _texts_of_cells(population.program), values, population.shown, method)
@@ -49,7 +52,7 @@ def check_constants(built: Built) -> None:
 
 
 def _check_refractory(where: str, refractory: str, values: _Values) -> None:
-    if refractory and _is_constant(ast.parse(refractory, mode="eval"), values):
+    if refractory and _parts(refractory, frozenset(values))[1]:
         least = float(evaluate(refractory, values).min())
         if least < 0:
             raise NetworkError(
@@ -59,17 +62,18 @@ def _check_refractory(where: str, refractory: str, values: _Values) -> None:
 
 
 def _texts_of_cells(program: StepProgram) -> Iterator[tuple[str, str]]:
-    yield from program.subexpressions
-    for statements in (program.active, program.resting, program.reset, *program.deliveries):
-        yield from statements
+    for assignments in (program.subexpressions, program.active, program.resting):
+        yield from assignments
+    for statements in (program.reset, *program.deliveries):
+        yield from (("", text) for _, text in statements)  # `v = E_L` makes no constant of `v`
     yield from (("", text) for text in (program.threshold, program.refractory) if text)
 
 
 def _texts_of_edges(program: EdgeProgram) -> Iterator[tuple[str, str]]:
-    yield from program.subexpressions
-    for statements in (program.advance, program.step, program.on_pre, program.on_post):
-        yield from statements
-    yield from program.summed
+    for assignments in (program.subexpressions, program.advance, program.step):
+        yield from assignments
+    for statements in (program.on_pre, program.on_post, program.summed):
+        yield from (("", text) for _, text in statements)
 
 
 def _check(
@@ -85,11 +89,11 @@ def _check(
         if text in seen:
             continue
         seen.add(text)
-        tree = ast.parse(text, mode="eval").body
-        for part in (*_quotients(tree, values), *_largest(tree, values)):
+        parts, whole = _parts(text, frozenset(values))
+        for part in parts:
             if not np.isfinite(evaluate(part, values)).all():
                 _refuse(where, part, given, constants, shown, method)
-        if name and name not in values and _is_constant(tree, values):
+        if name and name not in values and whole:
             values[name] = evaluate(text, values)
             constants.append((name, text))
 
@@ -122,31 +126,42 @@ def _refuse(
     )
 
 
-def _quotients(tree: ast.expr, values: Mapping[str, object]) -> Iterator[str]:
-    """1 over each constant divisor, each after those within it."""
-    for part in ast.iter_child_nodes(tree):
-        if isinstance(part, ast.expr):
-            yield from _quotients(part, values)
-    match tree:
-        case ast.BinOp(op=ast.Div(), right=right) if not isinstance(right, ast.Constant):
-            if _is_constant(right, values):
-                yield f"1/({ast.unparse(right)})"
+@lru_cache(maxsize=1024)
+def _parts(text: str, known: frozenset[str]) -> tuple[tuple[str, ...], bool]:
+    """What an expression computes from known names alone, and whether that is all of it.
+
+    First 1 over each divisor, the inner ones before the outer, then the parts that stand in no
+    other.
+    """
+    quotients, largest = list[str](), list[str]()
+
+    def constant(tree: ast.expr) -> bool:
+        match tree:
+            case ast.Name(id=name):
+                return name in known or name in CONSTANTS
+            case ast.Constant():
+                return True
+            case ast.Call(func=ast.Name(id=function), args=children):
+                drawn = function in ("rand", "randn")
+            case _:
+                children = [c for c in ast.iter_child_nodes(tree) if isinstance(c, ast.expr)]
+                drawn = False
+        each = [constant(child) for child in children]
+        match tree:
+            case ast.BinOp(op=ast.Div(), right=right) if each[1]:
+                if not isinstance(right, ast.Constant):
+                    quotients.append(f"1/({ast.unparse(right)})")
+        whole = all(each) and not drawn
+        if not whole:
+            largest.extend(
+                _texts(child for child, is_so in zip(children, each, strict=True) if is_so)
+            )
+        return whole
+
+    root = ast.parse(text, mode="eval").body
+    whole = constant(root)
+    return (*quotients, *largest, *(_texts([root]) if whole else ())), whole
 
 
-def _largest(tree: ast.expr, values: Mapping[str, object]) -> Iterator[str]:
-    """The constant parts of an expression that stand in no other."""
-    if isinstance(tree, (ast.Name, ast.Constant)):
-        return
-    if _is_constant(tree, values):
-        yield ast.unparse(tree)
-        return
-    for part in ast.iter_child_nodes(tree):
-        if isinstance(part, ast.expr):
-            yield from _largest(part, values)
-
-
-def _is_constant(tree: ast.AST, values: Mapping[str, object]) -> bool:
-    """Whether an expression reads what is known and nothing else, nor draws a number."""
-    calls = (node.func for node in ast.walk(tree) if isinstance(node, ast.Call))
-    drawn = any(isinstance(f, ast.Name) and f.id in ("rand", "randn") for f in calls)
-    return not drawn and names_in(tree) - CONSTANTS.keys() <= values.keys()
+def _texts(trees: Iterable[ast.expr]) -> Iterator[str]:
+    return (ast.unparse(tree) for tree in trees if not isinstance(tree, (ast.Name, ast.Constant)))

@@ -55,6 +55,18 @@ def test_another_parameter_of_0_is_not_blamed() -> None:
         prepare(_cells(I_ext=pA(0), E_L=mV(0), V_th=mV(0), t_ref=ms(0), g_L=nS(0), C=pF(0)))
 
 
+def test_a_state_that_a_reset_sets_is_no_constant() -> None:
+    """`v - V_r` would be 0 for a `v` that is V_r always; it is 1 mV where the reset divides by it."""
+    model = NeuronModel(
+        name="late",
+        equations="dv/dt = (V_i - v)/tau : volt\ndx/dt = -x/tau : 1",
+        parameters={"V_i": mV(20), "tau": ms(10), "V_r": mV(0)},
+        threshold="v > 10*mV",
+        reset="v = V_r\nv += 1*mV\nx = 1*mV/(v - V_r)",
+    )
+    prepare(Network(populations=(Population("cells", model, 1),)))
+
+
 @pytest.mark.parametrize("model", list(MODELS))
 def test_each_parameter_of_a_model_may_be_0_or_is_named(model: str) -> None:
     for name, value in MODELS[model].parameters.items():

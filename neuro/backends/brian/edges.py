@@ -21,7 +21,7 @@ from neuro.equations.fold import substituted
 from neuro.equations.syntax import Line, Statement, names_in, parse_lines, parse_statements
 from neuro.units import Dimension, coherent_factor
 
-__all__ = ["FACTOR", "edge_dimensions", "edge_synapses", "set_parameter"]
+__all__ = ["FACTOR", "edge_dimensions", "edge_synapses", "parameter_of"]
 
 FACTOR = "factor_syn"  # what effects make of the projection's weight
 
@@ -85,7 +85,8 @@ def edge_synapses(
         synapses.connect(condition="False")
     synapses.variables[FACTOR].set_value(1.0)
     for name in program.parameters:
-        set_parameter(synapses, port, name, built.edge_parameters[name])
+        variable, value = parameter_of(synapses, port, name, built.edge_parameters[name])
+        variable.set_value(value)
     return synapses
 
 
@@ -95,10 +96,10 @@ def edge_dimensions(port: Port) -> dict[str, Dimension]:
     return {"w": port.synapse.weight.dimension} | lines
 
 
-def set_parameter(synapses: Any, port: Port, name: str, value: float) -> None:
-    """Set a parameter of all edges, given in coherent units."""
+def parameter_of(synapses: Any, port: Port, name: str, value: float) -> tuple[Any, float]:
+    """Brian2's variable of a parameter of all edges, and in its unit a value in coherent ones."""
     factor = coherent_factor(port.parameters[name].dimension)
-    synapses.variables[of_edges(port)[name]].set_value(value / factor)
+    return synapses.variables[of_edges(port)[name]], value / factor
 
 
 class _Text:

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neuro.backends.brian.edges import FACTOR, set_parameter
+from neuro.backends.brian.edges import FACTOR, parameter_of
 from neuro.backends.brian.parts import Parts
 from neuro.build import Built
 from neuro.edge_binding import Scaled, scaled_by
-from neuro.modulation import effect_factor
+from neuro.modulation import Effect, effect_factor
 from neuro.timing import release_steps, steps_of
 from neuro.units import coherent_factor
 
@@ -31,9 +31,16 @@ class Modulators:
         network, dt_ms = built.network, built.dt_ms
         self._every = steps_of(every_ms, dt_ms, "every")
         self._concentration = {t.name: float(t.baseline_at(0.0)) for t in network.transmitters}
-        self._keys = list(dict.fromkeys(f"{e.target}.{e.parameter}" for e in network.effects))
-        self._factors = dict.fromkeys(self._keys, 1.0)
-        self._places = scaled_by(built)
+        self._effects: dict[str, list[Effect]] = {}
+        for effect in network.effects:
+            key = f"{effect.target}.{effect.parameter}"
+            self._effects.setdefault(key, []).append(effect)
+        self._factors = dict.fromkeys(self._effects, 1.0)
+        places = scaled_by(built)
+        self._scaled = {
+            key: [self._variable(place) for place in places[key] if place.kind != "reasoner"]
+            for key in self._effects
+        }
         self._counts: dict[str, deque[int]] = {}
         for t in network.transmitters:
             delay = release_steps(float(t.delay), dt_ms)
@@ -67,39 +74,41 @@ class Modulators:
             self._concentration[t.name] = float(new)
 
     def _apply(self) -> None:
-        network = self._built.network
         occupancy = {
-            r.name: r.occupancy(self._concentration[r.transmitter]) for r in network.receptors
+            r.name: r.occupancy(self._concentration[r.transmitter])
+            for r in self._built.network.receptors
         }
-        for key in self._keys:
-            target, parameter = key.rsplit(".", 1)
-            effects = [e for e in network.effects if (e.target, e.parameter) == (target, parameter)]
+        for key, effects in self._effects.items():
             factor = self._factors[key] = float(effect_factor(effects, occupancy))
-            for place in self._places[key]:
-                self._scale(place, factor)
+            for variable, value in self._scaled[key]:
+                variable.set_value(value * factor)
 
-    def _scale(self, place: Scaled, factor: float) -> None:
+    def _variable(self, place: Scaled) -> tuple[Any, Any]:
+        """Brian2's variable of a parameter or weight, and its value at a factor of 1."""
         parts, built = self._parts, self._built
+        if place.kind == "weight":
+            if place.owner in parts.synapses:
+                return parts.synapses[place.owner].variables[FACTOR], 1.0
+            return parts.backgrounds[place.owner], 1.0
         if place.kind == "cells":
             cells = next(p for p in built.populations if p.name == place.owner)
             scale = coherent_factor(cells.composed.parameters[place.parameter].dimension)
-            value = np.asarray(cells.parameters[place.parameter]) * factor / scale
             name = parts.spelled[place.owner][place.parameter]
-            parts.groups[place.owner].variables[name].set_value(value)
-        elif place.kind == "edges":
-            projection = next(p for p in built.projections if p.projection.name == place.owner)
-            target = next(p for p in built.populations if p.name == projection.projection.target)
-            port, bound = target.ports[projection.port], projection.edge_parameters[place.parameter]
-            set_parameter(parts.synapses[place.owner], port, place.parameter, bound * factor)
-        elif place.kind == "weight" and place.owner in parts.synapses:
-            parts.synapses[place.owner].variables[FACTOR].set_value(factor)
-        elif place.kind == "weight":
-            parts.backgrounds[place.owner].set_value(factor)
+            variable = parts.groups[place.owner].variables[name]
+            return variable, np.asarray(cells.parameters[place.parameter]) / scale
+        projection = next(p for p in built.projections if p.projection.name == place.owner)
+        target = next(p for p in built.populations if p.name == projection.projection.target)
+        return parameter_of(
+            parts.synapses[place.owner],
+            target.ports[projection.port],
+            place.parameter,
+            projection.edge_parameters[place.parameter],
+        )
 
     def courses(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """What was sampled, one row a frame: concentrations, factors."""
         n = len(self._kept)
-        widths = len(self._concentration), len(self._keys)
+        widths = len(self._concentration), len(self._effects)
         return (
             np.array([kept[0] for kept in self._kept]).reshape(n, widths[0]),
             np.array([kept[1] for kept in self._kept]).reshape(n, widths[1]),
