@@ -27,6 +27,15 @@ class EmberError(Exception):
         return text if text.isprintable() else "".join(map(_printable, text))
 
 
+def shown(value: object) -> str:
+    """A value for a message: one line of at most 60 characters."""
+    try:
+        text = " ".join(repr(value).split())
+    except ValueError:  # Python writes no whole number of more than 4,300 digits
+        return "a whole number of thousands of digits"
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
 def _cut(text: str, longest: int) -> str:
     """A text whose middle is left out if it is longer than `longest`."""
     if len(text) <= longest:

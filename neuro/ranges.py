@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neuro.errors import EmberError, NetworkError
+from neuro.errors import EmberError, NetworkError, shown
 from neuro.units import NUMBER, Quantity
 from neuro.units.declared import named
 from neuro.units.gate import number_in, read, suffix_of
@@ -54,7 +54,7 @@ def whole(
         found = None
     if found is None or not least <= found <= most:
         span = f"of at least {least}" if most == math.inf else f"in {least}..{most}"
-        raise error(f"{what} must be a whole number {span}, found {_shown(value)}")
+        raise error(f"{what} must be a whole number {span}, found {shown(value)}")
     return found
 
 
@@ -69,7 +69,7 @@ def flags(instance: Any, *names: str) -> None:
         value = getattr(instance, name)
         if not isinstance(value, (bool, np.bool_)):
             raise NetworkError(
-                f"{_label(instance, name)} must be True or False, found {_shown(value)}"
+                f"{_label(instance, name)} must be True or False, found {shown(value)}"
             )
 
 
@@ -81,7 +81,7 @@ def pure(instance: Any, *names: str) -> None:
         if not is_real(plain) or not math.isfinite(plain):
             raise NetworkError(
                 f"{_label(instance, name)} must be a finite number without a unit, "
-                f"found {_shown(value)}"
+                f"found {shown(value)}"
             )
         _set(instance, name, float(plain))
 
@@ -132,7 +132,7 @@ def cells_of(instance: Any, name: str) -> None:
     given, what = getattr(instance, name), _label(instance, name)
     each: Iterable[Any] = given.ravel().tolist() if _is_whole_array(given) else given
     if isinstance(given, str) or not isinstance(each, Iterable):
-        raise NetworkError(f"{what} must be a list of whole numbers, found {_shown(given)}")
+        raise NetworkError(f"{what} must be a list of whole numbers, found {shown(given)}")
     _set(instance, name, tuple(whole(cell, f"{what}: a cell's number") for cell in each))
 
 
@@ -177,8 +177,3 @@ def _label(instance: Any, name: str) -> str:
 
 def _set(instance: Any, name: str, value: Any) -> None:
     object.__setattr__(instance, name, value)
-
-
-def _shown(value: Any) -> str:
-    text = " ".join(repr(value).split())
-    return text if len(text) <= 60 else text[:57] + "..."

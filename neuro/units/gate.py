@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from neuro.errors import UnitError
+from neuro.errors import UnitError, shown
 from neuro.units.dimension import (
     CAPACITANCE,
     CONDUCTANCE,
@@ -184,7 +184,7 @@ def _read(value: Any, expected: Dimension | None, shift: int | None) -> Quantity
         array = np.asarray(value)
         if array.dtype.kind in "iuf":
             return _bare(array if array.ndim else array.item(), expected, shift)
-    raise UnitError(f"expected {_wanted(expected, shift)}, found {_shown(value)}")
+    raise UnitError(f"expected {_wanted(expected, shift)}, found {shown(value)}")
 
 
 def _is_object_array(value: Any) -> bool:
@@ -205,8 +205,3 @@ def _checked(found: Quantity, expected: Dimension | None) -> Quantity:
 
 def _wanted(expected: Dimension | None, shift: int | None) -> str:
     return wanted(expected) + ("" if shift is None or not expected else ", or a bare number")
-
-
-def _shown(value: Any) -> str:
-    text = " ".join(repr(value).split())
-    return text if len(text) <= 60 else text[:57] + "..."

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neuro.errors import UnitError
+from neuro.errors import UnitError, shown
 
 __all__ = ["coherent", "is_real", "real", "refuse_masked", "shifted"]
 
@@ -48,7 +48,7 @@ def real(value: Any) -> float | NDArray[np.float64]:
             return float(value)
         except (OverflowError, ValueError):
             raise UnitError(
-                f"expected a number in the range of a double, found {str(value)[:20]}…"
+                f"expected a number in the range of a double, found {shown(value)}"
             ) from None
     refuse_masked(value)
     if isinstance(value, (np.ndarray, list, tuple)):
@@ -59,7 +59,7 @@ def real(value: Any) -> float | NDArray[np.float64]:
             array = array.astype(np.float64)
             array.flags.writeable = False
             return array
-    raise UnitError(f"expected a real number, found {value!r}")
+    raise UnitError(f"expected a real number, found {shown(value)}")
 
 
 def shifted(number: Any, places: int) -> Any:

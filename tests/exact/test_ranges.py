@@ -128,6 +128,7 @@ REFUSED: list[tuple[Callable[[], Any], str]] = [
     (lambda: run(seed=NAN), "seed must be a whole number"),
     (lambda: run(seed=-1), "seed must be a whole number"),
     (lambda: run(seed=2**63), "seed must be a whole number"),
+    (lambda: run(seed=10**5000), "seed must be .*, found a whole number of thousands of digits"),
     (lambda: run(threads=1.5), "threads must be a whole number in 1..1024, found 1.5"),
     (lambda: run(threads=0), "threads must be a whole number in 1..1024"),
     (lambda: run(threads=100000), "threads must be a whole number in 1..1024"),

@@ -56,7 +56,7 @@ def test_another_parameter_of_0_is_not_blamed() -> None:
 
 
 def test_a_state_that_a_reset_sets_is_no_constant() -> None:
-    """`v - V_r` would be 0 for a `v` that is V_r always; it is 1 mV where the reset divides by it."""
+    """`v - V_r` is 0 where `v` is always V_r; it is 1 mV where the reset divides by it."""
     model = NeuronModel(
         name="late",
         equations="dv/dt = (V_i - v)/tau : volt\ndx/dt = -x/tau : 1",
