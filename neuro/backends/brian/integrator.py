@@ -18,6 +18,7 @@ from neuro.equations.syntax import Line
 
 __all__ = ["advance_exactly", "exact_code", "integrator"]
 
+_memory: dict[tuple[Any, ...], str] = {}
 _NEW = re.compile(r"\b\w+__new\b")
 
 
@@ -29,9 +30,23 @@ def integrator(method: str) -> str | Callable[..., str]:
 def exact_code(equations: Any, variables: Any = None, method_options: Any = None) -> str:
     """Brian2's abstract code for one exact step of its `equations`.
 
+    SymPy takes up to a second for it, so the code is kept: each pathway of a projection and each
+    run of one text has the same.
+
     Raises:
         UnsupportedEquationsException: Brian2's own, if neither solution applies.
     """
+    known = variables or {}
+    used = sorted(equations.identifiers & known.keys())
+    step = known["dt"].get_value().item() if "dt" in known else None
+    kinds = tuple((n, getattr(known[n], "constant", None)) for n in used)  # functions have none
+    key = (str(equations), step, kinds)
+    if key not in _memory:
+        _memory[key] = _solved(equations, variables, method_options)
+    return _memory[key]
+
+
+def _solved(equations: Any, variables: Any, method_options: Any) -> str:
     brian2()
     from brian2.stateupdaters.base import UnsupportedEquationsException
     from brian2.stateupdaters.exact import linear
