@@ -108,22 +108,28 @@ def _refuse(
 ) -> NoReturn:
     for name, value in given.items():
         zero = np.asarray(value) == 0
-        values: _Values = {**given, name: np.where(zero, 1.0, value)}
-        for constant, text in constants:
-            values[constant] = evaluate(text, values)
+        values = _with({**given, name: np.where(zero, 1.0, value)}, constants)
         if zero.any() and np.isfinite(evaluate(part, values)).all():
             cell = f" in cell {int(zero.argmax())}" if zero.size > 1 else ""
             raise NetworkError(
                 f"{where}: `{shown(name)}` must not be 0, since the equations divide by it, "
                 f"found 0{cell}"
             )
-    what, other = f"`{renamed(part, lambda name: shown(name).partition('__')[0])[:80]}`", ""
-    if method == "exact":
-        what, other = "the exact solution", ", or give the model `method: rk4`"
-    raise NetworkError(
-        f"{where}: {what} must be a finite real number, found none for these parameters; check "
-        f"them{other}"
-    )
+    if method == "exact" and np.isnan(evaluate(part, _with(given, constants))).any():
+        raise NetworkError(
+            f"{where}: the exact solution must be a real number, found none for these parameters; "
+            f"check them, or give the model `method: rk4`"
+        )
+    text = renamed(part, lambda name: shown(name).partition("__")[0])[:80]
+    raise NetworkError(f"{where}: `{text}` is not finite for these parameters; check them")
+
+
+def _with(given: _Values, constants: Iterable[tuple[str, str]]) -> _Values:
+    """Values of parameters, and of the constants that follow from them."""
+    values = dict(given)
+    for name, text in constants:
+        values[name] = evaluate(text, values)
+    return values
 
 
 @lru_cache(maxsize=1024)
