@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import brian2
 import numpy as np
 import pint
 import pytest
 
+from neuro.brian2_import import brian2
 from neuro.errors import EmberError
 from neuro.model import NeuronModel
 from neuro.models import LIF
@@ -218,7 +218,7 @@ ACCEPTED: list[tuple[Callable[[], Any], Any]] = [
         [1000, 5],
     ),
     (
-        lambda: Source("s", spikes([], []), {"cf_hz": np.ones(3) * brian2.kHz}).coordinates[
+        lambda: Source("s", spikes([], []), {"cf_hz": np.ones(3) * brian2().kHz}).coordinates[
             "cf_hz"
         ],
         [1000, 1000, 1000],
@@ -229,7 +229,7 @@ ACCEPTED: list[tuple[Callable[[], Any], Any]] = [
         ],
         [3],
     ),
-    (lambda: near(np.array([100, 200, 400]) * brian2.Hz).source, [0, 1, 2]),
+    (lambda: near(np.array([100, 200, 400]) * brian2().Hz).source, [0, 1, 2]),
     (lambda: Signal(UNMASKED, 1.0).values, [1, 2, 3]),
     (lambda: spikes(UNMASKED, [0, 1, 2]).times_ms, [1, 2, 3]),
     (lambda: read(UNMASKED * mV).number, [1, 2, 3]),
