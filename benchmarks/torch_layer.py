@@ -15,6 +15,7 @@ at its peak.
 from __future__ import annotations
 
 import sys
+from importlib.util import find_spec
 from typing import Any
 
 from _common import Failed, median, options, run_side
@@ -35,10 +36,17 @@ Found = dict[str, list[dict[str, Any]]]
 
 
 def measure(kind: str, size: dict[str, int], repeats: int) -> tuple[Found, dict[str, str]]:
-    """What each way found, once a repeat; and what a peer that is absent lacks."""
-    ways = ["ember", *(way for both in SIDES[kind].values() for way in both)]
+    """What each way found, once a repeat; and why a way is absent."""
+    packages = {way: peer.lower() for peer, both in SIDES[kind].items() for way in both}
+    absent = {
+        way: f"No module named '{package}'"
+        for way, package in packages.items()
+        if find_spec(package) is None
+    }
+    if len(absent) == len(packages):  # nothing to compare with
+        return {}, absent
+    ways = ["ember", *packages]
     found: Found = {way: [] for way in ways}
-    absent: dict[str, str] = {}
     for repeat in range(repeats):
         for way in ways if repeat % 2 == 0 else reversed(ways):
             if way in absent:
@@ -116,7 +124,8 @@ def main() -> None:
     for kind in SIDES:
         found, absent = measure(kind, size, chosen.repeats)
         result.notes += [f"left out: {way} ({why})" for way, why in absent.items()]
-        compare(result, kind, found, not chosen.quick)
+        if found:
+            compare(result, kind, found, not chosen.quick)
         for way, ones in found.items():
             if ones:
                 result.notes.append(_told(kind, way, ones))

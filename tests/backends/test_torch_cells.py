@@ -20,13 +20,14 @@ from neuro.units import Hz, Quantity, ms, mV, nS, pA
 from tests.backends._networks import DRIVEN, driven
 from tests.backends._torch import built, events, recorded, stepped
 
+pytestmark = pytest.mark.usefixtures("plain")
+
 DT_MS, N_STEPS, N = 0.1, 800, 6
 POINTS = {  # pA, from quiet to fast
     "lif": (300, 500), "adex": (400, 1200), "izhikevich": (600, 1500), "quadratic_if": (150, 500),
     "gif": (250, 400), "leaky_integrator": (0, 300), "hodgkin_huxley": (700, 2000),
     "poisson": (0, 0),
 }  # fmt: skip
-# Numba takes most of a minute to compile these.
 COMPARTMENTS = {
     "wang_buzsaki": (100, 300), "traub_miles": (200, 900), "pinsky_rinzel": (150, 300),
     "rothman_manis_i_c": (100, 400), "rothman_manis_i_t": (200, 400),
@@ -55,7 +56,7 @@ def population(name: str) -> Population:
 
 @cache
 def by_numba(names: tuple[str, ...]) -> Recording:
-    """Several models in one run, as one kernel compiles faster than many."""
+    """Several models in one run."""
     populations = tuple(population(name) for name in names)
     records = [Record(p.name, "v", DT_MS) for p in populations if p.name != "poisson"]
     return simulate(
