@@ -6,7 +6,7 @@ import hashlib
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from neuro.sink import MemorySink
 from neuro.synapses import EXPONENTIAL_CURRENT
 from neuro.units import Hz, ms, pA
 from tests.backends import _networks as networks
-from tests.backends._plastic import PLASTIC
+from tests.backends._plastic import PLASTIC, RECORDS
 
 
 def background() -> Network:
@@ -34,6 +34,8 @@ def digest(recording: Recording) -> str:
         parts.update(name.encode() + spikes.times_ms.tobytes() + spikes.units.tobytes())
     for name, course in sorted(recording.modulators.items()):
         parts.update(name.encode() + np.ascontiguousarray(course.values).tobytes())
+    for name, trace in sorted(recording.traces.items()):
+        parts.update(name.encode() + np.ascontiguousarray(trace.data).tobytes())
     return parts.hexdigest()
 
 
@@ -53,29 +55,43 @@ def test_threads_change_nothing() -> None:
     assert digest(run(threads=1)) == digest(run(threads=2))
 
 
-@pytest.mark.parametrize("make", [PLASTIC["learning"], PLASTIC["odd"], background])
-def test_threads_change_nothing_in_plastic_and_background_networks(
-    make: Callable[[], Network],
-) -> None:
-    runs = [simulate(make(), duration_ms=200, seed=5, threads=n) for n in (1, 2, 3)]
+NETWORKS: dict[str, Callable[[], Network]] = {
+    **PLASTIC, "background": background, "noisy": networks.noisy,
+}  # fmt: skip
+
+
+def recorded(name: str) -> Sequence[Record]:
+    """What other tests record of the plastic networks, so that one kernel serves them all."""
+    return RECORDS.get(name, ())
+
+
+@pytest.mark.parametrize("name", ["learning", "odd", "background"])
+def test_threads_change_nothing_in_plastic_and_background_networks(name: str, exact: None) -> None:
+    runs = [
+        simulate(NETWORKS[name](), duration_ms=200, seed=5, threads=n, record=recorded(name))
+        for n in (1, 2, 3)
+    ]
     assert len(runs[0].spikes["e"]) > 50
     assert len({digest(run) for run in runs}) == 1
 
 
-@pytest.mark.parametrize("make", [networks.noisy, PLASTIC["learning"], background])
+@pytest.mark.parametrize("name", ["noisy", "learning", "background"])
 @pytest.mark.parametrize("threads", [1, 2])
-def test_a_checkpoint_changes_nothing(make: Callable[[], Network], threads: int) -> None:
+def test_a_checkpoint_changes_nothing(name: str, threads: int, exact: None) -> None:
     """Stop within delays, releases and refractory periods; go on with other threads."""
-    built = prepare(make(), seed=5)
-    names = [p.name for p in built.populations]
-    whole, parts = MemorySink(names, 0), MemorySink(names, 0)
-    run_built(built, whole, duration_ms=200)
+    built = prepare(NETWORKS[name](), seed=5)
+    names, record = [p.name for p in built.populations], recorded(name)
+    whole, parts = MemorySink(names, len(record)), MemorySink(names, len(record))
+    run_built(built, whole, duration_ms=200, record=record)
     kept: dict[str, object] = {}
-    run_built(built, parts, duration_ms=77.7, checkpoint=lambda state: kept.update(state()))
+    run_built(
+        built, parts, duration_ms=77.7, record=record,
+        checkpoint=lambda state: kept.update(state()),
+    )  # fmt: skip
     assert kept["step"] == 777
-    run_built(built, parts, duration_ms=200, resume=kept, threads=threads)
-    for name in names:
-        for mine, theirs in zip(parts.spikes_of(name), whole.spikes_of(name), strict=True):
+    run_built(built, parts, duration_ms=200, resume=kept, threads=threads, record=record)
+    for each in names:
+        for mine, theirs in zip(parts.spikes_of(each), whole.spikes_of(each), strict=True):
             np.testing.assert_array_equal(mine, theirs)
     assert whole.spikes_of("e")[0].size > 50
 
