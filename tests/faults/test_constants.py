@@ -50,9 +50,15 @@ def test_a_parameter_that_may_not_be_so_is_named(network: Network, said: str, ba
 
 
 def test_another_parameter_of_0_is_not_blamed() -> None:
-    # An input and a threshold of 0 are fine.
-    with pytest.raises(NetworkError, match="`C` must not be 0"):
-        prepare(_cells(I_ext=pA(0), E_L=mV(0), V_th=mV(0), t_ref=ms(0), g_L=nS(0), C=pF(0)))
+    """An input and potentials of 0, which come first, are fine."""
+    zero = {"I_ext": pA(0), "E_L": mV(0), "V_th": mV(0), "t_ref": ms(0), "g_L": nS(0)}
+    cells = Population("cells", LIF, 1, zero)
+    synapse = SYNAPSES["exponential_current"]
+    projection = Projection(
+        "ff", "cells", "cells", synapse, OneToOne(), synapse.weight, ms(1), {"tau": ms(0)}
+    )
+    with pytest.raises(NetworkError, match=r"`ff\.tau` must not be 0"):
+        prepare(Network(populations=(cells,), projections=(projection,)))
 
 
 def test_a_state_that_a_reset_sets_is_no_constant() -> None:
