@@ -30,7 +30,7 @@ from sims.interrupt import deferred
 from sims.progress import Progress, silent
 from sims.result import Provenance
 from sims.run import provenance_of, settings_of
-from sims.store.atomic import check_writable
+from sims.store.atomic import check_not_read, check_writable
 from sims.store.checkpoint import Checkpoint
 from sims.store.file_sink import FileSink, outline
 from sims.store.growing import GrowingFile, find_checkpoint, growing_file
@@ -97,6 +97,7 @@ def run_to_file(
         KeyboardInterrupt: saying what is kept.
     """
     settings = settings_of(loaded, threads)
+    check_not_read(path, loaded.reads)
     check_writable(path, force=force)
     with locked_output(path):
         return _run_locked(loaded, path, force, settings, checkpoint_every_s, progress or silent)

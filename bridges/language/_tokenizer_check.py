@@ -1,8 +1,9 @@
 """Look through a `tokenizer.json` before the library that runs it does.
 
 The library ends the process, or never ends, on some files: an empty pattern to replace, a table of
-characters that is cut off, a regular expression that tries every way to split a text. So only the
-parts that are known to be safe are let through, and those that encoding does not need are left out.
+characters that is cut off, a regular expression that tries every way to split a text, replacements
+that fill the memory. So only the parts that are known to be safe are let through, and those that
+encoding does not need are left out.
 """
 
 from __future__ import annotations
@@ -49,8 +50,10 @@ def checked_tokenizer(text: str) -> str:
         raise ValueError("no object")
     _check_model(found.get("model"))
     for name, known in _PARTS.items():
-        for part in _parts(found.get(name), name):
+        parts = list(_parts(found.get(name), name))
+        for part in parts:
             _check_part(part, name, known)
+        _check_growth(parts, name)
     _check_added(found.get("added_tokens"))
     return json.dumps({**found, "post_processor": None, "truncation": None, "padding": None})
 
@@ -139,6 +142,54 @@ def _check_part(part: dict[str, Any], name: str, known: tuple[str, ...]) -> None
             raise ValueError(f"`{key}` of `{name}` must be 0 to 1000, found {part[key]}")
 
 
+_MOST_GROWTH = 1_000
+"""How many bytes may come of one, all parts of a sequence together; engineering choice: what comes
+of a megabyte fits in memory."""
+
+_GROWTH = {
+    **dict.fromkeys(("NFC", "NFD"), 3),
+    **dict.fromkeys(("NFKC", "NFKD"), 11),
+    **dict.fromkeys(("ByteLevel", "BPEDecoder", "WordPiece"), 2),
+    "BertNormalizer": 9,
+    "Lowercase": 1.5,
+}
+"""Most bytes of UTF-8 that come of one, of parts with no text of their own: of the Unicode forms
+and lower case as seen over all letters of Unicode 14. BERT puts a space on both sides of a sign of
+three bytes, and takes NFD and lower case; byte-level writes a byte as a letter of two bytes, and
+both decoders can put a space after each token."""
+
+
+def _check_growth(parts: list[dict[str, Any]], name: str) -> None:
+    growth = math.prod(_growth(part, name) for part in parts)
+    if growth > _MOST_GROWTH:
+        raise ValueError(
+            f"`{name}` may make a text up to {_MOST_GROWTH:,} times as long, found {growth:.3g}"
+        )
+
+
+def _growth(part: dict[str, Any], name: str) -> float:
+    """How many times as long a text can become, in bytes of UTF-8."""
+    kind = part["type"]
+    if kind == "Replace":
+        content = _bytes_of(part, "content", name)
+        pattern = part.get("pattern", {})
+        if "String" not in pattern:  # a regular expression may match between any two letters
+            return 1 + content
+        return max(1.0, content / len(pattern["String"].encode(errors="surrogatepass")))
+    if kind == "Prepend":
+        return 1 + _bytes_of(part, "prepend", name)
+    if kind == "Metaspace":  # in the place of a space, and before the first word
+        return 1 + _bytes_of(part, "replacement", name)
+    return _GROWTH.get(kind, 1)
+
+
+def _bytes_of(part: dict[str, Any], key: str, name: str) -> int:
+    text = part.get(key, "")
+    if not isinstance(text, str):
+        raise ValueError(f"`{key}` of `{name}` must be a text, found {text!r:.40}")
+    return len(text.encode(errors="surrogatepass"))
+
+
 def _check_pattern(pattern: Any, name: str) -> None:
     kinds = list(pattern) if isinstance(pattern, dict) else []
     if kinds not in (["String"], ["Regex"]) or not isinstance(pattern[kinds[0]], str):
@@ -161,30 +212,36 @@ _COUNTED = re.compile(r"\{(\d{0,9})(,?)(\d{0,9})\}")
 
 
 def _check_regex(text: str) -> None:
-    """Refuse what can take exponential or high polynomial time: a repetition of what repeats, and
-    back references. Repetitions that follow one another are told apart by what must lie between.
+    """Refuse what can take exponential or high polynomial time: a repetition of what varies in
+    length, many choices in a row, and back references. Repetitions that follow one another are told
+    apart by what must lie between.
     """
-    open_groups: list[bool] = [False]  # whether the length of each group varies by repetition
-    closed: bool | None = None  # the same of the group that has just ended
-    in_a_row = 0
+    varies: list[bool] = [False]  # of each open group, whether it matches more than one length
+    divided: list[bool] = [False]  # whether it has alternatives
+    closed: bool | None = None  # whether the group that has just ended varies
+    in_a_row = choices = 0
     repeats, before = False, ""  # whether what precedes is repeated, and the last sign of that
     for sign in _SIGN.findall(text):
         if sign == "?":
+            if not before:  # else it says how what precedes repeats
+                varies[-1] = True
+                choices += 1
+                _check_in_a_row(in_a_row, choices, text)
             before = sign
             continue
         if (most := _most(sign)) is not None:
             if sign == "+" and (before in ("*", "+") or (before == "?" and not repeats)):
                 before = ""  # possessive: it tries nothing again
                 continue
-            if closed or repeats:
+            if repeats or (closed and most > 1):
                 raise ValueError(f"a pattern may not repeat what repeats, found {text!r:.60}")
             if 1000 < most < math.inf:
                 raise ValueError(f"a pattern may repeat up to 1000 times, found {text!r:.60}")
             repeats, before = most > 1, sign
-            open_groups[-1] = open_groups[-1] or repeats
+            varies[-1] = varies[-1] or repeats or "," in sign
             in_a_row += most > _FEW
-            if in_a_row > _MOST_IN_A_ROW:
-                raise ValueError(f"a pattern may not repeat so much in a row, found {text!r:.60}")
+            choices += "," in sign
+            _check_in_a_row(in_a_row, choices, text)
             closed = None
             continue
         closed, repeats, before = None, False, ""
@@ -193,20 +250,34 @@ def _check_regex(text: str) -> None:
                 f"a pattern may have no back reference and no control sign, found {text!r:.60}"
             )
         if sign == "|":
-            in_a_row = 0
+            varies[-1] = divided[-1] = True
+            if len(divided) == 1:
+                in_a_row = choices = 0
         elif sign == ")":
-            if len(open_groups) == 1:
+            if len(varies) == 1:
                 raise ValueError(f"a pattern must close what it opens, found {text!r:.60}")
-            closed = open_groups.pop()
-            open_groups[-1] = open_groups[-1] or closed
+            closed = varies.pop()
+            varies[-1] = varies[-1] or closed
+            choices += divided.pop()
+            _check_in_a_row(in_a_row, choices, text)
         elif sign.startswith("("):
             if sign.startswith("(?") and not re.fullmatch(r"\(\?(?:[im-]*:|[=!])", sign):
                 raise ValueError(f"a pattern may have plain groups alone, found {text!r:.60}")
-            open_groups.append(False)
+            varies.append(False)
+            divided.append(False)
         elif sign.startswith("[") and (len(sign) < 2 or not sign.endswith("]")):
             raise ValueError(f"a pattern must close what it opens, found {text!r:.60}")
-    if len(open_groups) > 1:
+    if len(varies) > 1:
         raise ValueError(f"a pattern must close what it opens, found {text!r:.60}")
+
+
+def _check_in_a_row(repeated: int, choices: int, text: str) -> None:
+    if repeated > _MOST_IN_A_ROW:
+        raise ValueError(f"a pattern may not repeat so much in a row, found {text!r:.60}")
+    if choices > _MOST_CHOICES:
+        raise ValueError(
+            f"a pattern may leave up to {_MOST_CHOICES} choices in a row, found {text!r:.60}"
+        )
 
 
 def _most(sign: str) -> float | None:
@@ -222,6 +293,7 @@ def _most(sign: str) -> float | None:
 
 _FEW = 10  # repetitions that are not worth a word, as in `\p{N}{1,3}`
 _MOST_IN_A_ROW = 4  # of one alternative; the patterns of published models have up to 3
+_MOST_CHOICES = 10  # of one alternative; the patterns of published models leave up to 3
 
 
 def _check_added(added: Any) -> None:

@@ -41,22 +41,21 @@ class Unfit(Exception):
     """What the file must not have, in words that follow `cannot read FILE:`."""
 
 
-def inspect(file: h5py.File, size: int, *, read: bool) -> None:
-    """Look at every link, object, type, filter and attribute without following a reference.
+def inspect(file: h5py.File, size: int) -> None:
+    """Look at every link, object, type, filter, attribute and value without following a reference.
 
     Args:
         size: Bytes of the file.
-        read: Read all values too.
 
     Raises:
         Unfit: at the first thing that is not plain.
     """
-    _Inspection(size, read).group(h5g.open(file.id, b"/"), "/")
+    _Inspection(size).group(h5g.open(file.id, b"/"), "/")
 
 
 class _Inspection:
-    def __init__(self, size: int, read: bool) -> None:
-        self._read, self._room = read, _SPARE_BYTES + _GAIN * size
+    def __init__(self, size: int) -> None:
+        self._room = _SPARE_BYTES + _GAIN * size
         self._seen: set[bytes] = set()
         self._links = 0
 
@@ -122,7 +121,7 @@ class _Inspection:
                 raise Unfit(f"`{where}` must have {expected} chunks of data, found {found}")
         elif n and data.get_storage_size() < n * kind.get_size():
             raise Unfit(f"`{where}` must hold its data, found less")
-        if self._read and n:
+        if n:
             _read(h5py.Dataset(data), shape, kind.get_size())
 
     def _attributes(self, thing: Any, where: str) -> None:
@@ -136,10 +135,9 @@ class _Inspection:
             _check_type(kind, name)
             if math.prod(attribute.shape) * kind.get_size() > _ATTRIBUTE_BYTES:
                 raise Unfit(f"attribute `{name}` may have {_ATTRIBUTE_BYTES >> 20} MiB, found more")
-        if self._read:
-            owner = (h5py.Group if isinstance(thing, h5g.GroupID) else h5py.Dataset)(thing)
-            for value in owner.attrs.values():
-                _measure(value)
+        owner = (h5py.Group if isinstance(thing, h5g.GroupID) else h5py.Dataset)(thing)
+        for value in owner.attrs.values():
+            _measure(value)
 
 
 def _address(thing: Any) -> tuple[int, ...] | bytes:
@@ -204,7 +202,7 @@ def main(path: str, seconds: int) -> int:
     _limit("RLIMIT_AS", (4 << 30) + 4 * size)
     try:
         with h5py.File(path, "r", locking="best-effort") as file:
-            inspect(file, size, read=True)
+            inspect(file, size)
     except Unfit as error:
         print(error)
         return 3

@@ -1,9 +1,10 @@
 """Open an HDF5 file that others may have made or damaged.
 
-HDF5 follows references out of a file, and on a damaged one it can hang or crash the process. A
-file that its own seal proves undamaged (`neuro.files.seal`) is opened at once; any other is first
-read from end to end by another process with a limit of time and memory. Either way no object may
-refer to another file, and each must hold plain numbers or text.
+HDF5 follows references out of a file, and on a damaged one it can hang or crash the process. So
+another process, with a limit of time and memory, first reads the file from end to end; no object
+may refer to another file, and each must hold plain numbers or text. A seal (`neuro.files.seal`)
+shows an accident early, but anybody can make one, so it spares nothing. What this process wrote
+itself, and named to `trust_hdf5`, is opened at once.
 """
 
 from __future__ import annotations
@@ -12,9 +13,9 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from neuro.errors import StoreError
 from neuro.files.regular import open_regular
@@ -23,7 +24,22 @@ from neuro.files.seal import SealState, seal_state
 if TYPE_CHECKING:
     import h5py
 
-__all__ = ["hold_hdf5", "is_sealed", "open_hdf5"]
+__all__ = ["DAMAGE", "hold_hdf5", "is_sealed", "open_hdf5", "trust_hdf5"]
+
+DAMAGE = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    MemoryError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
+"""What h5py raises, here or there, of a file that is damaged."""
+
+T = TypeVar("T")
 
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _CPU_S, _WALL_S = 5, 15  # plus the time that reading takes; engineering choice
@@ -34,6 +50,8 @@ _WORKER = Path(__file__).with_name("_hdf5_inspect.py")
 _Version = tuple[int, int, int, int, int]
 _known: dict[_Version, bool] = {}
 """Files that may be opened, and whether they are sealed."""
+_own: dict[_Version, None] = {}
+"""Files that this process wrote."""
 
 
 @contextmanager
@@ -44,8 +62,12 @@ def open_hdf5(path: str | os.PathLike[str]) -> Iterator[h5py.File]:
         StoreError: if there is no such file, it is no HDF5 file, it is damaged, or it refers to
             another file or holds other than plain numbers and text.
     """
-    with hold_hdf5(path) as file:
+    file = hold_hdf5(path)
+    try:
         yield file
+    finally:
+        with suppress(*DAMAGE):  # of what was only read nothing is lost
+            file.close()
 
 
 def hold_hdf5(path: str | os.PathLike[str]) -> h5py.File:
@@ -57,17 +79,21 @@ def hold_hdf5(path: str | os.PathLike[str]) -> h5py.File:
         file = h5py.File(path, "r", locking="best-effort")
     except BlockingIOError:
         raise _busy(path) from None
-    except OSError:
+    except DAMAGE:
         raise _damaged(path) from None
-    try:
-        if _version(os.stat(path)) != version:
-            raise StoreError(f"cannot read `{path}`: it has changed meanwhile; read it again")
-        if _known[version]:
-            _inspect(file, path, version)
-    except BaseException:
+    if _version(os.stat(path)) != version:
         file.close()
-        raise
+        raise StoreError(f"cannot read `{path}`: it has changed meanwhile; read it again")
     return file
+
+
+def trust_hdf5(path: str | os.PathLike[str]) -> None:
+    """Have a file that this process, or one that it started, just wrote opened at once.
+
+    Its seal is checked all the same, and one that is changed later is looked through.
+    """
+    with suppress(OSError):  # gone again
+        _keep(_own, _version(os.stat(path)), None)
 
 
 def is_sealed(path: str | os.PathLike[str]) -> bool:
@@ -91,30 +117,16 @@ def _check(path: str | os.PathLike[str]) -> _Version:
             f"cannot read `{path}`: its content does not fit its checksum, so it was damaged or "
             f"changed after it was written; copy it again, or run again what wrote it"
         )
-    if state is SealState.ABSENT:
+    if not (state is SealState.WHOLE and version in _own):
         _read_elsewhere(path, version[2])
-    while len(_known) >= _KEPT:
-        del _known[next(iter(_known))]
-    _known[version] = state is SealState.WHOLE
+    _keep(_known, version, state is SealState.WHOLE)
     return version
 
 
-_inspected: set[_Version] = set()
-
-
-def _inspect(file: h5py.File, path: str | os.PathLike[str], version: _Version) -> None:
-    """A seal shows that the file is as it was written, and not that whoever wrote it is kind."""
-    from neuro.files._hdf5_inspect import Unfit, inspect
-
-    if version in _inspected:
-        return
-    try:
-        inspect(file, version[2], read=False)
-    except Unfit as error:
-        raise StoreError(f"cannot read `{path}`: {error}") from None
-    if len(_inspected) >= _KEPT:
-        _inspected.clear()
-    _inspected.add(version)
+def _keep(among: dict[_Version, T], version: _Version, value: T) -> None:
+    while len(among) >= _KEPT:
+        del among[next(iter(among))]
+    among[version] = value
 
 
 def _read_elsewhere(path: str | os.PathLike[str], size: int) -> None:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from neuro.errors import EmberError, SimulationError, StoreError
-from neuro.files.hdf5 import open_hdf5
+from neuro.files.hdf5 import DAMAGE, open_hdf5, trust_hdf5
 from neuro.files.links import real_path
 from neuro.files.seal import add_seal
 from neuro.memory import require_memory
@@ -66,6 +66,7 @@ def write_graph(graph: nir.NIRGraph, path: str | os.PathLike[str], *, force: boo
             nir.write(temporary, graph)
             add_seal(temporary)
             os.replace(temporary, target)
+            trust_hdf5(target)
         finally:
             with suppress(FileNotFoundError):
                 os.unlink(temporary)
@@ -123,7 +124,7 @@ def _naming(path: str | os.PathLike[str], what: str = "read") -> Iterator[None]:
     """Say which file is meant, in one line, whatever goes wrong with it."""
     try:
         yield
-    except (EmberError, OSError, LookupError, RuntimeError, TypeError, ValueError) as error:
+    except (EmberError, *DAMAGE) as error:
         reason = " ".join(str(error).strip("'\"").split())
         if isinstance(error, StoreError):
             reason = reason.removeprefix(f"cannot read `{path}`: ")

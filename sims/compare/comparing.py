@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from neuro.errors import SimulationError
+from neuro.files.hdf5 import trust_hdf5
 from neuro.recording import Recording
 from sims.compare.analyse import analysed
 from sims.compare.deviation import Deviation, deviation_of
@@ -202,6 +203,8 @@ class _Comparing:
         return runner(job, lambda done_ms, total_ms: self._tell(stage, done_ms, total_ms))
 
     def _read(self, tasks: Sequence[Task]) -> list[Recording]:
+        for task in tasks:
+            trust_hdf5(task.out)  # a process of our own wrote it, into a folder of our own
         return [read_run(task.out, lazy=False).recording for task in tasks]
 
     def _twins(

@@ -141,7 +141,8 @@ def _points(
 def _name_rows(axis: Axes, cells: Sequence[tuple[str, int]]) -> None:
     names = [name for name, _ in cells]
     starts = [k for k, name in enumerate(names) if k == 0 or names[k - 1] != name]
-    middles = [(a + b - 1) / 2 for a, b in zip(starts, [*starts[1:], len(names)], strict=True)]
+    ends = [*starts, len(names)][1:]  # none of nothing
+    middles = [(a + b - 1) / 2 for a, b in zip(starts, ends, strict=True)]
     axis.set_yticks(middles, [names[start] for start in starts])
     axis.tick_params(axis="y", length=0)
     for start in starts[1:]:
@@ -155,7 +156,8 @@ def _rates(axis: Axes, comparison: Comparison, colours: Mapping[str, str]) -> No
     seconds = reference.duration_ms / 1000.0
 
     def rates(recording: Recording) -> NDArray[np.float64]:
-        return np.concatenate([recording.spikes[n].counts() / seconds for n in names])
+        each = [recording.spikes[n].counts() / seconds for n in names]
+        return np.concatenate([np.zeros(0), *each])
 
     mine = rates(reference)
     top = 1.08 * max([float(rates(r).max(initial=1.0)) for r in comparison.recordings.values()])

@@ -52,12 +52,16 @@ def check_folder(path: str | os.PathLike[str], *, force: bool) -> bool:
     return full
 
 
-def write_comparison(folder: str | os.PathLike[str], comparison: Comparison) -> None:
-    """Write `compare.json`, `compare.txt` and `compare.png` into an existing folder."""
+def write_comparison(folder: str | os.PathLike[str], comparison: Comparison) -> str:
+    """Write `compare.json`, `compare.txt` and `compare.png` into an existing folder.
+
+    Returns:
+        Why the picture could not be drawn, in one line; empty if it was.
+    """
     from sims.compare.picture import comparison_picture
-    from sims.report.figures import png
+    from sims.report.figures import written_png
 
     where = Path(folder)
     write_json(where / FILE, to_json(comparison.report), force=True)
     write_text(where / "compare.txt", as_text(comparison.report), force=True)
-    (where / "compare.png").write_bytes(png(comparison_picture(comparison)))
+    return written_png(where / "compare.png", lambda: comparison_picture(comparison))

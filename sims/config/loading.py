@@ -47,6 +47,7 @@ class Loaded:
             be read counts by its content and not by its path.
         kind: `run`, `sweep` (a run with a `sweep` section) or `train`.
         changed: Whether this call applied overrides to what it read.
+        bases: Paths of the configs that it is laid over.
     """
 
     config: Any
@@ -58,6 +59,13 @@ class Loaded:
     kind: Kind
     changed: bool
     document: Document = field(repr=False, compare=False)
+    bases: tuple[str, ...] = ()
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """Every file that it came from, and every file that it reads when it is run."""
+        files = (self.path, *self.bases, *self.resolved.get("files", {}))
+        return tuple(file for file in files if file)
 
     def refusal(self, path: KeyPath, problem: str) -> ConfigError:
         """An error about the value at `path`, with its file and line."""
@@ -79,9 +87,10 @@ def load(config: str | os.PathLike[str], overrides: Iterable[str] = ()) -> Loade
     path = find(config)
     if path.suffix.lower() in RUN_FILE_SUFFIXES:
         return _load_run_file(path, overrides)
-    text, document = _with_bases(path, ())
+    text, document, bases = _with_bases(path, ())
     document.data.setdefault("name", path.stem)
-    return _checked(over.apply(document, overrides), text, str(path), overrides, bool(overrides))
+    document = over.apply(document, overrides)
+    return _checked(document, text, str(path), overrides, bool(overrides), bases)
 
 
 def from_resolved(
@@ -110,14 +119,14 @@ def _load_run_file(path: Path, overrides: tuple[str, ...]) -> Loaded:
     return _checked(document, stored.config_text, str(path), every, bool(overrides))
 
 
-def _with_bases(path: Path, above: tuple[Path, ...]) -> tuple[str, Document]:
-    """A file's text, and what it says laid over what its `base` says.
+def _with_bases(path: Path, above: tuple[Path, ...]) -> tuple[str, Document, tuple[str, ...]]:
+    """A file's text, what it says laid over what its `base` says, and the paths of all bases.
 
     The base's `name` and `output` stay its own, so that one does not write over the other.
     """
     text, document = read_yaml_file(path)
     if "base" not in document.data:
-        return text, document
+        return text, document, ()
     base = document.data.pop("base")
     if not isinstance(base, str):
         raise refusal(
@@ -131,10 +140,10 @@ def _with_bases(path: Path, above: tuple[Path, ...]) -> tuple[str, Document]:
     chain = (*above, path.resolve())
     if below.resolve() in chain or len(chain) > _LONGEST_CHAIN:
         raise refusal(document.where(("base",)), ("base",), f"`{base}` is based on this file again")
-    under = _with_bases(below, chain)[1]
+    _, under, bases = _with_bases(below, chain)
     for key in _OWN:
         under.data.pop(key, None)
-    return text, over.merge(under, document)
+    return text, over.merge(under, document), (str(below), *bases)
 
 
 def _checked(
@@ -143,6 +152,7 @@ def _checked(
     path: str,
     overrides: tuple[str, ...],
     changed: bool = False,
+    bases: tuple[str, ...] = (),
 ) -> Loaded:
     data = over.without_nulls(document.data)
     if "base" in data:
@@ -166,7 +176,9 @@ def _checked(
     except ValidationError as error:
         raise one_line(error, document.where) from None
     resolved = config.model_dump(mode="json", exclude_none=True)
-    return Loaded(config, text, path, overrides, resolved, _hash(resolved), kind, changed, document)
+    return Loaded(
+        config, text, path, overrides, resolved, _hash(resolved), kind, changed, document, bases
+    )
 
 
 def _scalars(value: Any, path: KeyPath = ()) -> Iterator[tuple[KeyPath, str | int]]:

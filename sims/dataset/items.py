@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,14 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bridges.features.bins import HAIR
-from neuro.errors import ConfigError, EmberError, StoreError
+from neuro.errors import ConfigError
 from neuro.files.hdf5 import hold_hdf5
 from neuro.spikes import Spikes
 from neuro.units import quantities
 from sims.dataset.labelled import Split
 from sims.dataset.spike_dataset import checked_format, checked_labels, item_spikes, item_splits
 from sims.store import checked, sonata
-from sims.store.hdf5 import reading_hdf5
+from sims.store.hdf5 import naming_damage, reading_hdf5
 from sims.store.run_file import read_provenance
 
 __all__ = ["DatasetItems", "Item", "RunItems"]
@@ -91,7 +90,7 @@ class DatasetItems:
     def __getitem__(self, index: int) -> Item:
         index = range(len(self))[index]
         row = int(self._rows[index])
-        with _whole(self.path):
+        with naming_damage(self.path):
             spikes = item_spikes(self._files[self.path], row)
         return Item(spikes, int(self.labels[index]), index)
 
@@ -165,7 +164,7 @@ class RunItems:
         index = range(len(self))[index]
         path, start = self._starts[index]
         stop, hair = start + self.window_ms, HAIR * self.window_ms
-        with _whole(path):
+        with naming_damage(path):
             group = checked.group(checked.group(self._files[path], "spikes"), self.population)
             times = checked.array(group, "timestamps", "f", (None,))
             units = checked.array(group, "node_ids", "iu", times.shape)
@@ -177,18 +176,6 @@ class RunItems:
                 n_units=sonata.read_watched(group)["n_units"], t_start_ms=start, t_stop_ms=stop,
             )  # fmt: skip
         return Item(spikes, int(self.labels[index]), index)
-
-
-@contextmanager
-def _whole(path: Path) -> Iterator[None]:
-    """What is wrong with a file that was whole when its items were counted becomes one line."""
-    try:
-        yield
-    except StoreError:
-        raise
-    except (EmberError, LookupError, OSError, TypeError, ValueError) as error:
-        reason = " ".join(str(error).split())
-        raise StoreError(f"cannot read `{path}`: its content is damaged ({reason})") from error
 
 
 def _place(times: h5py.Dataset, wanted: float) -> int:

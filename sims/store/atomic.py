@@ -132,20 +132,40 @@ def check_writable(
             os.lstat(target)
 
 
-def check_not_read(path: str | os.PathLike[str], read: Iterable[str | os.PathLike[str]]) -> None:
+def check_not_read(
+    path: str | os.PathLike[str], read: Iterable[str | os.PathLike[str]], *, folder: bool = False
+) -> None:
     """Refuse to write a file that is read, by whatever spelling or link both are named.
+
+    Args:
+        path: What is written.
+        read: What is read.
+        folder: Whether a folder at `path` is replaced with all that is in it, which then must not
+            hold what is read either.
 
     Raises:
         StoreError: also where older files may be replaced.
     """
-    if any(_same_file(path, other) for other in read):
-        raise StoreError(f"cannot write `{path}`: it is a file that is read; give another path")
+    for other in read:
+        if _same_file(path, other):
+            raise StoreError(f"cannot write `{path}`: it is a file that is read; give another path")
+        if folder and _holds(path, other):
+            raise StoreError(
+                f"cannot replace `{path}`: `{other}` in it is read; give another folder"
+            )
 
 
 def _same_file(a: str | os.PathLike[str], b: str | os.PathLike[str]) -> bool:
     try:
         return os.path.isfile(a) and os.path.samefile(a, b)
     except (OSError, ValueError):  # what is not there is no file that is read
+        return False
+
+
+def _holds(folder: str | os.PathLike[str], other: str | os.PathLike[str]) -> bool:
+    try:
+        return Path(os.path.realpath(other)).is_relative_to(os.path.realpath(folder))
+    except (OSError, ValueError):
         return False
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from neuro.errors import StoreError, nearest
+from sims.store.atomic import check_not_read
 from sims.store.run_file import read_run
 from sims.store.to_shd import to_shd
 from sims.store.to_sonata import to_sonata
@@ -62,6 +63,7 @@ def export(
             )
     source = Path(path)
     target = Path(out) if out is not None else source.with_name(source.stem + ending)
+    check_not_read(target, [source])
     write(read_run(source), target, force=force, say=say or (lambda line: None), **options)
     return target
 

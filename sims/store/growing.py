@@ -24,6 +24,7 @@ import h5py
 
 from neuro.disk import sync
 from neuro.errors import StoreError
+from neuro.files.hdf5 import DAMAGE, trust_hdf5
 from neuro.files.lock import is_held
 from sims.store.atomic import hidden_folder, move_file, naming, resolved
 from sims.store.checkpoint import (
@@ -135,7 +136,7 @@ class GrowingFile:
         undo.unlink(missing_ok=True)
         try:
             self.file = h5py.File(self._raw, "r+")
-        except OSError:
+        except DAMAGE:
             self._raw.close()
             raise StoreError(
                 f"`{self._data}` does not fit its checkpoint; start over with `--force`"
@@ -204,6 +205,7 @@ class GrowingFile:
                 raise StoreError(f"{error}; the run is whole in `{self._shown}`") from None
             sync(self._target.parent)
             self._data.unlink(missing_ok=True)
+            trust_hdf5(self._target)
             with suppress(StoreError):  # another run to the same place: its own affair
                 self._clear()
 
@@ -224,6 +226,7 @@ class GrowingFile:
                 for name in (_CHECKPOINT, _UNDO):
                     (self._partial / name).unlink(missing_ok=True)
             sync(self._partial)
+            trust_hdf5(self._data)
         return self._shown
 
     def close(self) -> None:

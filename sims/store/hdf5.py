@@ -12,11 +12,19 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from neuro.errors import EmberError, StoreError
-from neuro.files.hdf5 import open_hdf5
+from neuro.files.hdf5 import DAMAGE, open_hdf5, trust_hdf5
 from sims.store.atomic import atomic_path
 from sims.store.journal import JournaledFile
 
-__all__ = ["as_text", "atomic_hdf5", "chunked", "put", "put_text", "reading_hdf5"]
+__all__ = [
+    "as_text",
+    "atomic_hdf5",
+    "chunked",
+    "naming_damage",
+    "put",
+    "put_text",
+    "reading_hdf5",
+]
 
 _CHUNK_FROM = 1024  # elements; below that a chunk's own bookkeeping outweighs the gain
 
@@ -41,6 +49,7 @@ def atomic_hdf5(path: str | os.PathLike[str], *, force: bool = False) -> Iterato
             raw.add_seal()
         finally:
             raw.close()
+    trust_hdf5(path)
 
 
 @contextmanager
@@ -51,16 +60,24 @@ def reading_hdf5(path: str | os.PathLike[str]) -> Iterator[h5py.File]:
         StoreError: as `neuro.files.hdf5.open_hdf5` does, or if what the caller looked for in it
             is missing or of another kind.
     """
-    with open_hdf5(path) as file:
-        try:
-            yield file
-        except StoreError:
-            raise
-        except (
-            AttributeError, EmberError, LookupError, OSError, RuntimeError, TypeError, ValueError
-        ) as error:  # fmt: skip
-            reason = " ".join(str(error).strip("'\"").split())
-            raise StoreError(f"cannot read `{path}`: its content is damaged ({reason})") from error
+    with naming_damage(path), open_hdf5(path) as file:
+        yield file
+
+
+@contextmanager
+def naming_damage(path: str | os.PathLike[str]) -> Iterator[None]:
+    """What is wrong with the file that is read within the block becomes one line.
+
+    Raises:
+        StoreError: naming the file.
+    """
+    try:
+        yield
+    except StoreError:
+        raise
+    except (EmberError, *DAMAGE) as error:
+        reason = " ".join(str(error).strip("'\"").split()) or type(error).__name__
+        raise StoreError(f"cannot read `{path}`: its content is damaged ({reason})") from error
 
 
 def put(

@@ -13,7 +13,6 @@ from neuro.errors import ConfigError, EmberError, StoreError
 from neuro.files.lock import locked
 from sims.config.shipped import called
 from sims.interrupt import deferred, exit_status, terminable, unheeded
-from sims.store.atomic import write_bytes
 from sims.store.software import simulating, software_id
 from sims.sweep._telling import Teller, conclude, how_far, say, telling
 from sims.sweep.check import check_sweep, plan_of
@@ -99,7 +98,7 @@ def run_sweep(
                 counts = _note(ledger, plan, loaded)
                 table = make_table(plan, ledger)
                 write_table(table, plan, ledger)
-                _draw(table, plan, ledger)
+                _draw(table, plan, ledger, console)
         except KeyboardInterrupt as interrupt:
             with unheeded():
                 counts = _note(ledger, plan, loaded)
@@ -222,16 +221,17 @@ def _job(plan: Plan, point: Point, ledger: Ledger, any_software: bool) -> Job:
     )
 
 
-def _draw(table: Table, plan: Plan, ledger: Ledger) -> None:
+def _draw(table: Table, plan: Plan, ledger: Ledger, console: Console) -> None:
     """A dose-response picture of every measure that answers to what was varied."""
-    from sims.report.figures import dose_response, png
+    from sims.report.figures import dose_response, written_png
     from sims.report.figures.doses import responding
 
     units = {column.key: column.unit for column in plan.columns}
     path = ledger.folder / "dose_response.png"
     measures = [name for name in responding(table, units) if _answers(table, name, units)]
     if measures:
-        write_bytes(path, png(dose_response(table, units, measures)), force=True)
+        if undrawn := written_png(path, lambda: dose_response(table, units, measures)):
+            say(console, f"note: {undrawn}")
     else:
         path.unlink(missing_ok=True)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from neuro.errors import ConfigError, UnitError
 from neuro.units import TIME, parse_quantity
 from sims.config import Loaded
+from sims.store.atomic import check_not_read
 from sims.terminal.display import progress_on
 
 __all__ = ["compare_and_write"]
@@ -51,6 +52,7 @@ def compare_and_write(
     timeout_s = _time_ms("--timeout", timeout) / 1000.0 if timeout else TIMEOUT_S
     if not timeout_s > 0:
         raise ConfigError(f"--timeout must be positive, found `{timeout}`")
+    check_not_read(folder, loaded.reads, folder=True)
     check_folder(folder, force=force)
     with terminable():
         with progress_on(sys.stderr) as progress:
@@ -61,14 +63,17 @@ def compare_and_write(
         with comparison_folder(folder, force=force) as hidden:
             with progress_on(sys.stderr) as progress:
                 found = compared(plan, hidden, timeout_s=timeout_s, progress=progress)
-            write_comparison(hidden, found)
+            undrawn = write_comparison(hidden, found)
+    if undrawn:
+        print(f"ember: note: {undrawn}", file=sys.stderr)
     if as_json:
         print(json.dumps(to_json(found.report), ensure_ascii=False, allow_nan=False))
     else:
         from rich.console import Console
 
         show(found.report, Console(highlight=False))
-        print(f"written to {folder}: compare.png, compare.json, compare.txt, runs, logs")
+        picture = "" if undrawn else "compare.png, "
+        print(f"written to {folder}: {picture}compare.json, compare.txt, runs, logs")
     return found.report.status
 
 

@@ -17,7 +17,7 @@ from neuro.units import TIME, parse_quantity
 from sims.assembly import build_experiment
 from sims.config import Loaded
 from sims.config.located import located
-from sims.store.atomic import check_writable
+from sims.store.atomic import check_not_read, check_writable
 from sims.terminal.display import columns, progress_on
 
 __all__ = ["export", "show"]
@@ -34,6 +34,7 @@ def export(
         NirUnsupported: naming everything in the network that NIR cannot say.
         EmberError: if the config is wrong, or the file cannot be written.
     """
+    check_not_read(path, loaded.reads)
     check_writable(path, force=force)
     with progress_on(sys.stderr) as progress:
         experiment = build_experiment(loaded, progress)

@@ -30,6 +30,7 @@ from sims.puzzles.npy_writer import check_place
 from sims.puzzles.puzzle_set import PuzzleError, PuzzleSet, PuzzleSplit
 from sims.puzzles.sudoku_set import SudokuPlan, make_sudoku
 from sims.puzzles.sudoku_solve import LEVELS, level
+from sims.store.atomic import check_not_read
 from sims.terminal.display import columns, stderr
 from sims.terminal.puzzle_boards import boards
 
@@ -86,6 +87,7 @@ def maze(out: Path, *, steps: str, workers: int | None, force: bool, **plan: Any
 def arc(source: Path, out: Path, *, force: bool, **plan: Any) -> str:
     """Make a set of ARC tasks; says what was made."""
     wanted = ArcPlan(**plan)
+    check_not_read(out, [source], folder=True)
     return _made(
         out, force, "augmenting tasks",
         lambda progress: make_arc(wanted, read_arc(source), out, force=force, progress=progress),

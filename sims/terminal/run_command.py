@@ -42,7 +42,7 @@ def run_and_write(
     """
     path = out or output_of(loaded)
     every_s = _interval_s(checkpoint_every)
-    check_not_read(path, [loaded.path, *loaded.resolved.get("files", {})])
+    check_not_read(path, loaded.reads)
     check_writable(path, force=force)
     import_numba()
     from sims.long_run import run_to_file

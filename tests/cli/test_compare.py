@@ -13,7 +13,7 @@ from typer.testing import CliRunner, Result
 
 from neuro.backends import BACKENDS
 from sims.cli import app
-from sims.compare import report_schema
+from sims.compare import compare, report_schema, write_comparison
 from sims.compare.named import named
 from sims.compare.processes import in_process
 from sims.compare.worker import Job, Task
@@ -108,6 +108,30 @@ def test_all_agree_and_the_folder_holds_everything(small: str) -> None:
     refused = ember(*words)
     assert refused.exit_code == 2
     assert "`runs/small_compare` already exists" in refused.stderr
+
+
+@pytest.mark.usefixtures("plain")
+@pytest.mark.parametrize(
+    "circuits", ["{}", "{c: {populations: {a: {n: 2, model: leaky_integrator}}}}"]
+)
+def test_a_network_that_cannot_spike_is_compared_and_no_picture_loses_it(
+    circuits: str, small: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path(small).write_text(f"duration: 5 ms\ncircuits: {circuits}\n", encoding="utf-8")
+    found = compare(load(small), "numba,numba:precision=float64", alone=False)
+    assert found.report.status == 0
+    assert write_comparison(tmp_path, found) == ""
+    with Image.open("compare.png") as picture:
+        assert picture.width > 1000
+
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError("no\npaper")
+
+    monkeypatch.setattr("sims.compare.picture.comparison_picture", fail)
+    Path("compare.json").unlink()
+    assert "`compare.png` could not be drawn (no paper)" in write_comparison(tmp_path, found)
+    assert json.loads(Path("compare.json").read_text("utf-8"))["status"] == 0
+    assert not Path("compare.png").exists()  # an older one would be of another result
 
 
 def test_what_cannot_be_run_does_not_keep_others_from_it(small: str) -> None:

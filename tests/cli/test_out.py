@@ -30,14 +30,53 @@ def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.parametrize(
     "out", ["mine.yaml", "./mine.yaml", "home/../mine.yaml", "link.h5", "hard.h5"]
 )
-@pytest.mark.parametrize("command", [["run", "--force"], ["compare"], ["nir", "write"], ["sweep"]])
+@pytest.mark.parametrize("command", [["run", "--force"], ["compare"], ["nir", "export"], ["sweep"]])
 def test_a_config_is_not_written_over(config: Path, out: str, command: list[str]) -> None:
     place = [out] if command[0] == "nir" else ["--out", out]
     done = CliRunner().invoke(app, [*command, "mine.yaml", *place])
     assert done.exit_code != 0
     assert config.read_text("utf-8") == CONFIG
-    if command[0] in ("run", "sweep", "compare"):
-        assert "it is a file that is read" in done.output
+    assert "it is a file that is read" in done.output
+
+
+@pytest.mark.parametrize("out", ["lowest.yaml", "middle.yaml", "tone.wav", "link.h5", "hard.h5"])
+@pytest.mark.parametrize(
+    "command", [["run", "--force", "--out"], ["nir", "export", "--force"], ["compare", "--out"]]
+)
+def test_no_base_and_no_sound_of_a_config_is_written_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, out: str, command: list[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    stimulus = "stimulus: {sound: {file: tone.wav, level: 60 dB}}\n"
+    texts = {
+        "lowest.yaml": CONFIG,
+        "middle.yaml": "base: lowest.yaml\n" + stimulus,
+        "mine.yaml": "base: middle.yaml\n",
+        "tone.wav": "not read before the place is refused",
+    }
+    for name, text in texts.items():
+        Path(name).write_text(text, encoding="utf-8")
+    Path("link.h5").symlink_to("lowest.yaml")
+    os.link("lowest.yaml", "hard.h5")
+    before = {name: Path(name).read_bytes() for name in (*texts, out)}
+    config, place = (["mine.yaml"], [out]) if command[0] == "nir" else ([], [out, "mine.yaml"])
+    done = CliRunner().invoke(app, [*command, *config, *place])
+    assert "it is a file that is read" in done.output, done.output
+    assert done.exit_code != 0
+    assert {name: Path(name).read_bytes() for name in before} == before
+
+
+def test_a_folder_is_not_replaced_with_what_is_read_in_it(config: Path) -> None:
+    old = Path("old")
+    old.mkdir()
+    (old / "compare.json").write_text("{}", encoding="utf-8")
+    config.rename(old / "mine.yaml")
+    Path("child.yaml").write_text("base: old/mine.yaml\n", encoding="utf-8")
+    for given in ("old/mine.yaml", "child.yaml"):
+        done = CliRunner().invoke(app, ["compare", given, "--out", "old", "--force"])
+        assert done.exit_code == 2
+        assert "`old/mine.yaml` in it is read" in done.output.replace(f"{config.parent}/", "")
+        assert (old / "mine.yaml").read_text("utf-8") == CONFIG
 
 
 def test_a_config_that_names_itself_as_output_is_refused(config: Path) -> None:

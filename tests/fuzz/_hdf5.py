@@ -11,7 +11,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from neuro.files.seal import add_seal
+from neuro.files.seal import SEAL_BYTES, add_seal
 from tests.fuzz._mutate import damage_bytes
 
 __all__ = ["damage_hdf5", "damage_hdf5_and_seal"]
@@ -26,8 +26,21 @@ def damage_hdf5(data: bytes, rng: random.Random) -> bytes:
 
 
 def damage_hdf5_and_seal(data: bytes, rng: random.Random) -> bytes:
-    """One change made with h5py, after which the file's checksum is made to fit."""
-    return _restructured(data, rng, seal=True)
+    """Half of the time a change made with h5py, half of the time to bytes that HDF5 alone looks at;
+    either way the file's checksum is made to fit.
+    """
+    if rng.random() < 0.5:
+        return _restructured(data, rng, seal=True)
+    changed = bytearray(data[:-SEAL_BYTES])
+    for _ in range(rng.choice((1, 1, 2, 4))):
+        at = rng.randrange(len(changed))
+        bits = 1 << rng.randrange(8) if rng.random() < 0.6 else rng.randrange(256)
+        changed[at] ^= bits
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "file.h5"
+        path.write_bytes(changed)
+        add_seal(path)
+        return path.read_bytes()
 
 
 def _restructured(data: bytes, rng: random.Random, *, seal: bool) -> bytes:

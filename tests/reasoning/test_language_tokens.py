@@ -128,6 +128,14 @@ def test_files_that_are_no_tokenizer_are_refused(tmp_path: Path) -> None:
         ByteTokenizer().save(tmp_path / "no" / "folder.json")
 
 
+def _replace(text: str, times: int) -> dict[str, Any]:
+    return {"type": "Replace", "pattern": {"String": text}, "content": "a" * times}
+
+
+def _sequence(part: dict[str, Any], times: int, of: str = "normalizers") -> dict[str, Any]:
+    return {"type": "Sequence", of: [part] * times}
+
+
 HOSTILE: dict[str, tuple[dict[str, Any], str]] = {
     "Precompiled": ({"normalizer": {"type": "Precompiled", "precompiled_charsmap": "AAAA"}},
                     "found 'Precompiled'"),
@@ -148,6 +156,15 @@ HOSTILE: dict[str, tuple[dict[str, Any], str]] = {
                         "0 to 9,999,999"),
     "a merge of nothing": ({"model": {"type": "BPE", "vocab": {"a": 0}, "merges": ["a b"]}},
                            "of tokens in `vocab`, found 'b'"),
+    "growth": ({"normalizer": _sequence(_replace("a", 3000), 3)}, "as long, found 2.7e+10"),
+    "growth of two letters": ({"normalizer": _sequence(_replace("ab", 20), 4)}, "found 1e+04"),
+    "growth of bytes": ({"normalizer": _sequence({"type": "ByteLevel"}, 10)}, "found 1.02e+03"),
+    "growth in front": (
+        {"normalizer": _sequence({"type": "Prepend", "prepend": "ab"}, 7)}, "found 2.19e+03"),
+    "growth by a pattern": (
+        {"normalizer": {**_replace("a", 1000), "pattern": {"Regex": "x*"}}}, "found 1e+03"),
+    "growth of an answer": (
+        {"decoder": _sequence(_replace("a", 11), 3, "decoders")}, "found 1.33e+03"),
     "no unknown": ({"model": {"type": "Unigram", "vocab": [["a", 0.0]], "unk_id": 7}}, "unk_id"),
 }  # fmt: skip
 
@@ -184,6 +201,13 @@ def test_what_ends_or_hangs_the_process_is_refused_by_name(name: str, tmp_path: 
         "[abc",
         "(?>a)",
         r"\k<x>",
+        "a?" * 28 + "a" * 28 + "b",
+        "a{0,1}" * 28 + "a" * 28 + "b",
+        "a?(?:|)" * 28 + "b",
+        "(?:a|aa)" * 28 + "b",
+        "(a|aa){40}b",
+        "(?:a?){40}a{40}",
+        "(a|a)*$",
     ],
 )
 def test_patterns_that_may_take_long_are_refused(pattern: str) -> None:
@@ -205,6 +229,25 @@ def test_patterns_of_published_tokenizers_are_let_through(pattern: str) -> None:
     """Those of GPT-2, Llama 3, GPT-4o, and one with possessive signs."""
     part = {"type": "Split", "pattern": {"Regex": pattern}, "behavior": "Isolated", "invert": False}
     checked_tokenizer(json.dumps({"model": {"vocab": {"a": 0}}, "pre_tokenizer": part}))
+
+
+@pytest.mark.parametrize(
+    "normalizers",
+    [
+        [{"type": "Prepend", "prepend": "▁"}, {**_replace(" ", 0), "content": "▁"}],
+        [
+            {**_replace("``", 0), "content": '"'},
+            {"type": "NFKD"},
+            {"type": "StripAccents"},
+            {"type": "Lowercase"},
+            {"type": "Replace", "pattern": {"Regex": " {2,}"}, "content": " "},
+        ],
+    ],
+)
+def test_normalizers_of_published_tokenizers_are_let_through(normalizers: list[Any]) -> None:
+    """As of Llama 2, and a longer one."""
+    part = {"type": "Sequence", "normalizers": normalizers}
+    checked_tokenizer(json.dumps({"model": {"vocab": {"a": 0}}, "normalizer": part}))
 
 
 def test_what_is_no_character_is_refused() -> None:

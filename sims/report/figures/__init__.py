@@ -40,13 +40,13 @@ if TYPE_CHECKING:
     from sims.report.figures.space import rate_maps
     from sims.report.figures.stimuli import stimulus
     from sims.report.figures.story import overview
-    from sims.report.figures.style import Picture, png
+    from sims.report.figures.style import Picture, png, written_png
     from sims.report.figures.trace_panels import traces
 
 __all__ = [
     "Picture", "accuracies", "confusion", "dose_response", "halting", "learning_curves",
     "modulators", "neurogram", "overview", "png", "puzzle_curves", "raster", "rate_maps", "rates",
-    "refined_board", "stimulus", "traces",
+    "refined_board", "stimulus", "traces", "written_png",
 ]  # fmt: skip
 
 # No module may share its name with a function: importing it would hide the function.
@@ -57,6 +57,7 @@ _HOME = {
     "neurogram": "neurograms", "overview": "story", "png": "style", "puzzle_curves": "puzzles",
     "raster": "rasters", "rate_maps": "space", "rates": "rate_panels",
     "refined_board": "puzzles", "stimulus": "stimuli", "traces": "trace_panels",
+    "written_png": "style",
 }  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Sequence
 from functools import wraps
+from pathlib import Path
 from typing import Any, ParamSpec
 
 import matplotlib
@@ -18,9 +19,12 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
+from sims.store.atomic import write_bytes
+
 __all__ = [
     "DPI", "EMBER", "FAINT", "INK", "MUTED", "PALETTE", "Picture", "UNVISITED", "WIDTH", "above",
     "colour_of", "heading", "picture", "png", "stack", "styled", "time_axis", "time_scale",
+    "written_png",
 ]  # fmt: skip
 
 WIDTH = 7.2  # inches: two journal columns
@@ -179,3 +183,21 @@ def png(figure: Figure) -> bytes:
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=DPI, metadata={"Software": "Ember"})
     return buffer.getvalue()
+
+
+def written_png(path: Path, draw: Callable[[], Figure]) -> str:
+    """Write a picture of a result that is kept whether or not it can be drawn.
+
+    An older picture there is replaced, or removed if the new one cannot be drawn.
+
+    Returns:
+        Why it could not be drawn, in one line; empty if it was.
+    """
+    try:
+        drawn = png(draw())
+    except Exception as error:  # matplotlib fails in many ways, and the result took hours
+        path.unlink(missing_ok=True)
+        reason = " ".join(str(error).split()) or type(error).__name__
+        return f"`{path.name}` could not be drawn ({reason}); the result is kept without it"
+    write_bytes(path, drawn, force=True)
+    return ""

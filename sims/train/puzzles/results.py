@@ -17,7 +17,6 @@ from bridges.reasoning.evaluation import refinement
 from bridges.reasoning.reasoner import Reasoner, parameter_count
 from sims.config.puzzles import PuzzleEvaluation
 from sims.puzzles.puzzle_set import PuzzleSet
-from sims.store.atomic import write_bytes
 from sims.train.loop.trainer import Trainer
 from sims.train.loop.trees import mapped
 from sims.train.puzzles.arc_vote import voted
@@ -97,8 +96,9 @@ def _show(session: Session, puzzles: PuzzleSet, found: Mapping[str, Any]) -> Non
     from sims.report import figures
     from sims.terminal.puzzle_boards import boards
 
-    curve = figures.png(figures.puzzle_curves(found))
-    write_bytes(session.folder.curve_file, curve, force=True)
+    curve = session.folder.curve_file
+    if undrawn := figures.written_png(curve, lambda: figures.puzzle_curves(found)):
+        session.stage.say(f"note: {undrawn}")
     example = found["example"]
     puzzle, answer, truth = (np.array(example[name]) for name in ("puzzle", "answer", "solution"))
     width = session.stage.console.width
