@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from bridges.features._steps import steps_of
-from bridges.features.bins import HAIR
+from neuro.bins import HAIR
 from neuro.errors import SignalError
 from neuro.spikes import Spikes
 from neuro.units import admit, quantities

@@ -7,16 +7,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from neuro.bins import bin_of
 from neuro.errors import ConfigError
 from neuro.spikes import Spikes
 from neuro.units import quantities
 
-__all__ = ["HAIR", "Binned", "binned", "n_bins_of", "bin_of"]
-
-# A spike on an edge is in the bin that begins there, however its time was rounded: 0.3 ms is the
-# start of the fourth bin of 0.1 ms, and 0.3 / 0.1 is less than 3. 1e-9 of a bin is more than four
-# roundings of up to two million bins.
-HAIR = 1e-9
+__all__ = ["Binned", "binned", "n_bins_of"]
 
 
 class Binned(NamedTuple):
@@ -32,13 +28,6 @@ class Binned(NamedTuple):
         cells = self.bins * self.n_channels + self.channels
         total = np.bincount(cells, weights, minlength=self.n_bins * self.n_channels)
         return total.reshape(self.n_bins, self.n_channels).astype(np.float64)
-
-
-@quantities
-def bin_of(since_ms: ArrayLike, bin_ms: float) -> NDArray[np.int64]:
-    """The bin of each time since the first bin's start; one on an edge begins the later bin."""
-    since = np.asarray(since_ms, dtype=np.float64)
-    return np.asarray(np.floor(since / bin_ms + HAIR), dtype=np.int64)
 
 
 @quantities
@@ -85,7 +74,7 @@ def binned(spikes: Spikes, *, bin_ms: float, channels: ArrayLike | None = None) 
                 f"of 0 or more, found shape {given.shape}, {given.ravel()[:3].tolist()} …"
             )
         n_channels = int(channel_of.max(initial=-1)) + 1
-    bins = bin_of(spikes.times_ms - spikes.t_start_ms, bin_ms)
+    bins = bin_of(spikes.times_ms, bin_ms, start=spikes.t_start_ms)
     # Rounding may put the last instant of the window one bin too far.
     np.clip(bins, 0, n_bins - 1, out=bins)
     return Binned(bins, channel_of[spikes.units], n_bins, n_channels)

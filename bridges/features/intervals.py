@@ -15,7 +15,8 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from bridges.features._steps import floating, in_bins, steps_of
-from bridges.features.bins import HAIR, binned
+from bridges.features.bins import binned
+from neuro.bins import HAIR
 from neuro.errors import ConfigError
 from neuro.spikes import Spikes
 from neuro.units import quantities

@@ -13,7 +13,8 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from bridges.features._steps import floating, in_bins
-from bridges.features.bins import HAIR, bin_of, binned
+from bridges.features.bins import binned
+from neuro.bins import HAIR, bin_of
 from neuro.errors import ConfigError, SignalError
 from neuro.signal import Signal
 from neuro.spikes import Spikes

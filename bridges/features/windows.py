@@ -9,7 +9,7 @@ from torch import Tensor
 
 from bridges.features._steps import floating, steps_of
 from bridges.features.batch import SpikeBatch
-from bridges.features.bins import HAIR
+from neuro.bins import HAIR
 from neuro.errors import ConfigError
 from neuro.units import quantities
 

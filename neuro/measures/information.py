@@ -13,8 +13,20 @@ __all__ = ["entropy", "mutual_information", "shuffled_information"]
 
 
 def entropy(counts: ArrayLike) -> float:
-    """Entropy in bit of the distribution a histogram shows (plug-in, biased downward)."""
+    """Entropy in bit of the distribution a histogram shows (plug-in, biased downward).
+
+    NaN of a histogram that holds nothing.
+
+    Raises:
+        SignalError: if a count is negative or not finite.
+    """
     n = np.asarray(counts, np.float64).ravel()
+    if not (np.isfinite(n) & (n >= 0)).all():
+        raise SignalError(
+            f"entropy needs counts that are finite and 0 or more, found {n.min()}..{n.max()}"
+        )
+    if not n.any():
+        return float("nan")
     p = n[n > 0] / n.sum()
     return float(-(p * np.log2(p)).sum()) + 0.0  # no negative zero
 
@@ -34,7 +46,8 @@ def mutual_information(
             fewer trials a stimulus than about three per response it corrects too little.
 
     Raises:
-        SignalError: if lengths differ or there is no trial.
+        SignalError: if lengths differ, there is no trial, or a label is a fraction: a response
+            that never occurs twice would seem to tell everything.
 
     Panzeri & Treves 1996, Network 7:87. Corrected values may be slightly below zero.
     """
@@ -65,6 +78,12 @@ def _table(stimuli: ArrayLike, responses: ArrayLike) -> NDArray[np.int64]:
         raise SignalError(
             f"information needs one response a trial, found {s.size} stimuli, {r.size} responses"
         )
+    for labels in (s, r):
+        if labels.dtype.kind == "f" and not (labels % 1 == 0).all():
+            raise SignalError(
+                "information needs labels that are whole numbers, found "
+                f"{labels[labels % 1 != 0][0]}; sort responses into bins first"
+            )
     which_s, s_index = np.unique(s, return_inverse=True)
     which_r, r_index = np.unique(r, return_inverse=True)
     table = np.zeros((which_s.size, which_r.size), dtype=np.int64)

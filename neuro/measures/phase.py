@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from neuro.errors import SignalError
 from neuro.spikes import Spikes
 from neuro.units import quantities
 
@@ -15,8 +16,14 @@ __all__ = ["phases", "rayleigh_p", "vector_strength"]
 def phases(spikes: Spikes | ArrayLike, frequency_hz: float) -> NDArray[np.float64]:
     """Phase of each spike in the cycle of a tone that starts at 0 ms, in `[0, 2π)` rad.
 
-    `spikes` are a `Spikes` (all units pooled) or times in ms.
+    `spikes` are a `Spikes` (all units pooled) or times in ms. Times are since 0 ms, wherever the
+    spikes' window starts: the tone does not start anew there.
+
+    Raises:
+        SignalError: if the frequency is not above 0.
     """
+    if not 0 < frequency_hz < np.inf:
+        raise SignalError(f"a phase needs a frequency above 0 Hz, found {frequency_hz} Hz")
     times_ms = spikes.times_ms if isinstance(spikes, Spikes) else np.asarray(spikes, np.float64)
     cycles = times_ms * (frequency_hz / 1000.0)
     return np.asarray(2 * np.pi * (cycles - np.floor(cycles)))

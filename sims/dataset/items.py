@@ -13,7 +13,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from bridges.features.bins import HAIR
+from neuro.bins import HAIR
 from neuro.errors import ConfigError
 from neuro.files.hdf5 import hold_hdf5
 from neuro.spikes import Spikes

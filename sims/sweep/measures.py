@@ -9,6 +9,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from neuro.bins import within
 from neuro.errors import ConfigError, nearest
 from neuro.recording import Course, Recording
 from neuro.spikes import Spikes
@@ -78,12 +79,13 @@ def _windowed(recording: Recording, window: WindowMeasure) -> Number:
     if window.kind in ("modulator", "factor"):
         courses = recording.modulators if window.kind == "modulator" else recording.factors
         return _mean(_between(_known(courses, window), start, stop))
-    spikes: Spikes = _known(recording.spikes, window).between(start, stop)
+    spikes: Spikes = _known(recording.spikes, window)
+    times = spikes.times_ms[within(spikes.times_ms, start, stop)]
     if window.kind == "rate":
-        return spikes.rate_hz
+        return times.size / (max(spikes.n_units, 1) * (stop - start) / 1000.0)
     if window.kind == "spikes":
-        return len(spikes)
-    return float(spikes.times_ms[0]) - start if len(spikes) else None
+        return int(times.size)
+    return max(float(times[0]) - start, 0.0) if times.size else None
 
 
 def _ends(window: WindowMeasure, duration_ms: float) -> tuple[float, float]:
@@ -113,7 +115,7 @@ def _check_known(window: WindowMeasure, known: Collection[str]) -> None:
 
 def _between(course: Course, start_ms: float, stop_ms: float) -> NDArray[np.float64]:
     times = course.times_ms
-    return course.values[(times >= start_ms) & (times < stop_ms)]
+    return course.values[within(times, start_ms, stop_ms)]
 
 
 def _mean(values: NDArray[np.float64]) -> Number:

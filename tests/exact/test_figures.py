@@ -185,6 +185,25 @@ def test_a_field_is_where_the_cell_fired() -> None:
     assert space.field_of(walk, np.arange(0, 1e4, 10.0)).information < 0.05
 
 
+@pytest.mark.parametrize("width", [0.0, 0.01, 0.3, 0.9876])
+def test_the_arena_of_a_field_is_the_path_s_to_whole_bins(width: float) -> None:
+    x = 0.2 + np.linspace(0, width, 100)
+    found = space.field_of(space.Walk(x, np.full(100, 0.5), 10.0), np.array([5.0, 15.0]))
+    left, right, bottom, top = found.extent_m
+    n_y, n_x = found.rate_hz.shape
+    assert (n_y, n_x) == (1, max(1, int(np.ceil(round(width / 0.025, 6)))))
+    assert (right - left, top - bottom) == (pytest.approx(n_x * 0.025), pytest.approx(0.025))
+    assert left == 0.2 and right >= x.max() - 1e-12
+
+
+def test_spikes_after_the_end_of_the_path_are_not_on_it() -> None:
+    walk = space.Walk(np.zeros(10), np.zeros(10), 10.0)
+    long = Spikes([5.0, 99.9, 100.0, 150.0], [0, 0, 0, 0], n_units=1, t_stop_ms=200)
+    assert walk.during(long).times_ms.tolist() == [5.0, 99.9]
+    short = Spikes([5.0], [0], n_units=1, t_stop_ms=50)
+    assert walk.during(short) == short
+
+
 def test_rate_maps_need_a_path() -> None:
     with pytest.raises(ValueError, match="path"):
         figures.rate_maps(RUN, "hum")

@@ -19,6 +19,7 @@ from neuro.measures import (
     interval_cv,
     intervals,
     mutual_information,
+    positions_at,
     psth,
     rate_map,
     rayleigh_p,
@@ -122,6 +123,33 @@ def test_circular_linear_p_is_even_for_unrelated_data() -> None:
         circular_linear([0, 1], [0, 1], max_slope=1)
 
 
+def test_a_slope_steeper_than_allowed_is_marked() -> None:
+    x = np.linspace(0, 1, 80)
+    phi = np.mod(1.0 - 5.03 * x, 2 * np.pi)
+    assert circular_linear(x, phi, max_slope=2).at_bound
+    free = circular_linear(x, phi, max_slope=8)
+    assert not free.at_bound and free.slope == pytest.approx(-5.03, abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("x", "phi", "max_slope", "says"),
+    [
+        ([3, 3, 3], [0, 1, 2], 1, "positions that differ"),
+        ([0, np.nan, 2], [0, 1, 2], 1, "finite positions"),
+        ([0, 1, 2], [0, 1, np.inf], 1, "finite positions"),
+        ([0, 1, 2], [0, 1, 2], 0, "max_slope above 0"),
+        ([0, 1, 2], [0, 1, 2], -4, "max_slope above 0"),
+        # In cm: slopes 0.02 rad/cm apart turn by 20 rad from one end of the track to the other.
+        ([0, 500, 1000], [0, 1, 2], 20, "40001 slopes or more"),
+    ],
+)
+def test_a_circular_linear_fit_that_would_be_arbitrary_is_refused(
+    x: list[float], phi: list[float], max_slope: float, says: str
+) -> None:
+    with pytest.raises(SignalError, match=says):
+        circular_linear(x, phi, max_slope=max_slope)
+
+
 def visit_every_bin(side: int = 4, bin_m: float = 0.25) -> tuple[np.ndarray, np.ndarray]:
     centres = (np.arange(side) + 0.5) * bin_m
     x, y = np.meshgrid(centres, centres)
@@ -146,6 +174,56 @@ def test_rate_map_of_a_constant_rate_stays_constant_when_smoothed() -> None:
     assert np.isnan(result.rate_hz[-1, -1])  # never visited
 
 
+def test_rate_map_bins_are_divisions_of_whole_steps() -> None:
+    """Positions on a grid of 0.1 m, the far wall with the last bin; each frame has one spike."""
+    steps = np.arange(11)
+    x, every = steps * 0.1, np.arange(11) * 0.1
+    found = rate_map(every, x, x, dt_ms=0.1, width_m=1, bin_m=0.1, smooth_m=0)
+    assert np.round(np.diag(found.occupancy_s) * 1e4).tolist() == [1] * 9 + [2]
+    assert found.rate_hz[found.occupancy_s > 0] == pytest.approx(np.full(10, 1e4))
+    oblong = rate_map(every, x, 0 * x, dt_ms=0.1, width_m=1.2, height_m=0.3, bin_m=0.3)
+    assert oblong.rate_hz.shape == (1, 4) and oblong.bin_m == 0.3
+
+
+@pytest.mark.parametrize(
+    ("changed", "says"),
+    [
+        ({"bin_m": 0.3}, "whole number of bins of 0.3 m, found a side of 1 m"),
+        ({"height_m": 0.9}, "whole number of bins of 0.25 m, found a side of 0.9 m"),
+        ({"width_m": 0.75, "height_m": 1}, "found 4 of 16 frames outside"),
+        ({"x": np.full(16, -0.01)}, "found 16 of 16 frames outside"),
+        ({"y": np.full(16, np.nan)}, "found 16 of 16 frames outside"),
+        ({"times_ms": [5.0, 1600.0]}, r"0\.\.1600 ms, found 1 of 2 outside, first at 1600 ms"),
+        ({"times_ms": [-0.5, 3.0]}, "found 1 of 2 outside, first at -0.5 ms"),
+        ({"dt_ms": 0.0}, "longer than 0 ms"),
+        ({"bin_m": 0.0}, "wider than 0 m"),
+        ({"smooth_m": -0.1}, "smoothing of 0 m or more"),
+    ],
+)
+def test_rate_map_refuses_what_it_would_leave_out(changed: dict[str, object], says: str) -> None:
+    x, y = visit_every_bin()
+    given = {"times_ms": [5.0], "x": x, "y": y, "dt_ms": 100, "width_m": 1, "bin_m": 0.25}
+    rate_map(**given)  # type: ignore[arg-type]
+    with pytest.raises(SignalError, match=says):
+        rate_map(**{**given, **changed})  # type: ignore[arg-type]
+
+
+def test_the_spacing_that_a_refusal_names_fits() -> None:
+    x, y = visit_every_bin()
+    with pytest.raises(SignalError) as refused:
+        rate_map([5.0], x, y, dt_ms=100, width_m=1, bin_m=0.3)
+    named = float(str(refused.value).split("bins of ")[-1].split()[0])
+    assert rate_map([5.0], x, y, dt_ms=100, width_m=1, bin_m=named).rate_hz.shape == (3, 3)
+
+
+def test_positions_are_those_of_the_path_alone() -> None:
+    at = positions_at([0.0, 0.3, 3 * 0.1, 0.95], np.arange(10.0), -np.arange(10.0), dt_ms=0.1)
+    assert at[0].tolist() == [0, 3, 3, 9] and at[1].tolist() == [0, -3, -3, -9]
+    for outside in (-0.01, 1.0, np.nan):
+        with pytest.raises(SignalError, match="while the path lasts"):
+            positions_at([0.5, outside], np.arange(10.0), np.arange(10.0), dt_ms=0.1)
+
+
 def test_skaggs_information_weighs_by_the_time_spent() -> None:
     """Two bins, three quarters and a quarter of the time, all spikes in the second: log2(4)."""
     found = skaggs_information(np.array([[0.0, 8.0]]), np.array([[3.0, 1.0]]))
@@ -161,6 +239,9 @@ def test_skaggs_information_of_uniform_and_single_bin_maps() -> None:
     single = np.zeros((4, 8))
     single[2, 3] = 11
     assert skaggs_information(single, occupancy) == pytest.approx(np.log2(32))
+    for rate, times in ((-single, occupancy), (single, -occupancy), (single, occupancy[:, :1])):
+        with pytest.raises(SignalError, match="maps of one shape"):
+            skaggs_information(rate, times)
     half = np.zeros((4, 8))
     half[:2] = 5
     assert skaggs_information(half, occupancy) == pytest.approx(1.0)
@@ -203,6 +284,10 @@ def test_entropy_of_fair_coin_and_certainty() -> None:
     assert entropy([5, 5]) == 1
     assert entropy([5, 0]) == 0
     assert entropy(np.ones(8)) == pytest.approx(3)
+    assert np.isnan(entropy([0, 0])) and np.isnan(entropy([]))
+    for wrong in ([-1, 2], [1, np.nan], [1, np.inf]):
+        with pytest.raises(SignalError, match="finite and 0 or more"):
+            entropy(wrong)
 
 
 def test_information_of_identity_is_the_stimulus_entropy() -> None:
@@ -230,6 +315,9 @@ def test_bias_correction_removes_the_information_of_independent_responses() -> N
     assert abs(null.mean()) < 0.1 and mutual_information(s, s) > 3
     with pytest.raises(SignalError, match="one response a trial"):
         mutual_information([1, 2], [1])
+    # Rates: each occurs once, so any stimulus would seem to be told by them.
+    with pytest.raises(SignalError, match=r"whole numbers, found 0\.25"):
+        mutual_information([0, 1, 0, 1], [0.25, 0.5, 0.75, 2])
 
 
 def test_importing_the_measures_loads_nothing_heavy() -> None:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from neuro.bins import bin_of
 from neuro.recording import Recording
 from neuro.spikes import Spikes
 from sims.report.wording import coordinate_label
@@ -37,23 +38,32 @@ def nice_bin(duration_ms: float, *, most: int, least_ms: float = 1.0) -> float:
     return next(step * decade for step in (1, 2, 5, 10) if step * decade >= wanted * (1 - 1e-9))
 
 
-def time_edges(spikes: Spikes, bin_ms: float) -> Array:
-    """Edges of bins over the watched window; the last bin ends where the window does.
+class TimeBins(NamedTuple):
+    """Edges of bins (ms), and the bin of each spike."""
+
+    edges_ms: Array
+    bins: NDArray[np.int64]
+
+
+def time_bins(spikes: Spikes, bin_ms: float) -> TimeBins:
+    """Spikes in bins over the watched window; the last bin ends where the window does.
 
     Bins are wider where there would be more than a million: a file may hold a window that has
     nothing to do with its run's duration.
     """
     bin_ms = max(bin_ms, spikes.duration_ms / _MOST_BINS)
     n = max(1, math.ceil(round(spikes.duration_ms / bin_ms, 9)))
-    edges = spikes.t_start_ms + bin_ms * np.arange(n + 1)
+    edges = spikes.t_start_ms + bin_ms * np.arange(n + 1, dtype=np.float64)
     edges[-1] = max(spikes.t_stop_ms, edges[-2] + 1e-9)
-    return np.asarray(edges, dtype=np.float64)
+    return TimeBins(
+        edges, np.minimum(bin_of(spikes.times_ms, bin_ms, start=spikes.t_start_ms), n - 1)
+    )
 
 
 def rate_course(spikes: Spikes, bin_ms: float) -> tuple[Array, Array]:
     """Bin edges (ms) and the mean rate of a cell in each bin, spikes per second."""
-    edges = time_edges(spikes, bin_ms)
-    counts = np.histogram(spikes.times_ms, edges)[0]
+    edges, bins = time_bins(spikes, bin_ms)
+    counts = np.bincount(bins, minlength=edges.size - 1)
     return edges, counts / (np.diff(edges) / 1000.0) / max(spikes.n_units, 1)
 
 

@@ -15,7 +15,7 @@ from sims.report.figures._data import (
     coordinates_of,
     nice_bin,
     recording_of,
-    time_edges,
+    time_bins,
 )
 from sims.report.figures.style import EMBER, Picture, heading, stack, styled, time_scale
 from sims.report.wording import words
@@ -74,13 +74,12 @@ def draw_neurogram(
 ) -> QuadMesh:
     """One neurogram into an axis; gives the mesh, for a colour bar."""
     width_ms = bin_ms or nice_bin(spikes.duration_ms, most=300)
-    edges_ms = time_edges(spikes, width_ms)
+    edges_ms, bins = time_bins(spikes, width_ms)
     edges_hz, band = _bands(np.asarray(cf_hz, dtype=np.float64))
     n_bands = edges_hz.size - 1
     cells = np.bincount(band, minlength=n_bands)
-    counts = np.histogram2d(
-        band[spikes.units], spikes.times_ms, bins=(np.arange(n_bands + 1) - 0.5, edges_ms)
-    )[0]
+    counts = np.zeros((n_bands, edges_ms.size - 1))
+    np.add.at(counts, (band[spikes.units], bins), 1.0)
     rate = counts / np.maximum(cells, 1)[:, None] / (np.diff(edges_ms) / 1000.0)
     shown = np.ma.masked_array(rate, np.broadcast_to((cells == 0)[:, None], rate.shape))
     # One bin of one fibre can hold a spike by chance; the scale ends where 99.5 % of bins do.

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from matplotlib.axes import Axes
 
+from neuro.bins import bin_of, hair
 from neuro.measures import positions_at, rate_map, skaggs_information
 from neuro.spikes import Spikes
 from sims.report.figures._data import Array
@@ -38,6 +39,11 @@ class Walk(NamedTuple):
     def at(self, times_ms: Array) -> tuple[Array, Array]:
         """Where the animal was at each time."""
         return positions_at(times_ms, self.x_m, self.y_m, dt_ms=self.dt_ms)
+
+    def during(self, spikes: Spikes) -> Spikes:
+        """The spikes that fell while the path lasted; a run may go on after its end."""
+        end_ms = self.x_m.size * self.dt_ms
+        return spikes if end_ms >= spikes.t_stop_ms else spikes.between(0.0, end_ms)
 
 
 class Field(NamedTuple):
@@ -76,9 +82,12 @@ def spatial(run: Run) -> list[str]:
 
 
 def field_of(walk: Walk, times_ms: Array) -> Field:
-    """The rate map of one cell's spikes, with gaps of a bin or two in the path closed."""
+    """The rate map of one cell's spikes, with gaps of a bin or two in the path closed.
+
+    The arena is what the path takes up, to whole bins.
+    """
     left, bottom = float(walk.x_m.min()), float(walk.y_m.min())
-    width, height = (max(float(np.ptp(v)), BIN_M) for v in (walk.x_m, walk.y_m))
+    width, height = (_whole_bins_m(float(np.ptp(v))) for v in (walk.x_m, walk.y_m))
     found = rate_map(
         times_ms, walk.x_m - left, walk.y_m - bottom, dt_ms=walk.dt_ms,
         width_m=width, height_m=height, bin_m=BIN_M,
@@ -90,6 +99,11 @@ def field_of(walk: Walk, times_ms: Array) -> Field:
         int(times_ms.size),
         information if np.isfinite(information) else 0.0,
     )
+
+
+def _whole_bins_m(length_m: float) -> float:
+    n_bins = int(bin_of(length_m, BIN_M))
+    return BIN_M * (n_bins + (length_m > n_bins * BIN_M + float(hair(length_m, BIN_M))) or 1)
 
 
 def _closed(rate_hz: Array) -> Array:
@@ -122,7 +136,8 @@ def rate_maps(run: Run, population: str, *, most: int = 8, on_path: bool = True)
     walk = walk_of(run)
     if walk is None:
         raise ValueError("rate maps need a run with a path, found no signals `x` and `y` in m")
-    spikes = run.recording.spikes[population]
+    recorded = run.recording.spikes[population]
+    spikes = walk.during(recorded)
     cells = most_spatial(walk, spikes, most)
     columns = min(COLUMNS, max(len(cells), 1))
     bands = -(-len(cells) // columns) or 1
@@ -141,6 +156,8 @@ def rate_maps(run: Run, population: str, *, most: int = 8, on_path: bool = True)
         grid[0, 0].text(0.0, 0.5, "silent", alpha=0.6)
     figure.suptitle(words(population), x=0.006, ha="left", fontsize=8, fontweight="bold")
     detail = f"{len(cells)} of {spikes.n_units} cells: those whose spikes tell most about place"
+    if len(recorded) > len(spikes):
+        detail += f"; {len(recorded) - len(spikes):,} spikes after the path's end are left out"
     figure.text(0.994, 0.985, detail, ha="right", va="top", fontsize=7, color=MUTED)
     return figure
 
@@ -176,12 +193,3 @@ def draw_on_path(axis: Axes, walk: Walk, times_ms: Array, found: Field) -> None:
     axis.set_xlim(found.extent_m[0], found.extent_m[1])
     axis.set_ylim(found.extent_m[2], found.extent_m[3])
     axis.set_aspect("equal")
-
-
-def _skaggs(rate: Array, spent_s: Array) -> float:
-    share = spent_s / spent_s.sum()
-    mean = float(np.sum(share * rate))
-    if mean <= 0.0:
-        return 0.0
-    ratio = rate / mean
-    return float(np.sum(share * ratio * np.log2(np.where(ratio > 0, ratio, 1.0))))
