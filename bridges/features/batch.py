@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from bridges.features._steps import steps_of
-from neuro.bins import HAIR
+from neuro.bins import HAIR, hair
 from neuro.errors import SignalError
 from neuro.spikes import Spikes
 from neuro.units import admit, quantities
@@ -28,6 +28,7 @@ class SpikeBatch:
         items: `(n_spikes,)` int64, whose spike it is; ascending.
         n_items, n_units: How many there are of each, silent ones too.
         duration_ms: Length of each window.
+        rounding_ms: How far times are off that were taken from late windows of a recording.
     """
 
     times_ms: Tensor
@@ -36,6 +37,7 @@ class SpikeBatch:
     n_items: int
     n_units: int
     duration_ms: float
+    rounding_ms: float = 0.0
 
     def __post_init__(self) -> None:
         admit(self)
@@ -58,6 +60,7 @@ class SpikeBatch:
             torch.from_numpy(np.concatenate([one.units for one in spikes])),
             torch.from_numpy(np.repeat(np.arange(len(spikes)), [len(one) for one in spikes])),
             n_items=len(spikes), n_units=spikes[0].n_units, duration_ms=spikes[0].duration_ms,
+            rounding_ms=float(hair([[s.t_start_ms, s.t_stop_ms] for s in spikes], 0.0).max()),
         )  # fmt: skip
 
     def to(self, device: torch.device | str) -> SpikeBatch:
@@ -75,6 +78,11 @@ class SpikeBatch:
         )  # fmt: skip
 
     @quantities
+    def bins(self, bin_ms: float) -> Tensor:
+        """`(n_spikes,)` the bin of each spike, by the rule of `neuro.bins`."""
+        return torch.floor((self.times_ms + self.rounding_ms) / bin_ms + HAIR).long()
+
+    @quantities
     def raster(self, *, dt_ms: float, dtype: torch.dtype = torch.float32) -> Tensor:
         """`(n_steps, n_items, n_units)` of 0 and 1, as the inputs of a network in torch.
 
@@ -84,7 +92,7 @@ class SpikeBatch:
             ConfigError: if the window is no whole number of steps.
         """
         n_steps = steps_of("a window of spikes", self.duration_ms, dt_ms)
-        steps = torch.floor(self.times_ms / dt_ms + HAIR).long()
+        steps = self.bins(dt_ms)
         out = torch.zeros(n_steps, self.n_items, self.n_units, dtype=dtype)
         out = out.to(self.times_ms.device)
         out[steps.clamp(max=n_steps - 1), self.items, self.units] = 1

@@ -9,7 +9,6 @@ from torch import Tensor
 
 from bridges.features._steps import floating, steps_of
 from bridges.features.batch import SpikeBatch
-from neuro.bins import HAIR
 from neuro.errors import ConfigError
 from neuro.units import quantities
 
@@ -71,7 +70,7 @@ class LearnedWindows(torch.nn.Module):
         ahead = math.ceil(self.span_ms / self.hop_ms) + 1
         dtype, device = self.centre.dtype, self.centre.device
         since = spikes.times_ms.to(device)  # float64: ages are differences
-        first = torch.floor(since / self.hop_ms + HAIR).long()
+        first = spikes.bins(self.hop_ms).to(device)
         tokens = first.unsqueeze(-1) + torch.arange(ahead, device=device)
         ages = (tokens + 1) * self.hop_ms - since.unsqueeze(-1)
         inside = tokens < n_tokens

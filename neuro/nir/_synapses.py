@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from neuro.bins import bin_of
 from neuro.network import Drive, Population, Projection
 from neuro.nir.graph import Graph
 from neuro.nir.maps import Incoming
@@ -96,7 +97,7 @@ def drive_of(
         signal = currents[key]
         frames = signal.values.reshape(signal.values.shape[0], -1)
         steps = np.arange(n_steps - lag - delay)
-        at = np.floor(steps * dt_ms / signal.dt_ms + 1e-9).astype(np.int64)
+        at = bin_of(steps * dt_ms, signal.dt_ms)
         now = frames[np.minimum(at, len(frames) - 1)]  # the last frame holds
         values[lag + delay :] += (arriving.matrices[key, delay] @ now.T).T
     return Drive(population.name, CURRENT_INPUT, values * float(units.current), dt_ms)

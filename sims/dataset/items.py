@@ -13,7 +13,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from neuro.bins import HAIR
+from neuro.bins import bin_of, hair
 from neuro.errors import ConfigError
 from neuro.files.hdf5 import hold_hdf5
 from neuro.spikes import Spikes
@@ -144,7 +144,7 @@ class RunItems:
         for path in (Path(one).absolute() for one in paths):
             label = classes.setdefault(path if by is None else _value(path, by), len(classes))
             first, last = _watched(path, population)
-            n = int(np.floor((last - first - skip_ms - window_ms) / hop + HAIR)) + 1
+            n = int(bin_of(last, hop, start=first + skip_ms + window_ms)) + 1
             if n < 1:
                 raise ConfigError(
                     f"`{path}` must be longer than a window of {window_ms:g} ms after the first "
@@ -163,13 +163,14 @@ class RunItems:
     def __getitem__(self, index: int) -> Item:
         index = range(len(self))[index]
         path, start = self._starts[index]
-        stop, hair = start + self.window_ms, HAIR * self.window_ms
+        stop = start + self.window_ms
+        reach = float(hair(stop, self.window_ms))
         with naming_damage(path):
             group = checked.group(checked.group(self._files[path], "spikes"), self.population)
             times = checked.array(group, "timestamps", "f", (None,))
             units = checked.array(group, "node_ids", "iu", times.shape)
             # Stored by time: what is read is the window and, to find it, a few single times.
-            first, last = _place(times, start - hair), _place(times, stop - hair)
+            first, last = _place(times, start - reach), _place(times, stop - reach)
             within = np.maximum(times[first:last], start)
             spikes = Spikes(
                 within, units[first:last].astype(np.int64),

@@ -197,6 +197,19 @@ def test_windows_of_times_and_of_rasters_agree() -> None:
     assert stored[2].abs().sum() == 0
 
 
+@pytest.mark.parametrize("far", [0, 10**8, 10**9])
+def test_a_raster_of_a_window_late_in_a_recording_keeps_every_spike(far: int) -> None:
+    """Hours on, the rounding of a time is more than a billionth of a step; one spike a step."""
+    times = (far + np.arange(1000)) * DT
+    late = Spikes(
+        times, np.zeros(1000, int), n_units=1, t_start_ms=times[0], t_stop_ms=(far + 1000) * DT
+    )
+    batch = SpikeBatch.of([late])
+    assert batch.bins(DT).tolist() == list(range(1000))
+    if far < 10**9:  # from there on the window itself is no whole number of steps to a millionth
+        assert batch.raster(dt_ms=DT).sum() == 1000
+
+
 def test_a_window_finds_the_age_that_tells_two_classes_apart() -> None:
     """One spike, 6 or 12 ms before the end: a broad window in between learns to see only one."""
     rng = generator(5, "ages")
