@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuro.errors import SignalError
+from neuro.files.home import expanded
 from neuro.signal import Signal
 from neuro.units import admit, quantities
 
@@ -77,7 +78,7 @@ def load_sound(path: str | Path, channel: Channel = "mix") -> Sound:
     """
     import soundfile
 
-    path = Path(path).expanduser()
+    path = expanded(path, SignalError)
     if not path.is_file():
         found = "a folder" if path.is_dir() else "nothing"
         raise SignalError(f"a sound file must be at `{path}`, found {found} there; check the path")

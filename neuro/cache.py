@@ -17,6 +17,9 @@ from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 
+from neuro.errors import StoreError
+from neuro.files.home import expanded
+
 __all__ = ["cache_folder", "read_entry", "write_entry"]
 
 _MARK = "ember cache 1"  # then the digest and a line end, so that an editor shows what follows
@@ -77,9 +80,13 @@ def cache_folder() -> Path | None:
     """
     named = os.environ.get("EMBER_CACHE")
     if not named:
-        home = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
-        named = os.path.join(home, "ember")
-    return _prepared(os.path.abspath(os.path.expanduser(named)))
+        named = os.path.join(os.environ.get("XDG_CACHE_HOME") or "~/.cache", "ember")
+    try:
+        folder = expanded(named)
+    except StoreError as error:
+        _note(Path(named), str(error))
+        return None
+    return _prepared(os.path.abspath(folder))
 
 
 @lru_cache(maxsize=8)

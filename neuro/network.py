@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
 
-from neuro.errors import NetworkError, nearest
+from neuro.errors import NetworkError, nearest, shown
 from neuro.model import NeuronModel, SynapseModel
 from neuro.modulation import REASONER, Effect, Receptor, Transmitter
-from neuro.ranges import cells_of, coordinates_of, finite, not_negative, ordered, whole_field
+from neuro.ranges import (
+    cells_of,
+    coordinates_of,
+    finite,
+    not_negative,
+    ordered,
+    part_of,
+    parts_of,
+    whole_field,
+)
+from neuro.references import known_name, unique
 from neuro.spikes import Spikes
 from neuro.units import (
     CURRENT,
@@ -135,6 +144,7 @@ class Population:
     coordinates: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        part_of(self, model=NeuronModel, parameters=Mapping, initial=Mapping, coordinates=Mapping)
         known = {"I_ext": CURRENT}
         known |= {name: value.dimension for name, value in self.model.parameters.items()}
         where = f"population `{self.name}`"
@@ -158,6 +168,7 @@ class Source:
     coordinates: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        part_of(self, spikes=Spikes, coordinates=Mapping)
         coordinates_of(self, "coordinates", self.n)
 
     @property
@@ -254,7 +265,8 @@ class Network:
     """Everything a back end needs to know, and nothing it does.
 
     Raises:
-        NetworkError: if a name is empty, used twice, or refers to nothing.
+        NetworkError: if a name is empty, used twice, or refers to nothing, or something is no part
+            of its kind.
     """
 
     name: str = "network"
@@ -268,30 +280,38 @@ class Network:
     backgrounds: tuple[Background, ...] = ()
 
     def __post_init__(self) -> None:
-        _unique("population or source", [*self.populations, *self.sources])
-        _unique("projection or background", [*self.projections, *self.backgrounds])
-        _unique("transmitter", self.transmitters)
-        _unique("receptor", self.receptors)
+        if not (isinstance(self.name, str) and self.name):
+            raise NetworkError(
+                f"Network: `name` must be a text of at least one character, "
+                f"found {shown(self.name)}"
+            )
+        parts_of(self, populations=Population, sources=Source, projections=Projection)
+        parts_of(self, drives=Drive, backgrounds=Background)
+        parts_of(self, transmitters=Transmitter, receptors=Receptor, effects=Effect)
+        unique("population or source", [*self.populations, *self.sources])
+        unique("projection or background", [*self.projections, *self.backgrounds])
+        unique("transmitter", self.transmitters)
+        unique("receptor", self.receptors)
         cells = {p.name for p in self.populations}
         senders = cells | {s.name for s in self.sources}
         for projection in self.projections:
-            _known(f"projection `{projection.name}`: source", projection.source, senders)
-            _known(f"projection `{projection.name}`: target", projection.target, cells)
+            known_name(f"projection `{projection.name}`: source", projection.source, senders)
+            known_name(f"projection `{projection.name}`: target", projection.target, cells)
         for background in self.backgrounds:
-            _known(f"background `{background.name}`: target", background.target, cells)
+            known_name(f"background `{background.name}`: target", background.target, cells)
         for drive in self.drives:
-            _known("drive: population", drive.population, cells)
+            known_name("drive: population", drive.population, cells)
             model = self.population(drive.population).model
             where = f"drive of `{drive.population}`: input"
-            _known(where, drive.variable, model.inputs)
+            known_name(where, drive.variable, model.inputs)
             _in_coherent_units(drive, model.inputs[drive.variable], f"{where} `{drive.variable}`")
         for transmitter in self.transmitters:
             if transmitter.released_by:
-                _known(
+                known_name(
                     f"transmitter `{transmitter.name}`: released_by", transmitter.released_by, cells
                 )
         for receptor in self.receptors:
-            _known(
+            known_name(
                 f"receptor `{receptor.name}`: transmitter",
                 receptor.transmitter,
                 {t.name for t in self.transmitters},
@@ -299,21 +319,21 @@ class Network:
         inputs = {p.name for p in self.projections} | {b.name for b in self.backgrounds}
         targets = cells | inputs | {REASONER}
         for effect in self.effects:
-            _known("effect: receptor", effect.receptor, {r.name for r in self.receptors})
-            _known(f"effect of `{effect.receptor}`: target", effect.target, targets)
+            known_name("effect: receptor", effect.receptor, {r.name for r in self.receptors})
+            known_name(f"effect of `{effect.receptor}`: target", effect.target, targets)
             self._check_effect(effect)
 
     def _check_effect(self, effect: Effect) -> None:
         where = f"effect of `{effect.receptor}` on `{effect.target}`: parameter"
         for population in self.populations:
             if population.name == effect.target:
-                _known(where, effect.parameter, {*population.model.parameters, "I_ext"})
+                known_name(where, effect.parameter, {*population.model.parameters, "I_ext"})
         for projection in self.projections:
             if projection.name == effect.target:
-                _known(where, effect.parameter, {"weight", *projection.synapse.parameters})
+                known_name(where, effect.parameter, {"weight", *projection.synapse.parameters})
         for background in self.backgrounds:
             if background.name == effect.target:
-                _known(where, effect.parameter, {"weight"})
+                known_name(where, effect.parameter, {"weight"})
 
     def population(self, name: str) -> Population:
         """The population of that name.
@@ -349,6 +369,7 @@ def _value_in(dimension: Dimension | None) -> Gate:
 
 
 def _admit_synapse(through: Projection | Background) -> None:
+    part_of(through, synapse=SynapseModel, parameters=Mapping)
     synapse, where = through.synapse, f"{type(through).__name__.lower()} `{through.name}`"
     admit(through)
     known = {name: value.dimension for name, value in synapse.parameters.items()}
@@ -372,26 +393,3 @@ def _in_coherent_units(drive: Drive, dimension: Dimension, where: str) -> None:
 def participants(network: Network) -> list[Population | Source]:
     """Everything that can send spikes: populations, then sources."""
     return [*network.populations, *network.sources]
-
-
-def _unique(
-    kind: str,
-    items: Sequence[Population | Source | Projection | Background | Transmitter | Receptor],
-) -> None:
-    for item in items:
-        if not (isinstance(item.name, str) and item.name):
-            raise NetworkError(
-                f"each {kind} needs a name, a text of at least one character, found {item.name!r}"
-            )
-    for name, times in Counter(item.name for item in items).items():
-        if times > 1:
-            raise NetworkError(f"each {kind} needs a name of its own, found `{name}` {times} times")
-
-
-def _known(where: str, name: str, known: Iterable[str]) -> None:
-    known = set(known)
-    if name not in known:
-        raise NetworkError(
-            f"{where} must be one of {', '.join(sorted(known)) or '(none)'}, found `{name}`"
-            + nearest(name, known)
-        )

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from itertools import pairwise
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,11 +28,16 @@ __all__ = [
     "increasing",
     "not_negative",
     "ordered",
+    "part_of",
+    "parts",
+    "parts_of",
     "positive",
     "pure",
     "whole",
     "whole_field",
 ]
+
+T = TypeVar("T")
 
 
 def whole(
@@ -71,6 +76,46 @@ def flags(instance: Any, *names: str) -> None:
             raise NetworkError(
                 f"{_label(instance, name)} must be True or False, found {shown(value)}"
             )
+
+
+def parts(value: Any, what: str, kind: type[T]) -> tuple[T, ...]:
+    """`value`, a list or another sequence of parts of one kind, as a tuple.
+
+    Raises:
+        NetworkError: if it is a part alone, or holds anything else.
+    """
+    must = f"{what} must be a list or tuple, each a {kind.__name__}"
+    if isinstance(value, (str, Mapping)) or not isinstance(value, Iterable):
+        raise NetworkError(f"{must}, found {_found(value)}")
+    found = tuple(value)
+    for one in found:
+        if not isinstance(one, kind):
+            raise NetworkError(f"{must}, found {_found(one)} in it")
+    return found
+
+
+def parts_of(instance: Any, **kinds: type) -> None:
+    """Make each field a tuple of parts of its kind, as `parts` does."""
+    for name, kind in kinds.items():
+        _set(instance, name, parts(getattr(instance, name), _label(instance, name), kind))
+
+
+def part_of(instance: Any, **kinds: type) -> None:
+    """Refuse fields that are no part of their kind."""
+    for name, kind in kinds.items():
+        given = getattr(instance, name)
+        if not isinstance(given, kind):
+            raise NetworkError(
+                f"{_label(instance, name)} must be a {kind.__name__}, found {_found(given)}"
+            )
+
+
+def _found(value: Any) -> str:
+    """A part by its kind and name; its other fields would fill the line."""
+    name = getattr(value, "name", None)
+    if isinstance(name, str) and not isinstance(value, type):
+        return f"the {type(value).__name__} `{name}`"
+    return shown(value)
 
 
 def pure(instance: Any, *names: str) -> None:

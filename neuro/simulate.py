@@ -13,9 +13,9 @@ from neuro.build import Built, build
 from neuro.constants import check_constants
 from neuro.edge_binding import factor_bounds
 from neuro.equations.shape import deep_calls
-from neuro.errors import ConfigError, NetworkError, SimulationError, nearest
+from neuro.errors import ConfigError, NetworkError, SimulationError, nearest, shown
 from neuro.network import Network, Record
-from neuro.ranges import whole
+from neuro.ranges import parts, whole
 from neuro.raw_run import RawRun
 from neuro.recorded import recorded_at
 from neuro.recording import Course, Recording, Trace
@@ -72,6 +72,7 @@ def simulate(
             recorded until then.
     """
     started = time.perf_counter()
+    record = parts(record, "record", Record)
     built = prepare(network, seed=seed, dt_ms=dt_ms, backend=backend, record=record)
     bound_s = time.perf_counter() - started
     sink = MemorySink([p.name for p in built.populations], len(record))
@@ -138,7 +139,7 @@ def run_built(
         built,
         n_steps=steps_of(duration_ms, built.dt_ms, "duration"),
         threads=threads,
-        records=record,
+        records=parts(record, "record", Record),
         every_ms=max(every_ms, built.dt_ms),
         sink=sink,
         progress=progress or (lambda done_ms: None),
@@ -209,6 +210,9 @@ def prepare(
     Raises:
         EquationError, NetworkError, BackendUnsupported: if the network cannot be run.
     """
+    if not isinstance(network, Network):
+        raise NetworkError(f"what is simulated must be a Network, found {shown(network)}")
+    record = parts(record, "record", Record)
     built = build(network, seed=seed, dt_ms=dt_ms, wire=wire)
     chosen = backend_named(backend)
     check_support(built, chosen)

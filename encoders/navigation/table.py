@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuro.errors import SignalError, nearest
+from neuro.files.home import expanded
 from neuro.units import quantities
 
 __all__ = ["COLUMNS", "read_path"]
@@ -33,7 +34,7 @@ def read_path(
             two rows, times that do not increase, or a position that is no number or lies
             outside the arena.
     """
-    path = Path(path).expanduser()
+    path = expanded(path, SignalError)
     if not path.is_file():
         raise SignalError(f"a path file must be at `{path}`, found nothing there; check the path")
     try:

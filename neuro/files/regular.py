@@ -4,15 +4,24 @@ from __future__ import annotations
 
 import errno
 import json
+import math
 import os
 import stat
 from io import BufferedReader
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from neuro.errors import StoreError
 
-__all__ = ["open_regular", "open_to_append", "read_bytes", "read_json", "read_text"]
+__all__ = [
+    "NotFinite",
+    "open_regular",
+    "open_to_append",
+    "read_bytes",
+    "read_json",
+    "read_text",
+    "strict_json",
+]
 
 _KINDS = {
     stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket", stat.S_IFCHR: "a device",
@@ -97,10 +106,38 @@ def read_json(path: str | os.PathLike[str]) -> Any:
     """The value in a JSON file of up to 256 MiB.
 
     Raises:
-        StoreError: if it cannot be read, is larger, or is not JSON.
+        StoreError: if it cannot be read, is larger, is not JSON, or holds a number that is not
+            finite.
     """
     try:
-        return json.loads(read_text(path, _MOST_JSON))
+        return strict_json(read_text(path, _MOST_JSON))
+    except NotFinite as error:
+        raise StoreError(
+            f"cannot read `{path}`: its numbers must be finite, found {error}"
+        ) from None
     except (ValueError, RecursionError) as error:
         reason = " ".join(str(error).split())
         raise StoreError(f"cannot read `{path}`: it must be JSON, found: {reason}") from None
+
+
+class NotFinite(ValueError):
+    """A number of a JSON text that is NaN or infinite; the text is the number."""
+
+
+def strict_json(text: str) -> Any:
+    """The value of a JSON text, which holds finite numbers alone.
+
+    Raises:
+        NotFinite: at `NaN`, `Infinity` or `1e999`, which Python reads and could not write again.
+        ValueError: if it is not JSON.
+    """
+    return json.loads(text, parse_constant=_refused, parse_float=_finite)
+
+
+def _refused(text: str) -> NoReturn:
+    raise NotFinite(text)
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    return number if math.isfinite(number) else _refused(f"{text:.20}")

@@ -91,12 +91,16 @@ def _paths(given: dict[str, Any]) -> dict[str, Any]:
     """The arguments of a command, with `~` in paths expanded.
 
     Raises:
-        StoreError: if what it writes is, by any spelling or link, a file that it reads.
+        StoreError: if `~` is of no known user, or what it writes is, by any spelling or link, a
+            file that it reads.
     """
-    given = {
-        name: value.expanduser() if isinstance(value, Path) else value
-        for name, value in given.items()
-    }
+    if any(isinstance(value, Path) for value in given.values()):
+        from neuro.files.home import expanded
+
+        given = {
+            name: expanded(value) if isinstance(value, Path) else value
+            for name, value in given.items()
+        }
     into = "out" if "out" in given or "config" not in given else "file"  # of `ember nir write`
     if (out := given.get(into)) is not None:
         from sims.store.atomic import check_not_read

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import ValidationError
 
-from neuro.errors import ConfigError
+from neuro.errors import ConfigError, StoreError
+from neuro.files.home import expanded
 from neuro.files.regular import open_regular
 from sims.config import overrides as over
 from sims.config.errors import KeyPath, one_line, refusal, shown
@@ -227,7 +228,10 @@ def _settle_files(document: Document) -> None:
                 continue
             where = document.where((section, name, key))
             folder = Path() if where.line is None else Path(where.source).parent
-            file = os.path.abspath(folder / Path(given).expanduser())
+            try:
+                file = os.path.abspath(folder / expanded(given))
+            except StoreError as error:
+                raise refusal(where, (section, name, key), str(error)) from None
             settings[key] = file
             if isinstance(known, dict) and isinstance(known.get(file), str):
                 hashes[file] = known[file]  # whether it still holds is seen before it is read

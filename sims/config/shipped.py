@@ -8,6 +8,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from neuro.errors import ConfigError, nearest
+from neuro.files.home import expanded
 
 __all__ = ["RUN_FILE_SUFFIXES", "called", "find", "shipped", "summary"]
 
@@ -28,7 +29,7 @@ def find(config: str | os.PathLike[str], folder: Path | None = None) -> Path:
         ConfigError: if there is none; the text names the nearest shipped config.
     """
     given = os.fspath(config)
-    path = Path(given).expanduser()
+    path = expanded(given, ConfigError)
     here = path if folder is None else folder / path
     if here.is_file():
         return here

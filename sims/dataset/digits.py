@@ -9,6 +9,7 @@ import numpy as np
 
 from encoders.sound import Sound, load_sound
 from neuro.errors import ConfigError
+from neuro.files.home import expanded
 from sims.config.loading import content_hash
 from sims.config.train import DigitsData
 from sims.dataset import espeak
@@ -48,7 +49,7 @@ def digits(data: DigitsData) -> Material:
                         sounds.append(LabelledSound(key, label, voice, split, make))
     about: dict[str, object] = {"espeak-ng": version}
     if data.recordings is not None:
-        files = _recordings(Path(data.recordings).expanduser())
+        files = _recordings(expanded(data.recordings))
         about["recordings"] = {file.name: content_hash(file) for file in files}
         for label, file in enumerate(files):
             key, recorded = f"{RECORDED}-{CLASSES[label]}", partial(_recorded, file)

@@ -33,6 +33,7 @@ from sims.dataset._fits import fitting
 from sims.dataset.labelled import SPLITS, Split
 from sims.store import checked
 from sims.store.hdf5 import atomic_hdf5, put, put_text, reading_hdf5
+from sims.store.home import without_home
 from sims.store.sonata import MOST_UNITS, Watched
 
 __all__ = [
@@ -110,7 +111,7 @@ def write_spike_dataset(path: str | os.PathLike[str], data: SpikeDataset) -> Pat
         about["n_units"], about["t_start_ms"], about["t_stop_ms"] = window
         put(about, "channels", data.channels)
         put(about, "cf_hz", data.cf_hz)
-        put_text(about, "about", json.dumps(data.about, sort_keys=True))
+        put_text(about, "about", json.dumps(without_home(dict(data.about)), sort_keys=True))
     return Path(path)
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from sims.report.page import Block, Code, Table, Text
+from sims.store.home import as_typed, text_without_home, without_home
 
 __all__ = ["config_blocks", "seconds", "stage_times", "training_provenance"]
 
@@ -28,7 +28,7 @@ def training_provenance(
     overrides = [str(text) for text in about["overrides"]]
     rows = [
         ["config", about["config_path"]],
-        ["overrides", shlex.join(overrides) or "none"],
+        ["overrides", as_typed(overrides) or "none"],
         ["config hash", result["config_hash"]],
         ["seed", str(result["seed"])],
         *map(list, learned_from),
@@ -41,11 +41,9 @@ def training_provenance(
         Table((), rows),
         stage_times(result["timings"].items()),
         Text("The same training again, in another folder:"),
-        Code(shlex.join(
-            ["ember", "train", about["config_path"], *overrides, "--out", str(again)]
-        )),
+        Code(as_typed(["ember", "train", about["config_path"], *overrides, "--out", str(again)])),
         *config_blocks(about["config_text"], started["config"], about["config_path"]),
-    ]  # fmt: skip
+    ]
 
 
 def stage_times(stages: Iterable[tuple[str, float]]) -> Table:
@@ -71,5 +69,6 @@ def config_blocks(text: str, resolved: Mapping[str, Any], path: str) -> list[Blo
     """The config as written and with every default, folded away."""
     import yaml
 
-    full = yaml.safe_dump(dict(resolved), sort_keys=False, allow_unicode=True, width=100)
+    text, full = text_without_home(text), without_home(dict(resolved))
+    full = yaml.safe_dump(full, sort_keys=False, allow_unicode=True, width=100)
     return [Code(text, f"Config as written ({Path(path).name})"), Code(full, "Every setting used")]

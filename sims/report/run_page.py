@@ -19,6 +19,7 @@ from sims.report.page import Block, Code, Image, Page, Section, Table, Text
 from sims.report.provenance import config_blocks, seconds, stage_times
 from sims.report.wording import plain, words
 from sims.result import Run
+from sims.store.home import as_typed
 
 __all__ = ["run_page"]
 
@@ -247,7 +248,7 @@ def _provenance(run: Run, path: Path) -> list[Block]:
         blocks.append(stage_times(stages))
     blocks.append(Text("The same run again, with the same spikes, from the run file alone:"))
     again = path.with_name(f"{path.stem}-again{path.suffix}")
-    blocks.append(Code(shlex.join(["ember", "run", str(path), "--out", str(again)])))
+    blocks.append(Code(as_typed(["ember", "run", str(path), "--out", str(again)])))
     return [*blocks, *config_blocks(about.config_text, about.resolved, about.config_path)]
 
 

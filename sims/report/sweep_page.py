@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,6 +13,7 @@ from sims.report.figures.doses import responding
 from sims.report.page import Block, Code, Image, Page, Section, Table, Text
 from sims.report.provenance import config_blocks
 from sims.report.wording import labelled, plain
+from sims.store.home import as_typed
 
 __all__ = ["read_sweep", "sweep_page"]
 
@@ -197,7 +197,7 @@ def _provenance(plan: Mapping[str, Any], folder: Path) -> list[Block]:
     place = folder.name if folder.is_absolute() else str(folder)
     rows = [
         ["config", path],
-        ["overrides", " ".join(map(shlex.quote, overrides)) or "none"],
+        ["overrides", as_typed(overrides) or "none"],
         ["plan hash", str(plan.get("plan_hash", ""))],
         ["folder", place],
         *(
@@ -205,7 +205,7 @@ def _provenance(plan: Mapping[str, Any], folder: Path) -> list[Block]:
             for name, n, about in ran_under(Ledger(folder), plan)
         ),
     ]
-    again = shlex.join(["ember", "sweep", path, *overrides, "--out", place])
+    again = as_typed(["ember", "sweep", path, *overrides, "--out", place])
     return [
         Table((), rows),
         Text("The same command goes on where the sweep stopped, and repeats nothing that is done:"),

@@ -24,6 +24,7 @@ from typing import Any
 from neuro.disk import sync
 from neuro.errors import EmberError, StoreError
 from neuro.files.links import real_path as resolved
+from sims.store.home import without_home
 
 __all__ = [
     "atomic_folder", "atomic_path", "check_not_read", "check_writable", "hidden_folder",
@@ -184,10 +185,12 @@ def write_text(path: str | os.PathLike[str], text: str, *, force: bool = False) 
 def write_json(path: str | os.PathLike[str], value: Any, *, force: bool = False) -> Path:
     """Write `value` to `path` as strict JSON, whole or not at all.
 
+    Paths below the home folder begin with `~` in the file.
+
     Raises:
         ValueError: if a number is NaN or infinite, which JSON cannot say.
     """
-    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
+    text = json.dumps(without_home(value), indent=2, ensure_ascii=False, allow_nan=False)
     return write_text(path, text + "\n", force=force)
 
 

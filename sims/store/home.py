@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
+import shlex
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-__all__ = ["with_home", "without_home"]
+__all__ = ["as_typed", "text_without_home", "with_home", "without_home"]
 
 
 def without_home(value: Any) -> Any:
@@ -22,6 +25,24 @@ def with_home(value: Any) -> Any:
     """The same data with the home folder of whoever reads it in the place of `~`."""
     home = _home()
     return _replaced(value, "~", home) if home else value
+
+
+def text_without_home(text: str) -> str:
+    """A text, such as a config's, in which each path below the home folder begins with `~`."""
+    home = _home()
+    # A path begins where no longer one can go through: `/srv/home/me/x` is another.
+    pattern = rf"(?<![\w./~-]){re.escape(home + os.sep)}"
+    return re.sub(pattern, lambda _: "~" + os.sep, text) if home else text
+
+
+def as_typed(words: Iterable[str]) -> str:
+    """A command line that does the same in a shell of whoever reads it, below his own home."""
+    typed = []
+    for word in without_home(list(words)):
+        start = f"~{os.sep}" if word.startswith(f"~{os.sep}") else ""
+        rest = word[len(start) :]
+        typed.append(start + (shlex.quote(rest) if rest or not start else ""))
+    return " ".join(typed)
 
 
 def _home() -> str:

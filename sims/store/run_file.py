@@ -31,7 +31,7 @@ from neuro.signal import Signal
 from sims.result import Provenance, Run
 from sims.store import checked, sonata
 from sims.store.hdf5 import as_text, atomic_hdf5, put, put_text, reading_hdf5
-from sims.store.home import without_home
+from sims.store.home import text_without_home, without_home
 from sims.store.lazy import Members
 
 __all__ = [
@@ -213,7 +213,7 @@ def write_provenance(file: h5py.File, provenance: Provenance, recording: Recordi
             "backend": as_text(recording.backend),
         }
     )
-    put_text(group, "config", provenance.config_text)
+    put_text(group, "config", text_without_home(provenance.config_text))
     put_text(group, "config_path", without_home(provenance.config_path))
     put_text(group, "overrides", without_home(provenance.overrides))
     resolved = without_home(dict(provenance.resolved))

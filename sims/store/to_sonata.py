@@ -16,6 +16,7 @@ from sims.result import Run
 from sims.store import sonata
 from sims.store.atomic import atomic_folder, write_json
 from sims.store.hdf5 import atomic_hdf5
+from sims.store.home import text_without_home, without_home
 
 __all__ = ["to_sonata"]
 
@@ -109,7 +110,8 @@ def _of_cells(recording: Recording) -> dict[str, Trace]:
 def _provenance(run: Run, files: Sequence[str]) -> dict[str, Any]:
     record = asdict(run.provenance)
     # An infinite bound is possible in a config and impossible in JSON.
-    record["resolved"] = json.dumps(record["resolved"], ensure_ascii=False)
+    record["resolved"] = json.dumps(without_home(record["resolved"]), ensure_ascii=False)
+    record["config_text"] = text_without_home(record["config_text"])
     return record | {"files": list(files)}
 
 

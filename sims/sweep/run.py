@@ -13,6 +13,7 @@ from neuro.errors import ConfigError, EmberError, StoreError
 from neuro.files.lock import locked
 from sims.config.shipped import called
 from sims.interrupt import deferred, exit_status, terminable, unheeded
+from sims.store.home import text_without_home
 from sims.store.software import simulating, software_id
 from sims.sweep._telling import Teller, conclude, how_far, say, telling
 from sims.sweep.check import check_sweep, plan_of
@@ -144,7 +145,7 @@ def _note(ledger: Ledger, plan: Plan, loaded: Loaded) -> Counts:
             "done": len(counts.done),
             "failed": len(counts.failed),
             "config_path": called(loaded.path),
-            "config_text": loaded.text,
+            "config_text": text_without_home(loaded.text),
             "overrides": list(loaded.overrides),
             "resolved": loaded.resolved,
             "software": {**softwares(ledger.read_plan()), software_id(now): dict(now)},

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from sims.store.atomic import atomic_path, write_text
+from sims.store.home import without_home
 from sims.sweep.ledger import Ledger
 from sims.sweep.plan import Plan
 from sims.sweep.versions import software_of_points
@@ -30,7 +31,7 @@ def make_table(plan: Plan, ledger: Ledger) -> Table:
 
     The order of the measures is that of the first point which has each.
     """
-    table: Table = {column.key: list(column.values) for column in plan.columns}
+    table: Table = {column.key: without_home(list(column.values)) for column in plan.columns}
     if "seed" not in table:
         table["seed"] = [point.seed for point in plan.points]
     table["id"] = [point.id for point in plan.points]

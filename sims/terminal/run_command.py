@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from neuro.errors import ConfigError, UnitError
+from neuro.files.home import expanded
 from sims.config import Loaded
 from sims.config.shipped import RUN_FILE_SUFFIXES
 from sims.store.atomic import check_not_read, check_writable
@@ -88,7 +89,7 @@ def output_of(loaded: Loaded) -> Path:
         path = Path(loaded.path)
         return path.with_name(f"{path.stem}_again{path.suffix}")
     file = loaded.resolved.get("output", {}).get("file")
-    return Path(file).expanduser() if file else Path("runs") / f"{loaded.config.name}.h5"
+    return expanded(file) if file else Path("runs") / f"{loaded.config.name}.h5"
 
 
 def _from_run_file(loaded: Loaded) -> bool:

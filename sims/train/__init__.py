@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from neuro.errors import ConfigError
+from neuro.files.home import expanded
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -65,6 +66,7 @@ def run_training(
         ) from None
     from sims.config.puzzles import PuzzleTrainConfig
     from sims.config.shipped import called
+    from sims.store.home import text_without_home
     from sims.train.session.run import run_session
     from sims.train.session.task import Task
 
@@ -72,12 +74,12 @@ def run_training(
     about = {
         "config": loaded.resolved,
         "config_hash": loaded.hash,
-        "config_text": loaded.text,
+        "config_text": text_without_home(loaded.text),
         # A folder can be moved to another machine, so nothing in it says where things lay.
         "config_path": called(loaded.path),
         "overrides": [text for text in loaded.overrides if not text.startswith("output")],
     }
-    folder = Path(out or config.output.folder or Path("runs") / config.name)
+    folder = expanded(out or config.output.folder or Path("runs") / config.name)
     if isinstance(config, PuzzleTrainConfig):
         from sims.train.puzzles.task import PuzzleTask
 

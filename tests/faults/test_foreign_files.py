@@ -64,6 +64,25 @@ def test_what_is_no_json_is_refused_in_one_line(text: str, tmp_path: Path) -> No
     assert len(str(refused.value).splitlines()) == 1
 
 
+@pytest.mark.parametrize("number", ["NaN", "-Infinity", "1e999"])
+def test_a_number_that_is_not_finite_is_refused_by_file_and_line(
+    number: str, tmp_path: Path
+) -> None:
+    from sims.train.session.folder import TrainingFolder
+
+    (tmp_path / "x.json").write_text(f'{{"a": [1, {number}]}}', encoding="utf-8")
+    with pytest.raises(StoreError, match=f"x.json`: its numbers must be finite, found {number}"):
+        read_json(tmp_path / "x.json")
+    log = tmp_path / "log.jsonl"
+    good = '{"arm": "", "step": 1, "loss": 0.5}\n'
+    for lines, which in ((good + good.replace("0.5", number), 2), (good.replace("0.5", number), 1)):
+        log.write_text(lines, encoding="utf-8")
+        with pytest.raises(StoreError, match=f"finite numbers, found {number} in line {which}"):
+            TrainingFolder(tmp_path).read_log()
+    log.write_text(good + good[:-9], encoding="utf-8")  # torn by a kill
+    assert TrainingFolder(tmp_path).read_log() == [{"arm": "", "step": 1, "loss": 0.5}]
+
+
 def npy(shape: str, kind: str = "|u1", body: bytes = bytes(12)) -> bytes:
     header = f"{{'descr': '{kind}', 'fortran_order': False, 'shape': {shape}, }}\n".encode()
     return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header + body

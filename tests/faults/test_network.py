@@ -228,3 +228,77 @@ def test_a_run_of_no_steps_is_empty(backend: str) -> None:
     assert run.duration_ms == 0
     assert {name: len(spikes) for name, spikes in run.spikes.items()} == {"s": 0, "cell": 0}
     assert run.traces["cell.v"].data.shape == (0, 3)
+
+
+NOISE = Background("noise", "cell", DELTA, 10 * Hz, 1 * mV)
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (
+            lambda: Network("n", CELL),
+            "Network: `populations` must be a list or tuple, each a Population, found the "
+            "Population `cell`",
+        ),
+        (
+            lambda: Network("n", (TIMES,)),
+            "Network: `populations` must be a list or tuple, each a Population, found the "
+            "Source `s` in it",
+        ),
+        (
+            lambda: Network("n", (CELL,), drives=(NOISE,)),
+            "Network: `drives` must be a list or tuple, each a Drive, found the Background "
+            "`noise` in it",
+        ),
+        (
+            lambda: Network("n", (CELL,), backgrounds=NOISE),
+            "Network: `backgrounds` must be a list or tuple, each a Background, found the "
+            "Background `noise`",
+        ),
+        (
+            lambda: Network("n", {"cell": CELL}),
+            "Network: `populations` must be a list or tuple, each a Population, found {'cell'",
+        ),
+        (
+            lambda: Network((CELL,)),
+            "Network: `name` must be a text of at least one character, found (Population(",
+        ),
+        (
+            lambda: prepare(Network("n", (CELL,)), record=Record("cell", "v")),
+            "record must be a list or tuple, each a Record, found Record(population='cell'",
+        ),
+        (
+            lambda: simulate(Network("n", (CELL,)), duration_ms=1, record=["cell.v"]),
+            "record must be a list or tuple, each a Record, found 'cell.v' in it",
+        ),
+        (lambda: prepare(CELL), "what is simulated must be a Network, found Population("),
+        (
+            lambda: Population("p", "lif", 3),
+            "Population: `model` must be a NeuronModel, found 'lif'",
+        ),
+        (
+            lambda: Population("p", DELTA, 3),
+            "Population: `model` must be a NeuronModel, found the SynapseModel `delta`",
+        ),
+        (
+            lambda: Population("p", LIF, 3, [1]),
+            "Population: `parameters` must be a Mapping, found [1]",
+        ),
+        (
+            lambda: Projection("p", "s", "cell", LIF, AllToAll(), 1 * mV, 1 * ms),
+            "Projection: `synapse` must be a SynapseModel, found the NeuronModel `lif`",
+        ),
+        (lambda: Source("s", [1.0]), "Source: `spikes` must be a Spikes, found [1.0]"),
+    ],
+)
+def test_a_part_of_another_kind_is_one_line(make: Any, words: str) -> None:
+    with pytest.raises(NetworkError) as refused:
+        make()
+    assert str(refused.value).startswith(words)
+    assert "\n" not in str(refused.value)
+
+
+def test_any_sequence_of_parts_will_do() -> None:
+    network = Network("n", [CELL], iter([TIMES]))
+    assert (network.populations, network.sources) == ((CELL,), (TIMES,))

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 import sims.puzzles
 from neuro.errors import StoreError
+from neuro.files.home import expanded
 from neuro.wiring import generator
 from sims.config.puzzles import ArcData, FolderData, MazeData, SudokuData
 from sims.puzzles.arc_set import ArcPlan, make_arc
@@ -42,7 +43,7 @@ def identity(data: SudokuData | MazeData | ArcData, *, seed: int) -> dict[str, A
     said = data.model_dump(mode="json", exclude={"path"})
     about = {"data": said, "seed": seed, "code": _code_hash()}
     if isinstance(data, ArcData):
-        about["content"] = _tasks_content(Path(data.path).expanduser())
+        about["content"] = _tasks_content(expanded(data.path))
     return about
 
 
@@ -69,7 +70,7 @@ def puzzle_set(
         StoreError: if a folder cannot be read or written, or its tokens exceed its vocabulary.
     """
     if isinstance(data, FolderData):
-        path = Path(data.path).expanduser()
+        path = expanded(data.path)
         return read_puzzles(path), path
     path = puzzle_folder(folder, identity(data, seed=seed))
     if not path.is_dir():
@@ -88,7 +89,7 @@ def puzzle_set(
 def _make(data: SudokuData | MazeData | ArcData, seed: int, path: Path, progress: Progress) -> None:
     if isinstance(data, ArcData):
         plan = ArcPlan(augment=data.augment, tasks=data.tasks, seed=seed)
-        make_arc(plan, read_arc(Path(data.path).expanduser()), path, progress=progress)
+        make_arc(plan, read_arc(expanded(data.path)), path, progress=progress)
     elif isinstance(data, MazeData):
         low, high = data.steps or (None, None)
         mazes = MazePlan(

@@ -12,8 +12,9 @@ from typing import Any
 from neuro.errors import StoreError
 from neuro.files.links import real_path
 from neuro.files.lock import locked
-from neuro.files.regular import open_to_append, read_bytes, read_json
+from neuro.files.regular import NotFinite, open_to_append, read_bytes, read_json, strict_json
 from sims.store.atomic import naming, write_json, write_text
+from sims.store.home import without_home
 from sims.store.software import ALLOW, changes, shown_change
 
 __all__ = ["TrainingFolder"]
@@ -177,7 +178,7 @@ class TrainingFolder:
 
     def _refuse_other(self, identity: Mapping[str, Any], free: tuple[str, ...]) -> None:
         before = self.started()
-        ours = {key: value for key, value in identity.items() if key != "about"}
+        ours = without_home({key: value for key, value in identity.items() if key != "about"})
         theirs = {key: before.get(key) for key in ours}
         # Through JSON, so that tuples and lists compare equal.
         changes = [
@@ -204,7 +205,13 @@ class TrainingFolder:
         entries: list[dict[str, Any]] = []
         for number, line in enumerate(lines, start=1):
             try:
-                entry = json.loads(line.decode())
+                entry = strict_json(line.decode())
+            except NotFinite as error:
+                raise StoreError(
+                    f"`{self.log_file}` must hold finite numbers, found {error} in line {number}; "
+                    "put it back as it was, or delete it and the checkpoints beside it to start "
+                    "over"
+                ) from None
             except ValueError:
                 if number == len(lines):
                     break

@@ -13,6 +13,7 @@ from neuro.errors import StoreError
 from neuro.files.lock import locked
 from neuro.files.regular import read_json
 from sims.store.atomic import write_json
+from sims.store.home import without_home
 from sims.store.provenance import git_commit, versions
 from sims.store.software import ALLOW, changes, shown_change, training
 from sims.train.speech.heard import heard
@@ -134,7 +135,7 @@ def _held(study: Study, out: Path, *, any_software: bool) -> Iterator[list[dict[
             f"`{out}` is in use by another process ({who}); wait for it, or give another folder"
         ),
     ):
-        ours = json.loads(json.dumps(study.resolved()))
+        ours = json.loads(json.dumps(without_home(study.resolved())))
         before = {} if not os.path.lexists(file) else _started(out, file, ours)
         softwares = list(before.get("software", ()))
         found = changes(softwares[-1], training()) if softwares else []

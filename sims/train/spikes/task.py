@@ -11,6 +11,7 @@ import torch
 
 from bridges.reasoning.modulation import budget_factor
 from bridges.reasoning.reasoner import Reasoner
+from neuro.files.home import expanded
 from sims.config.train import TrainConfig
 from sims.dataset.build import dataset_file, identity, material, spike_dataset
 from sims.train.loop.trainer import Trainer
@@ -125,7 +126,7 @@ class SpikeTask:
             return 1.0 if modulation.budget is None else modulation.budget
         from sims.store import read_run
 
-        return budget_factor(read_run(Path(modulation.run).expanduser()).recording)
+        return budget_factor(read_run(expanded(modulation.run)).recording)
 
     def summary(self, outcome: Mapping[str, Any], folder: TrainingFolder) -> Iterator[str]:
         return summary(outcome, folder)
