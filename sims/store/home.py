@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shlex
 from collections.abc import Iterable
 from pathlib import Path
@@ -30,9 +29,14 @@ def with_home(value: Any) -> Any:
 def text_without_home(text: str) -> str:
     """A text, such as a config's, in which each path below the home folder begins with `~`."""
     home = _home()
-    # A path begins where no longer one can go through: `/srv/home/me/x` is another.
-    pattern = rf"(?<![\w./~-]){re.escape(home + os.sep)}"
-    return re.sub(pattern, lambda _: "~" + os.sep, text) if home else text
+    if not home:
+        return text
+    found, *others = text.split(home + os.sep)
+    for part in others:
+        # A path begins where no longer one can go through: one that only ends like it stays.
+        inside = found[-1:].isalnum() or found[-1:] in tuple("_./~-")
+        found += (home if inside else "~") + os.sep + part
+    return found
 
 
 def as_typed(words: Iterable[str]) -> str:
