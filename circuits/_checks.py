@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from neuro.errors import NetworkError
 
-__all__ = ["counts", "not_negative", "positive"]
+__all__ = ["counts", "fan_in", "not_negative", "positive"]
 
 
 def counts(circuit: str, **values: int) -> None:
@@ -16,6 +16,19 @@ def counts(circuit: str, **values: int) -> None:
     for name, value in values.items():
         if value < 1:
             raise NetworkError(f"{circuit} needs {name} of at least 1, found {value}")
+
+
+def fan_in(circuit: str, name: str, given: int, usual: int, n: int, what: str) -> int:
+    """How many of the `n` there are reach a cell: what is given, or the usual number or all.
+
+    Raises:
+        NetworkError: if another than the usual number is given and there are fewer.
+    """
+    if given != usual and given > n:
+        raise NetworkError(
+            f"{circuit} needs {name} of at most {n}, the number of {what}, found {given}"
+        )
+    return min(given, n)
 
 
 def positive(circuit: str, **values: float) -> None:

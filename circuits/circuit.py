@@ -13,12 +13,11 @@ from neuro.modulation import Effect, Receptor, Transmitter
 from neuro.network import Background, Drive, Network, Population, Projection, Source, Value
 from neuro.registry import Registry
 from neuro.signal import Signal
-from neuro.units import Quantity, ms, quantities
+from neuro.timing import DELAY
+from neuro.units import Quantity, quantities
 from neuro.wiring import Rule
 
 __all__ = ["CIRCUITS", "Circuit", "Port", "Sourced", "assemble", "circuit"]
-
-DELAY = ms(1)  # engineering choice: a typical monosynaptic delay
 
 
 class Sourced(int):

@@ -12,12 +12,13 @@ from encoders.encoding import Encoding, SpikeOutput, encoder
 from neuro.errors import SignalError
 from neuro.signal import Signal
 from neuro.spikes import Spikes
+from neuro.timing import off_grid
 from neuro.units import Length, Temperature, Time, admit, celsius, m, ms, quantities
 from neuro.wiring import generator
 
 __all__ = ["A_DELTA", "C", "Nociceptor", "heat_fibres", "nociceptor_rate_hz", "temperature_pulses"]
 
-FRAME_MS = 1.0
+FRAMES_MS = (1.0, 0.5, 0.2, 0.1)  # the coarsest on which a pulse's corners fall is taken
 # What full inflammation does: threshold 5 °C lower, gain doubled. Sensitised nociceptors shift
 # by 2 to 6 °C and gain a factor of 1.5 to 3; the values within are an engineering choice.
 INFLAMED_SHIFT_C, INFLAMED_GAIN = -5.0, 2.0
@@ -79,21 +80,42 @@ def temperature_pulses(
     pulses: int = 1,
     interval_ms: float = 0.0,
 ) -> Signal:
-    """Skin temperature in °C, in frames of 1 ms: `pulses` equal trapezoids.
+    """Skin temperature in °C: `pulses` equal trapezoids.
 
     It rises and falls in straight lines within `rise_ms`, and begins anew every `interval_ms`.
+    Frames last 1 ms, or 0.5, 0.2 or 0.1 ms where a corner of a pulse would fall between them.
+
+    Raises:
+        SignalError: if a corner falls between frames of 0.1 ms.
     """
-    times = np.arange(int(np.ceil(round(duration_ms / FRAME_MS, 6)))) * FRAME_MS
+    corners_ms = {"onset": onset_ms, "rise": rise_ms, "hold": hold_ms}
+    if pulses > 1:
+        corners_ms["interval"] = interval_ms
+    frame_ms = _frame_ms(corners_ms)
+    times = np.arange(int(np.ceil(round(duration_ms / frame_ms, 6)))) * frame_ms
     height = np.zeros(times.size)
     for pulse in range(pulses):
         begin = onset_ms + pulse * interval_ms
-        corners = np.cumsum([begin, rise_ms, hold_ms, rise_ms])
+        # Sums that are whole in frames, so that a corner is the very number of its frame.
+        corners = np.round(np.cumsum([begin, rise_ms, hold_ms, rise_ms]) / frame_ms) * frame_ms
         if rise_ms > 0:
             shape = np.interp(times, corners, [0.0, 1.0, 1.0, 0.0], left=0.0, right=0.0)
         else:
             shape = ((times >= corners[0]) & (times < corners[2])).astype(np.float64)
         height = np.maximum(height, shape)
-    return Signal(baseline_c + (peak_c - baseline_c) * height, FRAME_MS, "degC")
+    return Signal(baseline_c + (peak_c - baseline_c) * height, frame_ms, "degC")
+
+
+def _frame_ms(corners_ms: dict[str, float]) -> float:
+    finest_ms = FRAMES_MS[-1]
+    for name, time_ms in corners_ms.items():
+        if not np.isfinite(time_ms) or off_grid(time_ms, finest_ms):
+            raise SignalError(
+                f"heat needs {name} at a whole number of {finest_ms:g} ms, found "
+                f"{time_ms:.15g} ms; round it"
+            )
+    times_ms = corners_ms.values()
+    return next(frame for frame in FRAMES_MS if not any(off_grid(t, frame) for t in times_ms))
 
 
 @quantities
@@ -158,10 +180,11 @@ def heat_fibres(
 
     Returns:
         Spikes `a_delta` and `c` with `threshold_c`, `velocity_m_per_s` and `delay_ms`; signal
-        `temperature` (°C, 1 ms).
+        `temperature` (°C), in frames of 1 ms or less (see `temperature_pulses`).
 
     Raises:
-        SignalError: if a setting is out of range, or the first pulse begins after the run.
+        SignalError: if a setting is out of range or no whole number of 0.1 ms, or the first pulse
+            begins after the run.
     """
     _check(
         (0 < duration_ms < np.inf, f"a run must last longer than 0 ms, found {duration_ms:g} ms"),

@@ -20,9 +20,12 @@ from neuro.equations import (
     Composed,
     Port,
     StepProgram,
+    check_synapse_reads,
     compile_step,
     compose,
+    names_read,
     ports_of,
+    unread,
 )
 from neuro.equations.port_names import inside, outside
 from neuro.errors import NetworkError, SignalError, nearest
@@ -133,7 +136,11 @@ class Built:
         found = []
         for projection in self.network.projections:
             delay = projection.delay
-            if not isinstance(delay, (Normal, Uniform)) and np.ndim(delay) == 0:
+            if (
+                projection.synapse.delivers
+                and not isinstance(delay, (Normal, Uniform))
+                and np.ndim(delay) == 0
+            ):
                 steps = int(nearest_steps(float(delay), self.dt_ms))
                 owner = f"projection `{projection.name}`"
                 found.append(delay_note(owner, float(delay), steps, self.dt_ms))
@@ -164,6 +171,8 @@ def build(network: Network, *, seed: int, dt_ms: float, wire: bool = True) -> Bu
         if built.program.threshold == POISSON.threshold and "rate" in built.parameters:
             check_poisson_rate(built.population, built.parameters["rate"], network.effects, dt_ms)
     edges = bind_edges(network, populations)
+    _check_reads(network)
+    _check_effects(network, populations)
     ports = {
         name: number
         for built in populations
@@ -230,6 +239,32 @@ def _population(
             raise NetworkError(f"{where}: input `{name}` needs a drive, found none")
         _check_drive(drives[name], population, dt_ms)
     return BuiltPopulation(population, composed, program, ports, parameters, initial, drives)
+
+
+def _check_reads(network: Network) -> None:
+    """Refuse a model's parameter that nothing reads: giving it would have no effect."""
+    everything: list[Projection | Background] = [*network.projections, *network.backgrounds]
+    for population in network.populations:
+        ends = [p for p in everything if population.name in (p.target, getattr(p, "source", ""))]
+        starting = [name for name in population.initial.values() if isinstance(name, str)]
+        for problem in unread(population.model, [p.synapse for p in ends], starting).values():
+            raise NetworkError(f"population `{population.name}`: {problem}")
+    for through in everything:
+        check_synapse_reads(through.synapse)
+
+
+def _check_effects(network: Network, populations: Sequence[BuiltPopulation]) -> None:
+    known = {p.name: set(p.composed.parameters) for p in populations}
+    everything: list[Projection | Background] = [*network.projections, *network.backgrounds]
+    for through in everything:
+        weight = {"weight"} if "w" in names_read(through.synapse) else set()
+        known[through.name] = weight.union(through.synapse.parameters)
+    for effect in network.effects:
+        if effect.target in known and effect.parameter not in known[effect.target]:
+            raise NetworkError(
+                f"effect of `{effect.receptor}` on `{effect.target}`: an equation must read what "
+                f"is scaled, found that none reads `{effect.parameter}`; scale another parameter"
+            )
 
 
 def _inside(

@@ -198,6 +198,8 @@ class BuiltProjection:
         return array[positions]
 
     def _steps(self, delay: NDArray[np.floating]) -> NDArray[np.int32]:
+        if not self.projection.synapse.delivers:
+            return np.broadcast_to(np.int32(1), delay.shape)  # nothing is under way
         if delay.size and not delay.min() >= self.dt_ms * (1 - _TOLERANCE):
             raise NetworkError(
                 f"projection `{self.projection.name}`: a delay must be at least one step of "

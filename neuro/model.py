@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, TypeVar
 
 from neuro.errors import SimulationError
@@ -88,6 +89,11 @@ class SynapseModel:
     def __post_init__(self) -> None:
         admit(self)
 
+    @property
+    def delivers(self) -> bool:
+        """Whether an arriving spike does anything; only what it does has a delay."""
+        return bool(self.on_pre.strip())
+
 
 Model = TypeVar("Model", NeuronModel, SynapseModel)
 
@@ -97,10 +103,13 @@ def variant(model: Model, *, name: str, source: str, **changes: Any) -> Model:
 
     A paper that gives the equations does not vouch for values that it does not contain, so nothing
     is inherited: `source` says where the changes come from, or that they are an engineering choice.
+    A parameter that only replaced text has read goes with it.
 
     >>> from neuro.models import LIF
     >>> variant(LIF, name="slow", source="engineering choice", refractory="5*ms").source
     'engineering choice'
+    >>> "t_ref" in variant(LIF, name="b", source="a paper", refractory="5*ms").parameters
+    False
 
     Raises:
         SimulationError: if the source is empty or that of the model it is made from.
@@ -110,4 +119,15 @@ def variant(model: Model, *, name: str, source: str, **changes: Any) -> Model:
             f"a variant of the model `{model.name}` must give a source of its own, found "
             f"{source!r}; name the paper of its values, or say `engineering choice`"
         )
-    return replace(model, name=name, source=source, **changes)
+    changed = replace(model, name=name, source=source, **changes)
+    if "parameters" in changes:
+        return changed
+    gone = _words(model) - _words(changed)
+    kept = {key: value for key, value in model.parameters.items() if key not in gone}
+    return replace(changed, parameters=kept)
+
+
+def _words(model: NeuronModel | SynapseModel) -> set[str]:
+    texts = [getattr(model, part.name) for part in fields(model) if part.name != "source"]
+    texts += model.initial.values()
+    return set(re.findall(r"[A-Za-z_]\w*", " ".join(t for t in texts if isinstance(t, str))))

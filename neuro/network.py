@@ -25,6 +25,7 @@ from neuro.ranges import (
 )
 from neuro.references import known_name, unique
 from neuro.spikes import Spikes
+from neuro.timing import DELAY, refuse_delay
 from neuro.units import (
     CURRENT,
     TIME,
@@ -187,7 +188,8 @@ class Projection:
     """Synapses of one model from a population or source to a population.
 
     `weight` is in the synapse model's unit and `delay` in ms (at least one time step), from a
-    spike of the source to `on_pre`; what acts without spikes, as a gap junction, has no delay.
+    spike of the source to `on_pre`. What has no `on_pre`, as a gap junction, has no delay: another
+    than `DELAY` is refused.
     """
 
     name: str
@@ -196,11 +198,12 @@ class Projection:
     synapse: SynapseModel
     rule: Rule
     weight: Value
-    delay: Annotated[Value, TIME]
+    delay: Annotated[Value, TIME] = DELAY
     parameters: Mapping[str, Quantity] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         _admit_synapse(self)
+        refuse_delay(self.name, self.synapse, self.delay)
 
 
 @dataclass(frozen=True, eq=False)

@@ -24,6 +24,8 @@ class Signal:
         values: `(n_frames,)` or `(n_frames, n_channels)`, finite.
         dt_ms: Interval between frames.
         unit: What the values are in; coherent units where a circuit is to be driven.
+        bounds: The least and the greatest value there can be, such as the walls of an arena; None
+            if nobody knows.
 
     Raises:
         UnitError: if values are masked.
@@ -33,6 +35,7 @@ class Signal:
     values: NDArray[np.float64]
     dt_ms: float
     unit: str = "1"
+    bounds: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         admit(self)

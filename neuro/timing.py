@@ -9,9 +9,15 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from neuro.errors import NetworkError
+from neuro.errors import NetworkError, shown
+from neuro.model import SynapseModel
+from neuro.units import coherent, ms
 
-__all__ = ["delay_note", "nearest_steps", "off_grid", "release_steps", "steps_of"]
+__all__ = [
+    "DELAY", "delay_note", "nearest_steps", "off_grid", "refuse_delay", "release_steps", "steps_of",
+]  # fmt: skip
+
+DELAY = ms(1)  # engineering choice: a typical monosynaptic delay
 
 _TOLERANCE = 1e-6  # of a step
 _ROUNDING = 4 * float(np.finfo(np.float64).eps)  # of a time that was computed from others
@@ -60,6 +66,21 @@ def nearest_steps(time_ms: ArrayLike, dt_ms: float) -> NDArray[np.int64]:
 def release_steps(delay_ms: float, dt_ms: float) -> int:
     """From a spike to the release of a transmitter: `nearest_steps`, and at least one step."""
     return max(1, int(nearest_steps(delay_ms, dt_ms)))
+
+
+def refuse_delay(projection: str, synapse: SynapseModel, delay: object) -> None:
+    """Refuse a delay, other than the default, of synapses on which an arriving spike does nothing.
+
+    Raises:
+        NetworkError: naming the projection.
+    """
+    if synapse.delivers:
+        return
+    if hasattr(delay, "draw") or not np.array_equal(coherent(delay), float(DELAY)):
+        raise NetworkError(
+            f"projection `{projection}`: a delay needs a synapse with `on_pre`, which "
+            f"`{synapse.name}` has not, found {shown(delay)}; leave the delay out"
+        )
 
 
 def delay_note(owner: str, delay_ms: float, steps: int, dt_ms: float) -> str:

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from neuro.errors import SignalError
 from neuro.signal import Signal
+from neuro.units import Length
 
 
 def same_clock(*coordinates: Signal) -> None:
@@ -27,6 +28,42 @@ def same_clock(*coordinates: Signal) -> None:
                 f"{first.values.shape} every {first.dt_ms} ms and {signal.values.shape} every "
                 f"{signal.dt_ms} ms"
             )
+
+
+def same_arena(circuit: str, **sides: tuple[Signal, Length]) -> None:
+    """Refuse a side of an arena that is not that of the arena the path was made in.
+
+    Args:
+        sides: By name, a coordinate of the path and the circuit's own length of that side.
+
+    Raises:
+        SignalError: naming the circuit and the side.
+    """
+    for name, (signal, length) in sides.items():
+        if signal.bounds is not None and not np.isclose(signal.bounds[1], float(length)):
+            raise SignalError(
+                f"{circuit} needs the {name} of the path's arena, {signal.bounds[1]:g} m, found "
+                f"{length}; set `{name}` to that in both"
+            )
+
+
+def within_reach(
+    circuit: str, x: Signal, y: Signal, at_x: float, at_y: float, radius: float
+) -> None:
+    """Refuse a landmark that no path in this arena can come to.
+
+    Raises:
+        SignalError: naming the circuit and the arena's size.
+    """
+    if x.bounds is None or y.bounds is None:
+        return
+    nearest = np.clip(at_x, *x.bounds), np.clip(at_y, *y.bounds)
+    if np.hypot(nearest[0] - at_x, nearest[1] - at_y) > radius:
+        raise SignalError(
+            f"{circuit} needs a landmark that the path can come to, in an arena of "
+            f"{x.bounds[1]:g} m by {y.bounds[1]:g} m, found landmark_x {at_x:g} m and landmark_y "
+            f"{at_y:g} m; move it"
+        )
 
 
 def entries(x: Signal, y: Signal, at_x: float, at_y: float, radius: float) -> NDArray[np.bool_]:

@@ -6,7 +6,7 @@ import numpy as np
 
 from circuits._checks import counts, positive
 from circuits.circuit import Circuit, circuit
-from circuits.hippocampus._path import same_clock
+from circuits.hippocampus._path import same_arena, same_clock
 from neuro.model import NeuronModel
 from neuro.signal import Signal
 from neuro.units import LENGTH, NUMBER, Frequency, Hz, Length, Quantity, m
@@ -78,6 +78,7 @@ def place_cells(
         "place_cells", width=width, height=height, field_sd=field_sd, peak_rate=peak_rate,
         theta=theta, precession_length=precession_length,
     )  # fmt: skip
+    same_arena("place_cells", width=(x, width), height=(y, height))
     centres = scattered(n_cells, layout, "place") * [float(width), float(height)]
     net = Circuit("place_cells")
     place = net.add(

@@ -9,7 +9,7 @@ import numpy as np
 
 from circuits._checks import counts, positive
 from circuits.circuit import Circuit, circuit
-from circuits.hippocampus._path import entries
+from circuits.hippocampus._path import entries, within_reach
 from neuro.errors import NetworkError
 from neuro.model import NeuronModel
 from neuro.signal import Signal
@@ -99,7 +99,9 @@ def time_cells(
         parameters={"s": order / ms(peaks_ms), "r_max": peak_rate},
         coordinates={"peak_ms": peaks_ms},
     )
-    enters = entries(x, y, float(landmark_x), float(landmark_y), float(landmark_radius))
+    landmark = float(landmark_x), float(landmark_y), float(landmark_radius)
+    within_reach("time_cells", x, y, *landmark)
+    enters = entries(x, y, *landmark)
     frames = max(1, round(PULSE_MS / x.dt_ms))
     pulse = np.full(frames, 1.0 / (frames * x.dt_ms))
     event = np.convolve(enters, pulse)[: enters.size]

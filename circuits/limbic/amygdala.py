@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from circuits._checks import counts, not_negative
+from circuits._checks import counts, fan_in, not_negative
 from circuits.circuit import Circuit, Port, Sourced, circuit
 from neuro.model import variant
 from neuro.models import LIF
@@ -34,6 +34,7 @@ INHIBITORY = Sourced(30, range=(30, 600), source="Vlachos et al. 2011: 600, scal
 # target's synapses, stays: K * w * e * 0.326 ms there equals K * w * tau here.
 P_EE, P_EI, P_IE, P_II = 0.05, 0.15, 0.15, 0.10  # E->E there: .01, which leaves 2 inputs of 160
 W_EE, W_EI, W_IE, W_II = nS(1.6), nS(7.8), nS(5.5), nS(5.5)
+SOUND_FAN_IN = 40  # engineering choice; all there are, of fewer
 LOCAL = ms(2)  # delay, Vlachos et al. 2011: 2 +- 0.1 ms
 
 
@@ -45,7 +46,7 @@ def amygdala(
     n_excitatory: int = EXCITATORY,
     n_inhibitory: int = INHIBITORY,
     n_central: int = 60,
-    sound_fan_in: int = 40,
+    sound_fan_in: int = SOUND_FAN_IN,
     sound_weight: Conductance = nS(1.2),
     sound_to_inhibitory: Conductance = nS(6),
     pain_weight: Conductance = nS(10),
@@ -73,7 +74,8 @@ def amygdala(
         pain: Projection cells of the dorsal horn; `pain_delay` is their way up.
         n_excitatory, n_inhibitory: Cells of the lateral and basal nuclei.
         n_central: Output cells of the central nucleus. Engineering choice.
-        sound_fan_in: Auditory cells that reach one amygdala cell. Engineering choice.
+        sound_fan_in: Auditory cells that reach one amygdala cell. Engineering choice. The
+            default is all of them if there are fewer.
         sound_weight, sound_to_inhibitory, pain_weight: Peak conductances. Engineering choices:
             set so that a volley, not a rate, opens the gate.
     """
@@ -90,7 +92,8 @@ def amygdala(
     inhibitory = net.add("amygdala_inhibitory", LIF, n_inhibitory, parameters={"V_th": THRESHOLD})
     central = net.add("central_amygdala", LIF, n_central, parameters={"V_th": THRESHOLD})
 
-    hears = FixedInDegree(min(sound_fan_in, sound.n))
+    heard = fan_in("amygdala", "sound_fan_in", sound_fan_in, SOUND_FAN_IN, sound.n, "sound's cells")
+    hears = FixedInDegree(heard)
     for cells, weight in ((excitatory, sound_weight), (inhibitory, sound_to_inhibitory)):
         net.connect(sound, cells, rule=hears, synapse=AMPA, weight=weight, delay=sound_delay)
     for pre, post, p, weight, synapse in (

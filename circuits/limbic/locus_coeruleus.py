@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from circuits._checks import counts, not_negative
+from circuits._checks import counts, fan_in, not_negative
 from circuits.circuit import Circuit, Port, circuit
 from neuro.model import variant
 from neuro.models import ADEX
@@ -39,13 +39,15 @@ ALPHA2 = variant(
     "that hyperpolarises); times and reversal: engineering choices",
 )  # fmt: skip
 
+ALARM_FAN_IN = 30  # engineering choice; all there are, of fewer
+
 
 @circuit
 def locus_coeruleus(
     alarm: Port,
     *,
     n_cells: int = 40,
-    alarm_fan_in: int = 30,
+    alarm_fan_in: int = ALARM_FAN_IN,
     alarm_weight: Conductance = nS(0.5),
     autoinhibition: Conductance = nS(0.05),
 ) -> Circuit:
@@ -61,7 +63,8 @@ def locus_coeruleus(
         alarm: Cells that excite the nucleus, here the central amygdala, whose fibres to it
             release corticotropin-releasing factor (Van Bockstaele, Colago & Valentino 1998).
         n_cells: A rat has about 1500 on a side; they act nearly as one.
-        alarm_fan_in: Alarm cells that reach one cell. Engineering choice.
+        alarm_fan_in: Alarm cells that reach one cell. Engineering choice. The default is all of
+            them if there are fewer.
         alarm_weight: Peak conductance. Engineering choice: a synchronous volley makes two or
             three spikes. It stands for peptide and glutamate together and is much faster than
             the peptide alone.
@@ -78,8 +81,11 @@ def locus_coeruleus(
         parameters={"I_ext": Uniform(pA(65), pA(120))},
         initial={"v": Uniform(mV(-65), mV(-50)), "w": Uniform(pA(0), pA(60))},
     )
+    heard = fan_in(
+        "locus_coeruleus", "alarm_fan_in", alarm_fan_in, ALARM_FAN_IN, alarm.n, "alarm's cells"
+    )
     net.connect(
-        alarm, cells, rule=FixedInDegree(min(alarm_fan_in, alarm.n)), synapse=EXCITATION,
+        alarm, cells, rule=FixedInDegree(heard), synapse=EXCITATION,
         weight=alarm_weight, delay=ms(10),
     )  # fmt: skip
     net.connect(

@@ -174,9 +174,10 @@ def auditory_nerve(
         file: A WAV, FLAC or OGG recording.
         embedded: Instead of a file, a sound made here: `startle` (a murmur, then a sudden loud
             cry; the default), `calm` or `distressed` (a voice of 1 s), or `silence`.
-        speaker: Which of the endless speakers utters the embedded sound.
-        channel: `mix`, `left` or `right` of a recording.
-        level: RMS of the whole sound, in dB SPL.
+        speaker: Which of the endless speakers utters the embedded sound; none with a file.
+        channel: `mix`, `left` or `right` of a recording; an embedded sound has one.
+        level: RMS of the whole sound, in dB SPL; without meaning in `silence`, the control of any
+            experiment with a sound.
         start: When the sound begins.
         n_channels, low, high: Places along the cochlea, evenly spaced in ERBs. The default
             `high` suits recordings sampled at 8 kHz, as telephones give.
@@ -189,7 +190,8 @@ def auditory_nerve(
 
     Raises:
         SignalError: if the sound is unusable (see `encoders.sound.Sound`), is sampled too
-            slowly for the highest channel, or begins after the run's end.
+            slowly for the highest channel, or begins after the run's end; or if it has no such
+            channel or speaker.
     """
     _check_settings(duration_ms, float(start), n_channels, fibres_per_channel)
     low_hz, high_hz = 1000.0 * float(low), 1000.0 * float(high)
@@ -223,11 +225,21 @@ def _choose_sound(
 ) -> Sound | None:
     if file is None:
         name = embedded or "startle"
+        if channel != "mix":
+            raise SignalError(
+                f"an embedded sound has one channel, found channel {channel} of `{name}`; leave "
+                f"`channel` out or give a file"
+            )
         return None if name == "silence" else embedded_sound(name, speaker)
     if embedded is not None:
         raise SignalError(
             f"a sound must come from a file or be embedded, found file `{file}` and "
             f"embedded `{embedded}`; give one of them"
+        )
+    if speaker != 0:
+        raise SignalError(
+            f"speakers utter embedded sounds, found speaker {speaker} with the file `{file}`; "
+            f"leave `speaker` or `file` out"
         )
     return load_sound(file, channel)
 

@@ -40,6 +40,7 @@ def arena_path(
         file: The recorded path; without one, the animal walks at random.
         width, height: The arena reaches from (0, 0) to (width, height).
         speed: Mean running speed of the random walk; 0.1 m/s is a foraging rat's.
+            A recorded path has its own.
         every: Interval of the signals.
 
     Returns:
@@ -57,6 +58,11 @@ def arena_path(
         raise SignalError(f"an arena needs a size above 0, found {width} by {height}")
     if not 0 <= speed < np.inf:
         raise SignalError(f"a running speed must be finite and not negative, found {speed}")
+    if file is not None and speed != RAT_SPEED:
+        raise SignalError(
+            f"a recorded path has its own running speed, found speed {speed} with the file "
+            f"`{file}`; leave `speed` or `file` out"
+        )
     if not 0 < dt_ms <= duration_ms:
         raise SignalError(
             f"a path needs an interval above 0 and within the run ({duration_ms:g} ms), "
@@ -77,8 +83,8 @@ def arena_path(
     moved = np.diff(position, axis=0)
     return Encoding(
         signals={
-            "x": Signal(position[:-1, 0], dt_ms, "m"),
-            "y": Signal(position[:-1, 1], dt_ms, "m"),
+            "x": Signal(position[:-1, 0], dt_ms, "m", (0.0, width_m)),
+            "y": Signal(position[:-1, 1], dt_ms, "m", (0.0, height_m)),
             "speed": Signal(np.hypot(moved[:, 0], moved[:, 1]) / dt_ms, dt_ms, "m/ms"),
             "heading": Signal(_headings(moved), dt_ms, "rad"),
         },

@@ -11,6 +11,7 @@ from neuro.equations.compose import Composed, Port, compose, has_edges
 from neuro.equations.kept import once
 from neuro.equations.names import WEIGHT, is_noise
 from neuro.equations.port_names import of_port, without_ports
+from neuro.equations.reads import check_synapse_reads
 from neuro.equations.shape import terms_of
 from neuro.equations.syntax import CONSTANTS, is_condition, names_in, parse_expression
 from neuro.errors import EquationError, nearest
@@ -62,6 +63,7 @@ def _check_synapse(
     check_dimensions(composed, weights=[synapse.weight.dimension])
     if has_edges(target, synapse):
         compile_edge(port, composed, compose(source or membrane))
+    check_synapse_reads(synapse)
 
 
 def check_dimensions(

@@ -155,8 +155,8 @@ def _records(loaded: Loaded, parts: Parts) -> tuple[Record, ...]:
 def _check_delays(loaded: Loaded, network: Network, places: Mapping[str, KeyPath]) -> None:
     dt_ms = float(loaded.config.dt)
     for projection in network.projections:
-        if isinstance(projection.delay, (Normal, Uniform)):
-            continue  # seen when they are drawn
+        if isinstance(projection.delay, (Normal, Uniform)) or not projection.synapse.delivers:
+            continue  # seen when they are drawn; or there is none
         shortest = float(np.min(projection.delay))
         if shortest < dt_ms:
             raise loaded.refusal(

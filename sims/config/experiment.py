@@ -26,6 +26,7 @@ from sims.config.errors import KeyProblem, shown
 from sims.config.modulation import TransmitterSpec
 from sims.config.registered import RegisteredCircuit, RegisteredEncoder, default_encoder
 from sims.config.sweep import SweepSection
+from sims.config.written import check_reads
 
 __all__ = ["BackendSpec", "OutputSpec", "RecordSpec", "RunConfig", "TraceSpec", "run_schema"]
 
@@ -138,6 +139,12 @@ class RunConfig(StrictModel):
         if not isinstance(data, Mapping):
             return data
         return {name: _with_encoder(str(name), given) for name, given in data.items()}
+
+    @field_validator("circuits", mode="after")
+    @classmethod
+    def _every_parameter_is_read(cls, circuits: dict[str, Any]) -> dict[str, Any]:
+        check_reads(circuits)
+        return circuits
 
     @model_validator(mode="after")
     def _names_are_told_apart(self) -> RunConfig:

@@ -12,11 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Discriminator, Field, Tag, model_validator
 
-from neuro.errors import UnitError
+from neuro.equations import unread
+from neuro.errors import EquationError, UnitError
 from neuro.model import NeuronModel, SynapseModel
 from neuro.models import MODELS
 from neuro.synapses import SYNAPSES
-from neuro.units import CURRENT, FREQUENCY, TIME, Dimension, Quantity, ms, parse_quantity
+from neuro.timing import DELAY
+from neuro.units import CURRENT, FREQUENCY, TIME, Dimension, Quantity, parse_quantity
 from sims.config.base import Listing, Measure, Name, Positive, StrictModel, VariableName
 from sims.config.errors import TAG, KeyProblem, hint, shown
 from sims.config.rules import RuleSpec
@@ -32,7 +34,7 @@ from sims.config.values import (
 
 __all__ = [
     "BackgroundSpec", "DriveSpec", "PopulationSpec", "ProjectionSpec", "SynapseSpec",
-    "WrittenCircuit",
+    "WrittenCircuit", "check_reads",
 ]  # fmt: skip
 
 AnyQuantity: TypeAlias = Annotated[Quantity, Measure(None)]
@@ -206,6 +208,9 @@ class SynapseSpec(StrictModel):
     def _does_something(self) -> SynapseSpec:
         if not (self.on_pre or self.on_post or self.edges):
             raise KeyProblem("the key `on_pre` is missing: this synapse does nothing")
+        with suppress(EquationError):  # which the equations' own check reports
+            for name, problem in unread(_synapse_model(self, None), checked=False).items():
+                raise KeyProblem(problem, ("parameters", name))
         return self
 
 
@@ -270,8 +275,8 @@ class ProjectionSpec(StrictModel):
     """Who reaches whom."""
     weight: AnySpread | None = None
     """What `w` is for each edge; the synapse model's own if left out."""
-    delay: Delay = ms(1)  # engineering choice: a typical monosynaptic delay
-    """From spike to effect; at least one time step."""
+    delay: Delay = DELAY
+    """From spike to effect; at least one time step. A synapse without `on_pre` has none."""
     parameters: dict[Name, AnyQuantity] = Field(default_factory=dict)
     """Parameters of the synapse model that differ from its own."""
     name: Name | None = None
@@ -285,6 +290,12 @@ class ProjectionSpec(StrictModel):
     @model_validator(mode="after")
     def _fits_its_synapse(self) -> ProjectionSpec:
         _check_synapse(self)
+        if not self.synapse_model.delivers and self.delay != DELAY:
+            raise KeyProblem(
+                f"a delay needs a synapse with `on_pre`, which `{self.synapse_model.name}` has "
+                f"not; leave the key out",
+                ("delay",),
+            )
         return self
 
 
@@ -341,6 +352,28 @@ class WrittenCircuit(StrictModel):
     """Poisson input from cells that are not simulated."""
     drives: Listing[DriveSpec] = ()
     """The continuous stimuli."""
+
+
+def check_reads(circuits: Mapping[str, object]) -> None:
+    """Refuse a parameter or an input of cells that no equation of the run reads.
+
+    Raises:
+        KeyProblem: at the key of the first one.
+    """
+    written = {name: one for name, one in circuits.items() if isinstance(one, WrittenCircuit)}
+    inputs: list[ProjectionSpec | BackgroundSpec] = []
+    for circuit in written.values():
+        inputs += [*circuit.projections, *circuit.backgrounds]
+    for name, circuit in written.items():
+        for key, spec in circuit.populations.items():
+            model = spec.neuron_model(key)
+            given = {known: central(value) for known, value in spec.parameters.items()}
+            model = replace(model, parameters={**given, **model.parameters})
+            with suppress(EquationError):  # which the equations' own check reports
+                synapses = [through.synapse_model for through in inputs]
+                for unknown, problem in unread(model, synapses, checked=False).items():
+                    kind = "inputs" if unknown in spec.inputs else "parameters"
+                    raise KeyProblem(problem, (name, "populations", key, kind, unknown))
 
 
 def _dimension_of(unit: str, name: str) -> Dimension:

@@ -61,7 +61,7 @@ def everything() -> Network:
             Projection("ba", "b", "a", DEPRESSING_CURRENT, AllToAll(), pA(150), ms(0.3)),
             Projection("odd", "b", "a", ODD, Pairwise(0.7), Quantity(0.3), ms(0.5)),
             Projection("bc", "b", "c", EXPONENTIAL_CURRENT, AllToAll(), pA(200), ms(0.3)),
-            Projection("gap", "c", "c", GAP_JUNCTION, Pairwise(0.8), nS(0.6), ms(0.1)),
+            Projection("gap", "c", "c", GAP_JUNCTION, Pairwise(0.8), nS(0.6)),
         ),
         transmitters=(Transmitter("na", "a", nM(80), ms(20), ms(0.4), nM(5)),),
         receptors=(Receptor("beta", "na", nM(40), 1.5),),

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from encoders import Encoding, heat_fibres
-from encoders.heat import A_DELTA, C
+from encoders.heat import A_DELTA, C, temperature_pulses
 from neuro.measures import first_spikes, intervals
 from neuro.units import celsius, m, ms
 
@@ -24,6 +24,35 @@ def held(peak_c: float, **settings: object) -> Encoding:
 
 def rate_hz(encoding: Encoding, kind: str, begin_ms: float = 150, end_ms: float = 650) -> float:
     return encoding.spikes[kind].spikes.between(begin_ms, end_ms).rate_hz
+
+
+@pytest.mark.parametrize(
+    ("onset_ms", "rise_ms", "hold_ms", "frame_ms"),
+    [(200.2, 0, 0.5, 0.1), (200, 1.5, 0, 0.5), (200.5, 1, 0, 0.5), (0.3, 0.1, 0.2, 0.1),
+     (200.4, 1.2, 0.4, 0.2), (200, 100, 500, 1.0), (7, 2, 1, 1.0)],
+)  # fmt: skip
+def test_a_pulse_reaches_its_peak_and_heats_for_as_long_as_it_says(
+    onset_ms: float, rise_ms: float, hold_ms: float, frame_ms: float
+) -> None:
+    """Laser pulses last 1 to 4 ms. A trapezoid's area is peak times rise plus hold."""
+    skin = temperature_pulses(
+        2000, baseline_c=34, peak_c=60, onset_ms=onset_ms, rise_ms=rise_ms, hold_ms=hold_ms,
+        pulses=2, interval_ms=810.5 if frame_ms < 1 and frame_ms != 0.2 else 810,
+    )  # fmt: skip
+    assert skin.dt_ms == frame_ms
+    assert skin.values.max() == pytest.approx(60)
+    heated = (skin.values - 34).sum() * skin.dt_ms / 26
+    assert heated == pytest.approx(2 * (rise_ms + hold_ms))
+    assert skin.times_ms[skin.values > 34][0] == pytest.approx(
+        onset_ms + (frame_ms if rise_ms else 0)
+    )
+
+
+def test_a_laser_pulse_is_felt() -> None:
+    """2 ms at 60 °C, between frames of 1 ms: every Aδ fibre has some 300 Hz for 2 ms."""
+    felt = held(60, onset=ms(100.2), rise=ms(0), hold=ms(2)).spikes["a_delta"].spikes
+    assert 0.2 < len(felt) / felt.n_units < 0.5
+    assert ((felt.times_ms >= 100.2) & (felt.times_ms < 102.2)).all()
 
 
 def test_warm_skin_is_silent() -> None:

@@ -60,10 +60,15 @@ def test_a_chance_of_1e_9_is_compared_in_double_precision(
     """Numbers a tenth of p beside p, and beside 1 - p, fall on their side of it."""
     p = 1e-9
     given = np.array([0.0, 0.9 * p, 1.1 * p, 1 - 1.1 * p, 1 - 0.9 * p, 1 - 2.0**-52])
+    known = {"p": Quantity(p), "rate": Hz(1e-5)}
     chance = NeuronModel(
-        name="chance", equations="", threshold=threshold, reset="",
-        parameters={"p": Quantity(p), "rate": Hz(1e-5)}, source="a closed form",
-    )  # fmt: skip
+        name="chance",
+        equations="",
+        threshold=threshold,
+        reset="",
+        parameters={name: known[name] for name in known if name in threshold},
+        source="a closed form",
+    )
     network = Network("chance", (Population("cells", chance, given.size),))
 
     def one(key: object, stream: object, cell: int, step: object) -> float:

@@ -128,7 +128,7 @@ def _coupled(edges: list[tuple[int, int]], backend: str) -> np.ndarray:
         ),
         projections=(
             Projection(
-                "gaps", "cells", "cells", GAP_JUNCTION, Listed(source, target), nS(2.5), ms(2)
+                "gaps", "cells", "cells", GAP_JUNCTION, Listed(source, target), nS(2.5)
             ),
         ),
     )  # fmt: skip
@@ -167,7 +167,7 @@ def test_gap_junctions_alone_have_no_delay_and_no_spikes(backend: str) -> None:
         ),
         projections=(
             Projection(
-                "gaps", "cells", "cells", alone, Listed(np.array([0]), np.array([1])), nS(2), ms(20)
+                "gaps", "cells", "cells", alone, Listed(np.array([0]), np.array([1])), nS(2)
             ),
         ),
     )  # fmt: skip

@@ -124,7 +124,7 @@ def test_spikes_that_outgrow_a_queue_all_arrive() -> None:
         "burst",
         (
             Population("all", LIF, n, {"I_ext": pA(5000)}),
-            Population("one", replace(LIF, threshold="v > 1000*mV"), 1),
+            Population("one", LIF, 1, {"V_th": mV(1000)}),
         ),
         projections=(
             Projection("p", "all", "one", EXPONENTIAL_CURRENT, AllToAll(), pA(weight), ms(1)),

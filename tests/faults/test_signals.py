@@ -146,6 +146,9 @@ def test_settings_of_the_ear_are_checked(tmp_path: Path) -> None:
     def ear(**settings: Any) -> str:
         return refusal(lambda: auditory_nerve(**{"duration_ms": 100.0, "seed": 1, **settings}))
 
+    assert "one channel, found channel left of `startle`" in ear(channel="left")
+    assert "one channel" in ear(channel="right", embedded="calm")
+    assert "found speaker 3 with the file `a.wav`" in ear(speaker=3, file="a.wav")
     assert "earlier `start`" in ear(start=ms(100))
     assert "start within the run" in ear(start=ms(-1))
     assert "longer than 0 ms" in ear(duration_ms=0.0)
@@ -192,6 +195,9 @@ def test_lower_levels_check_what_they_are_given() -> None:
         ({"pulses": 0}, "at least one pulse"),
         ({"pulses": 2, "interval": ms(10)}, "at least 700 ms, found 10 ms"),
         ({"distance": m(-1)}, "not be negative"),
+        ({"hold": ms(0.25)}, "hold at a whole number of 0.1 ms, found 0.25 ms"),
+        ({"onset": ms(1.05)}, "onset at a whole number of 0.1 ms"),
+        ({"hold": ms(np.inf)}, "hold at a whole number"),
         ({"n_c": 0}, "need 1 of each"),
         ({"inflammation": 2.0}, "0..1, found 2"),
         ({"duration_ms": -1.0}, "longer than 0 ms"),
@@ -203,6 +209,11 @@ def test_heat_out_of_range_is_refused(settings: dict[str, Any], words: str) -> N
 
 
 # ---------------------------------------------------------------- paths
+
+
+def test_a_recorded_path_has_its_own_speed(tmp_path: Path) -> None:
+    found = follow(tmp_path, "t,x,y\n0,0.1,0.1\n1,0.2,0.2\n", speed=m_per_s(0.3))
+    assert "its own running speed, found speed 0.3 m/s" in found
 
 
 def follow(path: Path, text: str, **settings: Any) -> str:

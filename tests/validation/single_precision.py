@@ -109,7 +109,7 @@ def synapses(stop_ms: float) -> Network:
         (
             *(Projection(name, "in", f"to_{name}", SYNAPSES[name], OneToOne(),
                          SYNAPSES[name].weight, ms(1)) for name in STATIC),
-            Projection("gap", "coupled", "coupled", GAP_JUNCTION, both, nS(0.5), ms(0.1)),
+            Projection("gap", "coupled", "coupled", GAP_JUNCTION, both, nS(0.5)),
         ),
     )  # fmt: skip
 

@@ -1,0 +1,186 @@
+"""What would have no effect is refused by name: a parameter nothing reads, a delay of nothing."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from circuits import Port
+from circuits.hippocampus import place_cells, time_cells
+from circuits.limbic import amygdala, locus_coeruleus
+from encoders import arena_path
+from neuro import Network, NeuronModel, Population, Projection
+from neuro.build import build
+from neuro.equations import check_synapse
+from neuro.errors import EmberError, NetworkError, SignalError
+from neuro.model import SynapseModel, variant
+from neuro.models import LIF, POISSON
+from neuro.modulation import Effect, Receptor, Transmitter
+from neuro.network import Uniform
+from neuro.synapses import EXPONENTIAL_CURRENT, GAP_JUNCTION
+from neuro.units import m, ms, mV, nM, pA
+from neuro.wiring import AllToAll
+from sims.cli import app
+
+MINE = """\
+duration: 10 ms
+circuits:
+  mine:
+    populations:
+      cells:
+        n: 2
+        equations: "dv/dt = (E_L - v + R*I)/tau : volt (unless refractory)"
+        threshold: v > V_th
+        reset: v = V_r
+        refractory: t_ref
+        parameters:
+          {E_L: -70 mV, R: 100 Mohm, tau: 10 ms, V_th: -50 mV, V_r: -70 mV,
+           t_ref: 2 ms, v_0: -65 mV}
+        initial: {v: v_0}
+    projections:
+      - from: cells
+        to: cells
+        synapse:
+          equations: "dI_syn/dt = -I_syn/tau : amp"
+          current: I_syn
+          on_pre: I_syn += w*R_post/R_0
+          parameters: {tau: 5 ms, R_0: 100 Mohm}
+        rule: all_to_all
+        weight: 10 pA
+"""
+KEY = "circuits.mine.populations.cells.parameters."
+
+
+def built(model: NeuronModel, synapse: SynapseModel = EXPONENTIAL_CURRENT, **effect: str) -> None:
+    cells = Population("cells", model, 2)
+    joined = Projection("p", "cells", "cells", synapse, AllToAll(), synapse.weight)
+    network = Network(
+        populations=(cells,),
+        projections=(joined,) if model.name != "poisson" else (),
+        transmitters=(Transmitter("na"),),
+        receptors=(Receptor("r", "na", nM(1)),),
+        effects=(Effect("r", effect["on"], effect["parameter"], 2.0),) if effect else (),
+    )
+    build(network, seed=1, dt_ms=0.1, wire=False)
+
+
+def check(text: str, *changes: str, command: str = "check") -> str:
+    Path("mine.yaml").write_text(text, encoding="utf-8")
+    found = CliRunner().invoke(app, [command, "mine.yaml", *changes])
+    lines = [line for line in found.stderr.splitlines() if line.startswith("ember: ")]
+    assert len(lines) == (found.exit_code != 0)
+    return "".join(lines)
+
+
+@pytest.fixture(autouse=True)
+def _in_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: built(replace(LIF, parameters={**LIF.parameters, "Iext": pA(300)})),
+         "population `cells`: .* none reads `Iext`; did you mean `I_ext`"),
+        (lambda: built(replace(POISSON, parameters={**POISSON.parameters, "I_ext": pA(3)})),
+         "none reads `I_ext`"),
+        (lambda: built(LIF, replace(EXPONENTIAL_CURRENT, parameters={"tau": ms(5), "taus": ms(2)})),
+         "synapse `exponential_current`: .* none reads `taus`; did you mean `tau`"),
+        (lambda: check_synapse(replace(GAP_JUNCTION, parameters={"g": mV(2)})), "none reads `g`"),
+        (lambda: built(POISSON, on="cells", parameter="I_ext"), "none reads `I_ext`"),
+        (lambda: built(LIF, replace(EXPONENTIAL_CURRENT, on_pre="I_syn += 3*pA"),
+                       on="p", parameter="weight"), "none reads `weight`"),
+    ],
+)  # fmt: skip
+def test_a_parameter_that_nothing_reads_is_refused(make: Callable[[], object], words: str) -> None:
+    with pytest.raises(EmberError, match=words):
+        make()
+
+
+def test_each_place_of_a_model_counts_as_a_read() -> None:
+    """Threshold, reset, refractory time, start values, and the other end's synapses."""
+    assert check(MINE) == ""
+    built(variant(LIF, name="slow", source="engineering choice", refractory="5*ms"))
+    extra = replace(LIF, parameters={**LIF.parameters, "a": pA(1)})
+    for text in ("I_syn += w*a_post/pA", "I_syn += w*a_pre/pA", "I_syn += w*a/pA"):
+        built(extra, replace(EXPONENTIAL_CURRENT, on_pre=text))
+    build(Network(populations=(Population("c", extra, 1, initial={"v": "E_L"}),
+                               Population("d", LIF, 1, initial={"v": "V_r"})),
+                  projections=(Projection("p", "c", "d", replace(EXPONENTIAL_CURRENT,
+                               on_pre="I_syn += w*a_pre/pA"), AllToAll(), pA(1)),)),
+          seed=1, dt_ms=0.1, wire=False)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("V_r: -70 mV", "V_r: -70 mV, Iext: 300 pA", KEY + "Iext: .*; did you mean `I_ext`"),
+        (
+            "threshold: v >",
+            "inputs: {dirve: pA}\n        threshold: v >",
+            "inputs.dirve: .*`dirve`",
+        ),
+        ("R_0: 100", "tau_facil: 3 ms, R_0: 100", "synapse.parameters.tau_facil: .*`tau`"),
+        ("t_ref: 2 ms", "t_ref: 2 ms, v0: 1 mV", KEY + "v0: .*did you mean `v_0`"),
+    ],
+)
+def test_in_a_file_it_is_refused_at_its_key(old: str, new: str, words: str) -> None:
+    found = check(MINE.replace(old, new))
+    assert re.search(r"mine.yaml:\d+: .*" + words, found), found
+
+
+def test_a_slip_in_an_equation_is_still_the_equations_own_error() -> None:
+    assert "unknown name `tua`; did you mean `tau`" in check(MINE.replace("R*I)/tau", "R*I)/tua"))
+
+
+def test_a_sweep_over_it_is_refused_before_any_point() -> None:
+    assert "`V_tth`; did you mean `V_th`" in check(MINE, f"{KEY}V_tth=-60 mV")
+    swept = f"sweep: {{vary: {{{KEY}Iext: [250 pA, 300 pA]}}, measures: [{{rate: cells}}]}}\n"
+    assert "none reads `Iext`; did you mean `I_ext`" in check(MINE + swept, command="sweep")
+    assert not Path("runs").exists()
+
+
+@pytest.mark.parametrize("delay", [ms(20), ms(0.1), Uniform(ms(1), ms(1)), [1.0, 2.0]])
+def test_what_delivers_nothing_has_no_delay(delay: object) -> None:
+    with pytest.raises(NetworkError, match=r"needs a synapse with `on_pre`.*leave the delay out"):
+        Projection("p", "a", "b", GAP_JUNCTION, AllToAll(), GAP_JUNCTION.weight, delay)  # type: ignore[arg-type]
+
+
+def test_in_a_file_a_gap_junction_has_no_delay_either() -> None:
+    """Nor does the default ask for a step of at most 1 ms."""
+    gap = MINE[: MINE.index("        synapse:")].replace(", v_0: -65 mV", "").replace("v_0", "E_L")
+    gap += "        synapse: gap_junction\n        rule: all_to_all\n"
+    assert check(gap, "dt=2 ms", "record.every=2 ms") == ""
+    found = check(gap + "        delay: 20 ms\n")
+    assert "circuits.mine.projections[0].delay" in found or "projections.0.delay" in found
+    assert "leave the key out" in found
+
+
+def test_a_fan_in_above_the_number_there_is_is_refused() -> None:
+    few = Port("few", 9)
+    for make, name in (
+        (lambda n: amygdala(few, few, sound_fan_in=n), "sound_fan_in"),
+        (lambda n: locus_coeruleus(few, alarm_fan_in=n), "alarm_fan_in"),
+    ):
+        with pytest.raises(NetworkError, match=f"{name} of at most 9, .*found 5000"):
+            make(5000)
+        assert make(9).projections[0].rule.n == 9
+    assert locus_coeruleus(few).projections[0].rule.n == 9  # the default is all, of fewer than 30
+
+
+def test_a_circuit_lives_in_the_arena_of_its_path() -> None:
+    path = arena_path(duration_ms=100, seed=1, width=m(2)).signals
+    x, y, heading = path["x"], path["y"], path["heading"]
+    with pytest.raises(SignalError, match=r"place_cells needs the width .* 2 m, found 1 m"):
+        place_cells(x, y, heading)
+    assert place_cells(x, y, heading, width=m(2)).populations
+    with pytest.raises(SignalError, match=r"2 m by 1 m, found landmark_x 2.2 m"):
+        time_cells(x, y, landmark_x=m(2.2))
+    assert time_cells(x, y, landmark_x=m(2.1)).populations  # reached from the wall
+    found = CliRunner().invoke(app, ["check", "explore", "stimulus.path.width=2 m", "duration=1 s"])
+    assert found.exit_code and "circuits.place: place_cells needs the width" in found.stderr
