@@ -47,17 +47,19 @@ REFUSED = {
 }  # fmt: skip
 
 
-def _with_name(name: str, role: str) -> Network:
+def _with_name(name: str, role: str, *, legal: bool = False) -> Network:
+    """Where the name is legal, an equation reads it, as it must."""
     value = Quantity(1.0)
+    read = f"reads = {name} : 1" if legal and role in ("parameter", "input") else ""
     lines = {"state": f"d{name}/dt = -{name}/(9*ms) : 1", "subexpression": f"{name} = 1.5 : 1"}
     model = replace(
         MEMBRANE,
-        equations="\n".join([MEMBRANE.equations, lines.get(role, "")]),
+        equations="\n".join([MEMBRANE.equations, lines.get(role, read)]),
         parameters={**MEMBRANE.parameters, **({name: value} if role == "parameter" else {})},
         inputs={name: NUMBER} if role == "input" else {},
     )  # fmt: skip
     synapse = SynapseModel(
-        "s", "", "", "v += w", mV(1),
+        "s", "", "", f"v += w*{name}" if legal and role == "synapse parameter" else "v += w", mV(1),
         parameters={name: value} if role == "synapse parameter" else {},
         edges=f"d{name}/dt = -{name}/(9*ms) : 1 (event-driven)" if role == "edge" else "",
     )  # fmt: skip
@@ -81,7 +83,7 @@ def test_a_name_that_no_back_end_can_take_is_refused_alike_by_all(role: str) -> 
         assert f"`{name}`" in message or name in message
         assert "\n" not in message
     for name in ("xif", "lambda_", "E", "je", "tau_1", "self"):
-        prepare(_with_name(name, role))
+        prepare(_with_name(name, role, legal=True))
 
 
 @pytest.mark.parametrize("text", ["v > V__th", "v > w__arriving*mV", "v > τ", "ﬁ > v"])

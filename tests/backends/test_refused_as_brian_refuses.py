@@ -7,6 +7,7 @@ The cases are every kind of refusal of a model's text in the source of Brian2 2.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 from unittest import mock
@@ -30,7 +31,10 @@ EMBER_ALONE = {
 
 
 def _ember(case: Case) -> None:
-    parameters = {"tau": ms(10), "V_th": mV(20), "k": Quantity(2.0), "g": nS(1)}
+    known = {"tau": ms(10), "V_th": mV(20), "k": Quantity(2.0), "g": nS(1)}
+    texts = f"{case.equations} {case.threshold} {case.reset} {case.refractory}"
+    parameters = {n: value for n, value in known.items() if re.search(rf"\b{n}\b", texts)}
+    acts = f"{case.edges} {case.on_pre} {case.on_post}"
     cell = NeuronModel(
         "cell",
         case.equations,
@@ -48,7 +52,7 @@ def _ember(case: Case) -> None:
             "",
             case.on_pre,
             mV(1),
-            {"tau": ms(5)},
+            {"tau": ms(5)} if re.search(r"\btau\b", acts) else {},
             edges=case.edges,
             on_post=case.on_post,
         )

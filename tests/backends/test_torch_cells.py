@@ -143,13 +143,14 @@ NOISY = NeuronModel(
     threshold="v > -53*mV or v < -67*mV",
     reset="v = E",
     refractory="1*ms",
-    parameters={"E": mV(-60), "tau": ms(10), "k": Quantity(0.15), "s": mV(8)},
+    parameters={"E": mV(-60), "tau": ms(10), "s": mV(8)},
     initial={"v": "E"},
     method="euler",
 )
 MULTIPLIED = replace(
     NOISY, name="multiplied", method="heun",
     equations="dv/dt = (E - v)/tau + k*v/sqrt(tau)*xi : volt (unless refractory)",
+    parameters={"E": mV(-60), "tau": ms(10), "k": Quantity(0.15)},
 )  # fmt: skip
 
 CORRECTED = replace(MULTIPLIED, name="corrected", method="milstein")

@@ -25,7 +25,7 @@ from neuro.models import LIF, POISSON
 from neuro.modulation import Effect, Receptor, Transmitter
 from neuro.network import Population, Projection, Record, Source
 from neuro.synapses import DELTA, EXPONENTIAL_CURRENT
-from neuro.units import Hz, Quantity, ms, mV, nM, pA
+from neuro.units import Hz, Quantity, ms, mV, nM, pA, pF
 from neuro.wiring import Listed, Pairwise
 from tests.backends import _networks as networks
 from tests.backends._models import MODELLED
@@ -515,7 +515,7 @@ def test_a_state_that_is_no_number_ends_the_run() -> None:
     """What was recorded until then is kept, and the line names the cell and its row."""
     growing = replace(LIF, name="growing", equations="dv/dt = v*v/(1*mV*ms) + I/C : volt",
                       method="euler", threshold="", reset="", refractory="",
-                      initial={"v": mV(5)})  # fmt: skip
+                      parameters={"C": pF(250)}, initial={"v": mV(5)})  # fmt: skip
     network = Network("diverges", (Population("cells", growing, 2, {"I_ext": pA(100)}),))
     with pytest.raises(SimulationError, match="`v` of cell 0 became") as error:
         simulate(network, duration_ms=200, backend="norse")

@@ -26,6 +26,7 @@ from neuro import (
     Uniform,
 )
 from neuro.errors import EmberError
+from neuro.model import variant
 from neuro.models import ADEX, GIF, IZHIKEVICH, LIF, POISSON, QUADRATIC_IF
 from neuro.modulation import Effect, Receptor, Transmitter
 from neuro.nir import NirError, NirUnsupported, read, read_graph, to_nir, write_graph
@@ -84,7 +85,7 @@ def modulated() -> Network:
 
 NOISY = replace(LIF, equations=f"{LIF.equations}\n".replace("+ I", "+ I + 9*pA*xi*second**0.5"))
 WAVE = replace(LIF, equations=LIF.equations.replace("+ I)", "+ I + I_w)"), inputs={"I_w": CURRENT})
-SUBTRACTS = replace(LIF, reset="v -= 20*mV")
+SUBTRACTS = variant(LIF, name="lif", source="a test", reset="v -= 20*mV")
 VARYING = replace(
     LIF,
     equations=LIF.equations + "\ndtheta/dt = -theta/(10*ms) : volt",

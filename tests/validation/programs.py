@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from neuro import Network, Population, Projection, Source, Spikes
+from neuro.equations import unread
 from neuro.model import NeuronModel, SynapseModel
 from neuro.synapses import (
     ALPHA_CONDUCTANCE,
@@ -118,6 +119,7 @@ def _population(rng: Random, name: str, linear: bool) -> Population:
         "t_ref": (0.25, 4),
     }  # fmt: skip
     parameters = {k: _value(rng, n, *bounds) for k, bounds in given.items() if rng.random() < 0.4}
+    parameters = {k: value for k, value in parameters.items() if k in model.parameters}
     initial: dict[str, Any] = {}
     if rng.random() < 0.5:
         initial["v"] = _value(rng, n, -75, -60)
@@ -194,7 +196,7 @@ def _neuron(rng: Random, linear: bool) -> NeuronModel:
             refractory = rng.choice((refractory, "x > 0.6", "not (x < 0.4)"))
         if held and "v" in refractory.replace("V", ""):
             refractory = "x > 0.6" if x else "t < 20*ms"
-    return NeuronModel(
+    model = NeuronModel(
         name="generated", equations="\n".join(lines), threshold=threshold,
         reset=rng.choice(("; ", "\n")).join(reset), refractory=refractory,
         parameters={
@@ -205,6 +207,8 @@ def _neuron(rng: Random, linear: bool) -> NeuronModel:
         initial={"v": "E_L"} | ({"th": "th_0"} if th else {}) | ({"x": Quantity(0.3)} if x else {}),
         method=rng.choice(["exact", *methods] if linear else methods),
     )  # fmt: skip
+    left = unread(model)
+    return replace(model, parameters={k: q for k, q in model.parameters.items() if k not in left})
 
 
 def _reads_source(synapse: SynapseModel) -> bool:
@@ -227,7 +231,7 @@ def _jump(rng: Random, linear: bool) -> SynapseModel:
     on_post = [rng.choice(("v += 0.1*w", "v -= w*share")) for _ in range(rng.random() < 0.2)]
     return SynapseModel(
         name="jump", equations="", current="", on_pre="; ".join(on_pre), on_post="; ".join(on_post),
-        weight=mV(1), parameters={"k": Quantity(0.3)},
+        weight=mV(1), parameters={"k": Quantity(0.3)} if "v -= k*w" in on_pre else {},
     )  # fmt: skip
 
 
