@@ -101,9 +101,10 @@ def test_nerve_spikes_lie_in_the_run_and_its_fibres(
 def test_heat_spikes_lie_in_the_run(
     duration_ms: float, peak: float, onset_share: float, hold: float, inflammation: float, seed: int
 ) -> None:
+    onset_ms = int(10 * onset_share * duration_ms) / 10  # pulses lie on 0.1 ms
     encoding = heat_fibres(
-        duration_ms=duration_ms, seed=seed, peak=celsius(peak), onset=ms(onset_share * duration_ms),
-        hold=ms(hold), inflammation=inflammation, n_a_delta=3, n_c=3, distance=m(0.1),
+        duration_ms=duration_ms, seed=seed, peak=celsius(peak), onset=ms(onset_ms),
+        hold=ms(round(hold, 1)), inflammation=inflammation, n_a_delta=3, n_c=3, distance=m(0.1),
     )  # fmt: skip
     temperature = encoding.signals["temperature"].values
     assert temperature.min() >= 34 and temperature.max() <= peak + 1e-9
@@ -112,7 +113,7 @@ def test_heat_spikes_lie_in_the_run(
         assert (output.spikes.n_units, output.spikes.t_stop_ms) == (3, duration_ms)
         assert np.all(np.diff(times) >= 0)
         # Nothing is felt before the heat has had time to travel.
-        arrival = onset_share * duration_ms + output.coordinates["delay_ms"][output.spikes.units]
+        arrival = onset_ms + output.coordinates["delay_ms"][output.spikes.units]
         assert np.all(times >= arrival - 1e-9)
 
 
