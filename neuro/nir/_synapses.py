@@ -40,7 +40,7 @@ def synapses_of(
             found.append(
                 Projection(
                     f"{name}_graded", names[origin], names[target], GRADED, Listed(source, cells),
-                    weight * (current / units.voltage), ms(dt_ms),
+                    weight * (current / units.voltage),
                 )
             )  # fmt: skip
         elif Link(origin, target, delay) in at_once:
@@ -48,7 +48,7 @@ def synapses_of(
             found.append(
                 Projection(
                     f"{name}_now", names[origin], names[target], SAME_STEP, Listed(source, cells),
-                    weight * current, ms(dt_ms),
+                    weight * current,
                 )
             )  # fmt: skip
         else:

@@ -23,6 +23,7 @@ from neuro.nir.graph import Graph, Node
 from neuro.nir.models import GRADED, PULSE, SAME_STEP, nir_models
 from neuro.spikes import Spikes
 from neuro.synapses import SYNAPSES
+from neuro.timing import DELAY
 from neuro.units import CURRENT, NUMBER, Quantity, ms, mV
 from neuro.wiring import Listed
 
@@ -183,6 +184,8 @@ def _projection(graph: Graph, name: str, given: Mapping[str, Any], dt_ms: float)
     delay: Value = ms(held * dt_ms if held.size else dt_ms)
     if held.size and (held == held[0]).all():
         delay = ms(held[0] * dt_ms)
+    if not synapse.delivers:  # a file may give a delay that means nothing there
+        delay = DELAY
     return Projection(
         name, str(given["source"]), str(given["target"]), synapse, Listed(source, target),
         Quantity(weight, synapse.weight.dimension), delay,

@@ -251,7 +251,9 @@ DRIFTING = replace(
     on_pre="c += first; first = 0",
     on_post="c += 0",
     initial={"first": Quantity(1)},
-    parameters={n: STDP_ADDITIVE.parameters[n] for n in ("tau_plus", "tau_minus", "w_max")},
+    parameters={
+        k: v for k, v in STDP_ADDITIVE.parameters.items() if k not in ("A_plus", "A_minus")
+    },
 )
 DRIFTING = replace(DRIFTING, edges=DRIFTING.edges + "first : 1")
 QUANTAL = replace(

@@ -216,7 +216,13 @@ def test_states_are_slow_by_what_they_lose_in_a_step() -> None:
     [cells] = built.populations
     assert slow_states(cells.program, {**cells.parameters, "dt": 0.1}) == ("v", "w")
     for tau_ms, slow in ((25.5, ()), (25.7, ("y",)), (np.array([10.0, 30.0]), ("y",))):
-        decay = replace(AVERAGE, name="decay", equations="dy/dt = -y/tau_y : 1", initial={})
+        decay = replace(
+            AVERAGE,
+            name="decay",
+            equations="dy/dt = -y/tau_y : 1",
+            parameters={"tau_y": ms(1e6)},
+            initial={},
+        )
         [cells] = build(
             Network("n", (Population("cells", decay, 2),)), seed=0, dt_ms=0.1
         ).populations
