@@ -169,9 +169,10 @@ def check_expression(
     tree = parse_expression(expression, where)
     for name in sorted(names_in(tree)):
         if name not in known and name not in CONSTANTS and brian_compiler.unit_number(name) is None:
+            hint = nearest(name, known)
             raise EquationError(
-                f"{where}: unknown name `{name}`{nearest(name, known)} Give it a value under "
-                f"parameters, or an equation."
+                f"{where}: unknown name `{name}`{hint or ';'} {'Give' if hint else 'give'} it a "
+                f"value under parameters, or an equation"
             )
     _check_sums(tree, known, where)
     try:
