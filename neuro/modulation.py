@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from neuro.errors import NetworkError
 from neuro.ranges import increasing, not_negative, positive, pure
 from neuro.units import (
     CONCENTRATION,
@@ -49,8 +50,8 @@ class Transmitter:
             lines and held before the first and after the last; for infusions and clamps.
 
     Raises:
-        NetworkError: if a field is negative, the uptake is not above 0, or the schedule's times do
-            not increase.
+        NetworkError: if a field is negative, the uptake is not above 0, the schedule's times do
+            not increase, or a field has no effect beside the others.
     """
 
     name: str
@@ -66,6 +67,19 @@ class Transmitter:
         positive(self, "uptake")
         not_negative(self, "per_spike", "delay", "baseline")
         increasing(self, "schedule")
+        if not self.released_by:
+            for name in ("per_spike", "delay"):
+                if float(getattr(self, name)):
+                    raise NetworkError(
+                        f"a `{name}` needs the population that releases the transmitter, found "
+                        f"{getattr(self, name)} for `{self.name}` without `released_by`; give it, "
+                        f"or leave out `{name}`"
+                    )
+        if self.schedule and float(self.baseline):
+            raise NetworkError(
+                f"a schedule replaces the baseline, found both for the transmitter `{self.name}` "
+                f"(baseline {self.baseline}); leave out one of them"
+            )
 
     @quantities
     def baseline_at(self, times_ms: ArrayLike) -> NDArray[np.float64]:

@@ -100,8 +100,9 @@ def vogels_abbott(
         excitatory <--> inhibitory, each also to itself
 
     Every pair of cells is joined with one probability, 80 / `n_cells`: the published 2 % at
-    4,000, and as many inputs a cell at any other size, so that rates do not depend on it. A spike
-    takes one step to arrive, since the papers have no delay.
+    4,000, and as many inputs a cell at any other size, so that rates do not depend on it; fewer
+    than 80 cells are joined all to all. A spike takes one step to arrive, since the papers have no
+    delay.
 
     Args:
         variant: What cells and synapses are made of.

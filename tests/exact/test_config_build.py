@@ -90,7 +90,6 @@ circuits:
 modulation:
   na:
     released_by: mine.a
-    baseline: 3 nM
     schedule: [[0 s, 1 nM], [5 ms, 9 nM]]
     receptors:
       beta: {ec50: 10 nM, hill: 2, effects: [

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -100,6 +101,22 @@ def _in_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_parameter_that_nothing_reads_is_refused(make: Callable[[], object], words: str) -> None:
     with pytest.raises(EmberError, match=words):
         make()
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"per_spike": nM(3)}, "`per_spike` needs the population .* without `released_by`"),
+        ({"delay": ms(5)}, "`delay` needs the population"),
+        ({"baseline": nM(1), "schedule": ((ms(0), nM(2)),)}, "a schedule replaces the baseline"),
+    ],
+)
+def test_a_field_of_a_transmitter_without_effect_is_refused(
+    settings: dict[str, Any], words: str
+) -> None:
+    Transmitter("na", released_by="cells", per_spike=nM(3), delay=ms(5), baseline=nM(1))
+    with pytest.raises(EmberError, match=words):
+        Transmitter("na", **settings)
 
 
 def test_each_place_of_a_model_counts_as_a_read() -> None:
