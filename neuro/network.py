@@ -372,9 +372,9 @@ def _value_in(dimension: Dimension | None) -> Gate:
 
 
 def _admit_synapse(through: Projection | Background) -> None:
+    admit(through)
     part_of(through, synapse=SynapseModel, parameters=Mapping)
     synapse, where = through.synapse, f"{type(through).__name__.lower()} `{through.name}`"
-    admit(through)
     known = {name: value.dimension for name, value in synapse.parameters.items()}
     parameters = _values(f"{where}: parameters", through.parameters, known)
     weight = _values(where, {"weight": through.weight}, {"weight": synapse.weight.dimension})

@@ -232,7 +232,12 @@ def _base(unit: str) -> str:
     return brian_unit(unit_dimension(unit, f"unit `{unit}`"))
 
 
+_CERTAIN = "dx/dt = -x/(10*ms) : 1"
+"""Every method integrates this."""
+
+
 def _abstract_code(text: str, method: str) -> tuple[str, str]:
+    """The step of one method, or why these equations have none."""
     package = brian2()
     from brian2.stateupdaters.base import UnsupportedEquationsException
     from brian2.utils.logger import catch_logs
@@ -249,7 +254,16 @@ def _abstract_code(text: str, method: str) -> tuple[str, str]:
         except UnsupportedEquationsException as error:
             return "", str(error).splitlines()[0]
         except Exception as error:  # sympy and Brian2 raise many kinds on what they cannot solve
-            return "", f"{type(error).__name__}: {str(error).splitlines()[0]}"
+            reason = f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
+    # Another kind may also mean that Brian2 does not work here at all. `auto` would then take a
+    # cruder method without a word, so the method is tried on what it certainly integrates.
+    if text == _CERTAIN:
+        raise EquationError(
+            f"Brian2 must be able to integrate `{_CERTAIN}` with `{method}`, found "
+            f"that it fails here ({reason}); repair the installation of Brian2 and SymPy"
+        )
+    _abstract_code(_CERTAIN, method)
+    return "", reason
 
 
 def _not_linear(equations: Any) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 import torch
@@ -12,6 +10,7 @@ from neuro import Network, NeuronModel, Population, Projection, Source, Spikes
 from neuro.backends.norse.making import torch_network
 from neuro.backends.norse.network import TorchNetwork
 from neuro.backends.norse.surrogate import Surrogate
+from neuro.model import variant
 from neuro.models import ADEX, HODGKIN_HUXLEY, LIF
 from neuro.modulation import Effect, Receptor, Transmitter
 from neuro.network import Background
@@ -37,8 +36,10 @@ def source(n: int) -> Source:
 
 def without_refractoriness(model: NeuronModel) -> NeuronModel:
     """Refractoriness jumps, even where the threshold is smooth."""
-    lasting = model.equations.replace("(unless refractory)", "")
-    return replace(model, name=f"{model.name}_at_once", equations=lasting, refractory="")
+    return variant(
+        model, name=f"{model.name}_at_once", source="engineering choice", refractory="",
+        equations=model.equations.replace("(unless refractory)", ""),
+    )  # fmt: skip
 
 
 def everything() -> Network:

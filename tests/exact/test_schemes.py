@@ -7,6 +7,7 @@ import pytest
 from scipy.linalg import expm
 
 from neuro import NeuronModel
+from neuro.brian2_import import brian2 as load_brian2
 from neuro.equations import brian_compiler, compose, schemes
 from neuro.equations.brian_compiler import step_code
 from neuro.equations.hoist import evaluate
@@ -62,6 +63,27 @@ def test_both_derivations_give_the_same_step(method: str) -> None:
         np.testing.assert_allclose(ours[name], theirs[name], rtol=1e-12, atol=1e-12)
     other = step(MIXED, "rk2" if method == "euler" else "euler")
     assert not np.allclose(ours["v__new"], other["v__new"], rtol=1e-9)  # the schemes do differ
+
+
+@pytest.mark.parametrize("method", ["auto", "exact", "euler"])
+def test_a_brian_that_fails_is_no_reason_for_a_cruder_method(
+    method: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two versions of distutils in one process let every derivation end in a TypeError."""
+    pair = NeuronModel("pair", "dx/dt = -x/tau : 1\ndy/dt = (x - y)/tau : 1", "", "",
+                       parameters={"tau": ms(9)})  # fmt: skip
+    composed = compose(pair)
+    given = {name: q.dimension for name, q in composed.parameters.items()}
+    monkeypatch.setattr(brian_compiler, "derive", lambda lines, method: None)
+    chosen = step_code(composed.lines, given, method, "it")[1]
+    assert chosen == ("exact" if method == "auto" else method)
+
+    def broken(*args: object, **kinds: object) -> None:
+        raise TypeError("dist must be a Distribution instance")
+
+    monkeypatch.setattr(load_brian2(), "NeuronGroup", broken)
+    with pytest.raises(EquationError, match=r"Brian2 must be able .* dist must be .* repair"):
+        step_code(composed.lines, given, method, "it")
 
 
 def test_a_subexpression_is_computed_once_however_many_read_it() -> None:

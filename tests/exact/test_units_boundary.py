@@ -44,6 +44,7 @@ brian2 = load_brian2()
 ROOMS = (neuro, circuits, encoders, bridges, sims)
 INTERNAL = {
     "neuro.units": "the gate itself",
+    "neuro.bins": "inside measures, which have checked",
     "neuro.equations": "compiles models that are checked",
     "neuro.build": "inside `simulate`, which has checked",
     "neuro.edges": "inside `simulate`",

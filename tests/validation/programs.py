@@ -28,6 +28,7 @@ from neuro.synapses import (
     STDP_MULTIPLICATIVE,
     STDP_TRIPLET,
 )
+from neuro.timing import DELAY
 from neuro.units import Dimension, Quantity, ms, mV, nS, pA
 from neuro.wiring import Listed
 
@@ -82,6 +83,7 @@ def variant(generated: Network, rng: Random) -> Network:
         if np.ndim(q.delay):
             delay = np.array([rng.choice(_DELAYS) for _ in range(np.size(q.delay))])
         weight = q.weight * round(rng.uniform(0.3, 1.5), 2)
+        delay = delay if q.synapse.delivers else DELAY
         projections.append(replace(q, weight=weight, delay=delay))
     (source,) = generated.sources
     return replace(
@@ -297,9 +299,10 @@ def _projection(
     unit, dimension = float(synapse.weight), synapse.weight.dimension
     sizes = [round(rng.uniform(0.2, 2.0), 2) * unit for _ in pairs]
     delays = [rng.choice(_DELAYS) for _ in pairs]
+    weight = np.array(sizes) if rng.random() < 0.5 else Quantity(sizes[0], dimension)
+    delay = np.array(delays) if rng.random() < 0.5 else ms(delays[0])
     return Projection(
         name, source, target.name, synapse,
         Listed(np.array([i for i, _ in pairs]), np.array([j for _, j in pairs])),
-        weight=np.array(sizes) if rng.random() < 0.5 else Quantity(sizes[0], dimension),
-        delay=np.array(delays) if rng.random() < 0.5 else ms(delays[0]),
+        weight=weight, delay=delay if synapse.delivers else DELAY,
     )  # fmt: skip
