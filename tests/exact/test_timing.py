@@ -62,7 +62,10 @@ def test_a_delay_has_the_same_steps_in_every_form(delay_ms: float, steps: int) -
     assert _steps(Normal(ms(500), ms(0.001), high=delay_ms)) == [steps] * 2
     assert _steps(Normal(ms(0), ms(0.001), low=delay_ms)) == [steps] * 2
     assert _steps(Uniform(ms(delay_ms), ms(delay_ms))) == [steps] * 2
-    assert release_steps(float(Transmitter("t", delay=ms(delay_ms)).delay), 0.1) == steps
+    assert (
+        release_steps(float(Transmitter("t", released_by="cells", delay=ms(delay_ms)).delay), 0.1)
+        == steps
+    )
 
 
 def test_drawn_delays_fall_on_the_nearest_steps() -> None:
