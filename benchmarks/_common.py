@@ -63,8 +63,10 @@ def watch(
     """
     found = Watched()
     started = time.perf_counter()
+    # A user's Python keeps the bytecode of what it imports; images of containers often do not.
+    ours = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
     process = subprocess.Popen(
-        list(command), env={**os.environ, **(env or {})}, cwd=ROOT, encoding="utf-8",
+        list(command), env={**ours, **(env or {})}, cwd=ROOT, encoding="utf-8",
         stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
     ended = threading.Event()

@@ -13,6 +13,9 @@ from typing import Any
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("NUMBA_NUM_THREADS", "2")
 os.environ.setdefault("MPLBACKEND", "agg")
+# Images of containers often set this; each of the hundreds of programs that tests start would
+# then compile the sources that it imports.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 import pytest
 
