@@ -107,6 +107,8 @@ def read_in(value: Any, dimension: Dimension) -> Quantity:
     Raises:
         UnitError: as `parse_quantity`.
     """
+    if isinstance(value, Quantity):  # nearly all are: it spares the shift
+        return _checked(value, dimension)
     return _read(value, dimension, surface_shift(dimension))
 
 

@@ -134,7 +134,7 @@ class Quantity(_Number):
     @property
     def ndim(self) -> int:
         """How many axes the array has; 0 for one number."""
-        return np.ndim(self.number)
+        return self.number.ndim if isinstance(self.number, np.ndarray) else 0
 
     @property
     def size(self) -> int:
