@@ -25,6 +25,7 @@ from neuro.equations import (
     compose,
     names_read,
     ports_of,
+    read_at_ends,
     unread,
 )
 from neuro.equations.port_names import inside, outside
@@ -172,7 +173,6 @@ def build(network: Network, *, seed: int, dt_ms: float, wire: bool = True) -> Bu
             check_poisson_rate(built.population, built.parameters["rate"], network.effects, dt_ms)
     edges = bind_edges(network, populations)
     _check_reads(network)
-    _check_effects(network, populations)
     ports = {
         name: number
         for built in populations
@@ -211,11 +211,13 @@ def _population(
     where = f"population `{population.name}`"
     require_memory(_STATE_BYTES * population.n * max(1, len(program.states)), where)
 
+    asked: dict[str, str] = {}
     parameters: dict[str, float | NDArray[np.float64]] = {
         name: float(value) for name, value in composed.parameters.items()
     }
     for name, value in population.parameters.items():
         own = _inside(where, "parameter", name, composed.parameters, ports)
+        _only_once(where, "parameter", population.parameters, name, own, asked)
         unit = composed.parameters[own].dimension.unit
         _check_dimension(f"{where}: parameter `{name}`", value, unit)
         parameters[own] = _bind(value, population.n, f"{where}: `{name}`", seed, name)
@@ -224,6 +226,7 @@ def _population(
     }
     for name, value in population.initial.items():
         own = _inside(where, "state", name, program.states, ports)
+        _only_once(where, "state", population.initial, name, own, asked)
         if not isinstance(value, str):
             _check_dimension(f"{where}: initial `{name}`", value, program.units[own])
         starts[own] = name, value
@@ -242,23 +245,24 @@ def _population(
 
 
 def _check_reads(network: Network) -> None:
-    """Refuse a model's parameter that nothing reads: giving it would have no effect."""
+    """Refuse what would have no effect: a parameter, or an effect on one, that nothing reads."""
     everything: list[Projection | Background] = [*network.projections, *network.backgrounds]
-    for population in network.populations:
-        ends = [p for p in everything if population.name in (p.target, getattr(p, "source", ""))]
-        starting = [name for name in population.initial.values() if isinstance(name, str)]
-        for problem in unread(population.model, [p.synapse for p in ends], starting).values():
-            raise NetworkError(f"population `{population.name}`: {problem}")
+    ends: dict[str, set[str]] = {population.name: set() for population in network.populations}
+    known: dict[str, set[str]] = {}
     for through in everything:
         check_synapse_reads(through.synapse)
-
-
-def _check_effects(network: Network, populations: Sequence[BuiltPopulation]) -> None:
-    known = {p.name: set(p.composed.parameters) for p in populations}
-    everything: list[Projection | Background] = [*network.projections, *network.backgrounds]
-    for through in everything:
-        weight = {"weight"} if "w" in names_read(through.synapse) else set()
-        known[through.name] = weight.union(through.synapse.parameters)
+        for end in (through.target, getattr(through, "source", "")):
+            if end in ends:
+                ends[end] |= read_at_ends(through.synapse)
+        read = names_read(through.synapse, starts=False)
+        known[through.name] = read & {*through.synapse.parameters}
+        known[through.name] |= {"weight"} if "w" in read else set()
+    for population in network.populations:
+        starting = {name for name in population.initial.values() if isinstance(name, str)}
+        there = ends[population.name]
+        for problem in unread(population.model, there | starting).values():
+            raise NetworkError(f"population `{population.name}`: {problem}")
+        known[population.name] = names_read(population.model, starts=False) | there
     for effect in network.effects:
         if effect.target in known and effect.parameter not in known[effect.target]:
             raise NetworkError(
@@ -280,6 +284,26 @@ def _inside(
             f"(known: {', '.join(names) or 'none'})"
         )
     return own
+
+
+def _only_once(
+    where: str, kind: str, values: Mapping[str, Value | str], name: str, own: str,
+    asked: dict[str, str],
+) -> None:  # fmt: skip
+    """Refuse two values of what equal synapses of one target share."""
+    before = asked.setdefault(own, name)
+    if before == name:
+        return
+    one, other = values[before], values[name]
+    if isinstance(one, (str, Normal, Uniform)) or isinstance(other, (str, Normal, Uniform)):
+        same = type(one) is type(other) and one == other
+    else:
+        same = bool(np.all(coherent(one) == coherent(other)))
+    if not same:
+        raise NetworkError(
+            f"{where}: `{before}` and `{name}` are one {kind}, since the synapses are equal, found "
+            f"{one} and {other}; give one value, or the synapses other parameters"
+        )
 
 
 def _check_dimension(where: str, value: Value, unit: str) -> None:

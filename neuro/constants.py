@@ -29,7 +29,8 @@ _Values = dict[str, float | NDArray[np.float64]]
 def check_constants(built: Built) -> None:
     """Refuse parameters at which a constant of a population or of a projection is not finite.
 
-    A refractory time that is constant must not be negative either.
+    A refractory time that is constant must not be negative either, and no lower bound of `clip`
+    above the upper one.
 
     Raises:
         NetworkError: naming the parameter that must not be 0, or another method.
@@ -52,7 +53,7 @@ def check_constants(built: Built) -> None:
 
 
 def _check_refractory(where: str, refractory: str, values: _Values) -> None:
-    if refractory and _parts(refractory, frozenset(values))[1]:
+    if refractory and _parts(refractory, frozenset(values))[2]:
         least = float(evaluate(refractory, values).min())
         if least < 0:
             raise NetworkError(
@@ -89,13 +90,28 @@ def _check(
         if text in seen:
             continue
         seen.add(text)
-        parts, whole = _parts(text, frozenset(values))
+        parts, bounds, whole = _parts(text, frozenset(values))
+        for low, high in bounds:
+            _check_bounds(where, low, high, values, shown)
         for part in parts:
             if not np.isfinite(evaluate(part, values)).all():
                 _refuse(where, part, given, constants, shown, method)
         if name and name not in values and whole:
             values[name] = evaluate(text, values)
             constants.append((name, text))
+
+
+def _check_bounds(
+    where: str, low: str, high: str, values: _Values, shown: Callable[[str], str]
+) -> None:
+    below, above = np.broadcast_arrays(evaluate(low, values), evaluate(high, values))
+    if (wrong := below > above).any():
+        k = int(wrong.argmax())
+        low, high = (renamed(text, lambda name: shown(name)) for text in (low, high))
+        raise NetworkError(
+            f"{where}: the lower bound of `clip` must not be above the upper, found "
+            f"`{low}` = {below.flat[k]:g} and `{high}` = {above.flat[k]:g}"
+        )
 
 
 def _refuse(
@@ -133,13 +149,16 @@ def _with(given: _Values, constants: Iterable[tuple[str, str]]) -> _Values:
 
 
 @lru_cache(maxsize=1024)
-def _parts(text: str, known: frozenset[str]) -> tuple[tuple[str, ...], bool]:
+def _parts(
+    text: str, known: frozenset[str]
+) -> tuple[tuple[str, ...], tuple[tuple[str, str], ...], bool]:
     """What an expression computes from known names alone, and whether that is all of it.
 
     First 1 over each divisor, the inner ones before the outer, then the parts that stand in no
-    other.
+    other; and apart from them both bounds of each `clip`.
     """
     quotients, largest = list[str](), list[str]()
+    bounds = list[tuple[str, str]]()
 
     def constant(tree: ast.expr) -> bool:
         match tree:
@@ -157,6 +176,8 @@ def _parts(text: str, known: frozenset[str]) -> tuple[tuple[str, ...], bool]:
             case ast.BinOp(op=ast.Div(), right=right) if each[1]:
                 if not isinstance(right, ast.Constant):
                     quotients.append(f"1/({ast.unparse(right)})")
+            case ast.Call(func=ast.Name(id="clip"), args=[_, low, high]) if each[1] and each[2]:
+                bounds.append((ast.unparse(low), ast.unparse(high)))
         whole = all(each) and not drawn
         if not whole:
             largest.extend(
@@ -166,7 +187,8 @@ def _parts(text: str, known: frozenset[str]) -> tuple[tuple[str, ...], bool]:
 
     root = ast.parse(text, mode="eval").body
     whole = constant(root)
-    return (*quotients, *largest, *(_texts([root]) if whole else ())), whole
+    found = (*quotients, *largest, *(_texts([root]) if whole else ()))
+    return found, tuple(bounds), whole
 
 
 def _texts(trees: Iterable[ast.expr]) -> Iterator[str]:

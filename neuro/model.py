@@ -128,6 +128,7 @@ def variant(model: Model, *, name: str, source: str, **changes: Any) -> Model:
 
 
 def _words(model: NeuronModel | SynapseModel) -> set[str]:
-    texts = [getattr(model, part.name) for part in fields(model) if part.name != "source"]
+    other = ("name", "method", "source")
+    texts = [getattr(model, part.name) for part in fields(model) if part.name not in other]
     texts += model.initial.values()
     return set(re.findall(r"[A-Za-z_]\w*", " ".join(t for t in texts if isinstance(t, str))))

@@ -108,8 +108,10 @@ class Receptor:
     def occupancy(self, concentration: ArrayLike) -> NDArray[np.float64]:
         """`c^n / (EC50^n + c^n)`, elementwise, in 0..1; bare numbers are in nM."""
         found = np.asarray(coherent(read_in(concentration, CONCENTRATION)))
-        powered = np.power(np.maximum(found, 0.0), self.hill)
-        return np.asarray(powered / (float(self.ec50) ** self.hill + powered))
+        # A ratio to a power, since powers of each may be beyond the range of a double.
+        with np.errstate(divide="ignore", over="ignore"):
+            away = np.power(float(self.ec50) / np.maximum(found, 0.0), self.hill)
+        return np.asarray(1.0 / (1.0 + away))
 
 
 @dataclass(frozen=True)

@@ -324,6 +324,11 @@ class Network:
         for effect in self.effects:
             known_name("effect: receptor", effect.receptor, {r.name for r in self.receptors})
             known_name(f"effect of `{effect.receptor}`: target", effect.target, targets)
+            if effect.target in cells & inputs:
+                raise NetworkError(
+                    f"effect of `{effect.receptor}`: the target must be one thing, found that "
+                    f"`{effect.target}` names a population and a projection; rename one of them"
+                )
             self._check_effect(effect)
 
     def _check_effect(self, effect: Effect) -> None:

@@ -221,15 +221,15 @@ def prepare(
     scaled = factor_bounds(built)
     for population in built.populations:
         check_stability(population, dt_ms, scaled.get(population.name, {}))
-    seen: set[tuple[str, str]] = set()
+    seen: set[str] = set()
     for r in record:
         place = recorded_at(built, r)
-        if (r.population, r.variable) in seen:
+        if f"{r.population}.{r.variable}" in seen:
             raise NetworkError(
                 f"record: `{r.variable}` of `{r.population}` stands twice, and a run keeps one "
                 f"trace of each; name all cells in one record, with one interval"
             )
-        seen.add((r.population, r.variable))
+        seen.add(f"{r.population}.{r.variable}")
         if not place.variable:
             raise NetworkError(
                 f"record: `{r.population}` has no variable `{r.variable}`"

@@ -64,6 +64,7 @@ _EDGES = frozenset({
     "state-dependent on_pre", "random numbers in synapses",
 })  # fmt: skip
 _COMMON = _INTEGRATORS | {"spikes", "white noise", "random numbers", "conditional refractoriness"}
+_INCREMENTS = "modulation of what a spike adds"
 BACKENDS: dict[str, Backend] = {
     "numba": Backend(
         "numba",
@@ -76,7 +77,7 @@ BACKENDS: dict[str, Backend] = {
     "brian": Backend(
         "brian",
         "neuro.backends.brian.engine",
-        frozenset(_COMMON | _EDGES | {"Poisson background"}),
+        frozenset(_COMMON | _EDGES | {"Poisson background", _INCREMENTS}),
         {"codegen": "numpy"},
         "Brian2, the reference the others are checked against",
     ),
@@ -86,7 +87,6 @@ BACKENDS: dict[str, Backend] = {
         frozenset(_COMMON | _EDGES | {"Poisson background"}),
         {"precision": "float32", "device": "cpu", "compile": False},
         "PyTorch, with gradients from Python; batches and GPUs",
-        checks=True,
     ),
     "lava": Backend(
         "lava",
@@ -130,3 +130,9 @@ def check_support(built: Built, backend: Backend) -> None:
         if missing := needed - backend.features:
             able = [b.name for b in BACKENDS.values() if needed <= b.features]
             raise BackendUnsupported(edge.program.name, backend.name, missing, able)
+    able = [b.name for b in BACKENDS.values() if _INCREMENTS in b.features]
+    if backend.name not in able:
+        from neuro.increments import modulated_increments  # needs what a list of names does not
+
+        for synapse, need in modulated_increments(built):
+            raise BackendUnsupported(synapse, backend.name, [need], able)

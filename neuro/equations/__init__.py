@@ -11,10 +11,10 @@ from neuro.equations.dimensions import check_model, check_synapse
 from neuro.equations.edge_program import EdgeProgram
 from neuro.equations.edges import compile_edge
 from neuro.equations.program import StepProgram
-from neuro.equations.reads import check_synapse_reads, names_read, unread
+from neuro.equations.reads import check_synapse_reads, names_read, read_at_ends, unread
 
 __all__ = [
     "Composed", "EdgeProgram", "Port", "StepProgram", "check_model",
     "check_synapse", "check_synapse_reads", "compile_edge", "compile_step", "compose", "has_edges",
-    "names_read", "ports_of", "unread",
+    "names_read", "ports_of", "read_at_ends", "unread",
 ]  # fmt: skip

@@ -247,9 +247,10 @@ def _suffixed(port: Port, edges: bool) -> _Suffixed:
 
         def renamed(found: re.Match[str]) -> str:
             name = found[0]
-            # In statements `v_post` and `v` are the target's, unless the synapse has a `v`.
+            # `v_post` and `v` are the target's, unless the synapse has an equation of `v`; a
+            # parameter `v` of the synapse is no variable of the target.
             bare = name.removesuffix("_post")
-            return new.get(name) or (name if bare == name else new.get(bare, bare))
+            return new.get(name) or (new[bare] if bare in variables else bare)
 
         return re.sub(r"\b[A-Za-z]\w*\b", renamed, text)
 

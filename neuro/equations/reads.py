@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from functools import lru_cache
 
 from neuro.equations.compose import DRIVE, EDGE_FLAGS
@@ -10,40 +10,37 @@ from neuro.equations.syntax import check_text, names_in, on_one_line, parse_line
 from neuro.errors import EquationError, nearest
 from neuro.model import NeuronModel, SynapseModel
 
-__all__ = ["check_synapse_reads", "names_read", "unread"]
+__all__ = ["check_synapse_reads", "names_read", "read_at_ends", "unread"]
 
 
 def unread(
-    model: NeuronModel | SynapseModel,
-    synapses: Iterable[SynapseModel] = (),
-    also: Iterable[str] = (),
-    *,
-    checked: bool = True,
+    model: NeuronModel | SynapseModel, also: Collection[str] = (), *, checked: bool = True
 ) -> dict[str, str]:
     """Parameters and inputs of a model that nothing reads, each with what is wrong with it.
 
     Args:
-        synapses: Those that start or end on a neuron's cells; their texts may read its parameters.
-        also: Names that are read elsewhere, as by a population's start values.
+        also: Names that are read elsewhere: by synapses that start or end on a neuron's cells, or
+            by a population's start values.
         checked: Whether the texts have passed their own check. If not, a parameter is left to that
             check where a text reads an unknown name close to it: the slip is in the text.
 
     Raises:
         EquationError: if a text cannot be read.
     """
-    read = {*also, *names_read(model)}.union(*map(_of_ends, synapses))
-    if "I" in read:
-        read.add(DRIVE)
+    read = {*also, *names_read(model)}
     kinds = dict.fromkeys(model.parameters, "parameter")
     if isinstance(model, NeuronModel):
         kinds |= dict.fromkeys(model.inputs, "input")
     slips = set() if checked else read - {*kinds, *_names_of(model), "I", DRIVE}
-    return {
-        name: f"an equation must read each {kind}, found that none reads `{name}`"
-        f"{nearest(name, sorted(read)) or '; leave it out'}"
-        for name, kind in kinds.items()
-        if name not in read and not nearest(name, sorted(slips))
-    }
+    found = {}
+    for name, kind in kinds.items():
+        if name not in read and not nearest(name, sorted(slips)):
+            hint = nearest(name, sorted(read))
+            found[name] = (
+                f"an equation must read each {kind}, found that none reads `{name}`"
+                f"{hint + ' Or leave it out' if hint else '; leave it out'}"
+            )
+    return found
 
 
 def check_synapse_reads(synapse: SynapseModel) -> None:
@@ -56,24 +53,26 @@ def check_synapse_reads(synapse: SynapseModel) -> None:
         raise EquationError(f"synapse `{synapse.name}`: parameters: {problem}")
 
 
-def names_read(model: NeuronModel | SynapseModel) -> set[str]:
-    """Every name that a model's texts and start values read, as it is written there.
+def names_read(model: NeuronModel | SynapseModel, *, starts: bool = True) -> set[str]:
+    """Every name that a model's texts read, as it is written there; with `I`, its part `I_ext`.
+
+    Args:
+        starts: Whether start values count, which are read once.
 
     Raises:
         EquationError: if a text cannot be read.
     """
-    read = {value for value in model.initial.values() if isinstance(value, str)}
+    read = {v for v in model.initial.values() if isinstance(v, str)} if starts else set()
     read |= _in_lines(model.equations)
     if isinstance(model, NeuronModel):
-        return read.union(
-            _in_statements(model.reset), *map(_in, (model.threshold, model.refractory))
-        )
+        read |= _in_statements(model.reset) | _in(model.threshold) | _in(model.refractory)
+        return read | ({DRIVE} if "I" in read else set())
     read |= _in_lines(model.edges, EDGE_FLAGS)
-    return read.union(*map(_in_statements, (model.on_pre, model.on_post)))
+    return read | _in_statements(model.on_pre) | _in_statements(model.on_post)
 
 
-def _of_ends(synapse: SynapseModel) -> set[str]:
-    """Names of the source's and the target's that a synapse reads."""
+def read_at_ends(synapse: SynapseModel) -> set[str]:
+    """Names of its source's and its target's that a synapse reads."""
     others = names_read(synapse) - {*synapse.parameters, *_names_of(synapse)}
     return {name.removesuffix("_pre").removesuffix("_post") for name in others}
 

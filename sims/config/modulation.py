@@ -59,11 +59,24 @@ class TransmitterSpec(StrictModel):
     """What senses it."""
 
     @model_validator(mode="after")
-    def _schedule_runs_forward(self) -> TransmitterSpec:
+    def _each_key_has_an_effect(self) -> TransmitterSpec:
         for number, (before, after) in enumerate(pairwise(self.schedule), start=1):
             if after[0] <= before[0]:
                 raise KeyProblem(
                     f"expected times that increase, found {before[0]} and then {after[0]}",
                     ("schedule", number),
                 )
+        for key in ("per_spike", "delay"):
+            if not self.released_by and float(getattr(self, key)):
+                raise KeyProblem(
+                    f"expected `released_by` beside it, found {getattr(self, key)} without; give "
+                    f"the population that releases it, or leave `{key}` out",
+                    (key,),
+                )
+        if self.schedule and float(self.baseline):
+            raise KeyProblem(
+                f"expected none beside a schedule, which replaces it, found {self.baseline}; leave "
+                "out one of them",
+                ("baseline",),
+            )
         return self

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Discriminator, Field, Tag, model_validator
 
-from neuro.equations import unread
+from neuro.equations import read_at_ends, unread
 from neuro.errors import EquationError, UnitError
 from neuro.model import NeuronModel, SynapseModel
 from neuro.models import MODELS
@@ -364,14 +364,14 @@ def check_reads(circuits: Mapping[str, object]) -> None:
     inputs: list[ProjectionSpec | BackgroundSpec] = []
     for circuit in written.values():
         inputs += [*circuit.projections, *circuit.backgrounds]
-    for name, circuit in written.items():
-        for key, spec in circuit.populations.items():
-            model = spec.neuron_model(key)
-            given = {known: central(value) for known, value in spec.parameters.items()}
-            model = replace(model, parameters={**given, **model.parameters})
-            with suppress(EquationError):  # which the equations' own check reports
-                synapses = [through.synapse_model for through in inputs]
-                for unknown, problem in unread(model, synapses, checked=False).items():
+    with suppress(EquationError):  # which the equations' own check reports
+        ends = set[str]().union(*(read_at_ends(through.synapse_model) for through in inputs))
+        for name, circuit in written.items():
+            for key, spec in circuit.populations.items():
+                model = spec.neuron_model(key)
+                given = {known: central(value) for known, value in spec.parameters.items()}
+                model = replace(model, parameters={**given, **model.parameters})
+                for unknown, problem in unread(model, ends, checked=False).items():
                     kind = "inputs" if unknown in spec.inputs else "parameters"
                     raise KeyProblem(problem, (name, "populations", key, kind, unknown))
 

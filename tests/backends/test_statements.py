@@ -22,8 +22,9 @@ from neuro.equations import check_synapse, compose
 from neuro.errors import EquationError, NetworkError
 from neuro.model import NeuronModel, SynapseModel
 from neuro.units import Dimension, Quantity, ms, mV, pA
-from neuro.wiring import AllToAll
+from neuro.wiring import AllToAll, Listed
 from tests.backends._plain import plain_kernels
+from tests.validation.interpreter import interpret
 
 RESISTANCE = Dimension(voltage=1, current=-1)
 BACKENDS = ("numba", "norse", "brian")
@@ -203,3 +204,28 @@ def test_a_shared_subexpression_has_one_value_for_all_cells(backend: str) -> Non
     text = f"{SHARED}\nx = v : volt\ny = x + E : volt (shared)"
     with pytest.raises(EquationError, match=r"`y` cannot be \(shared\), since it reads `v`"):
         compose(NeuronModel("m", text, parameters=parameters))
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("edges", ["", "z : 1"])
+@pytest.mark.parametrize("equations", ["", "dg/dt = k*-g/second : 1"])
+def test_post_is_the_targets_though_the_synapse_has_a_parameter_of_that_name(
+    backend: str, edges: str, equations: str
+) -> None:
+    """One spike of 1 mV adds 1 mV times 2 of the target and 3 of the synapse."""
+    cell = NeuronModel("c", "dv/dt = -v/(1000*second) : volt\nm = k*v : volt", "", "",
+                       parameters={"k": Quantity(2.0)})  # fmt: skip
+    on_pre = "v_post += w*k_post*k" + ("; g_post += k" if equations else "")
+    synapse = SynapseModel("s", equations, "", on_pre, mV(1), edges=edges,
+                           parameters={"k": Quantity(3.0)})  # fmt: skip
+    network = Network(
+        "n", (Population("c", cell, 1),),
+        (Source("s", Spikes([1.0], [0], n_units=1, t_stop_ms=10)),),
+        (Projection("p", "s", "c", synapse, Listed([0], [0]), mV(1), ms(1)),),
+    )  # fmt: skip
+    records = [Record("c", "v"), *([Record("c", "p.g")] if equations else [])]
+    run = _run(network, backend, 5, records)
+    assert run.traces["c.v"].data[-1, 0] == pytest.approx(6, rel=1e-4)
+    if equations:
+        assert run.traces["c.p.g"].data[-1, 0] == pytest.approx(3, rel=0.02)
+    assert interpret(network, n_steps=50, dt_ms=0.1).traces["c.v"][-1] == pytest.approx([6], 1e-4)

@@ -7,7 +7,9 @@ from collections.abc import Callable
 import numba
 import numpy as np
 import pytest
+import torch
 
+from neuro.backends.norse.functions import clip as clip_of_torch
 from neuro.backends.numba.mathematics import FLOAT32, FLOAT64, clip
 
 N = 40_001
@@ -71,3 +73,9 @@ def test_clip_holds_within_both_bounds() -> None:
         return clip(x, low, high)
 
     assert [clipped(x, -1.0, 2.0) for x in (-3.0, 0.5, 7.0)] == [-1.0, 0.5, 2.0]
+    # Where the bounds cross, back ends do as NumPy.
+    for x in (1.0, 2.0, 3.5, 7.0):
+        tensor = torch.tensor([x])
+        assert clipped(x, 3.0, 1.0) == np.clip(x, 3.0, 1.0) == 1.0
+        for low, high in ((3.0, 1.0), (torch.tensor([3.0]), torch.tensor([1.0]))):
+            assert clip_of_torch(tensor, low, high).item() == 1.0

@@ -5,13 +5,25 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from neuro import Network, Population, Projection, Record, Source, Spikes, simulate
-from neuro.errors import NetworkError
+from neuro import (
+    Network,
+    NeuronModel,
+    Population,
+    Projection,
+    Record,
+    Source,
+    Spikes,
+    SynapseModel,
+    prepare,
+    simulate,
+)
+from neuro.errors import BackendUnsupported, NetworkError
 from neuro.models import LEAKY_INTEGRATOR, LIF
 from neuro.modulation import Effect, Receptor, Transmitter, effect_factor
 from neuro.synapses import DELTA
-from neuro.units import ms, mV, nM, pA
+from neuro.units import Quantity, ms, mV, nM, pA
 from neuro.wiring import OneToOne
+from tests.backends._plain import plain_kernels
 
 DT_MS = 0.1
 
@@ -109,3 +121,60 @@ def test_receptor_and_effect_formulas() -> None:
 def test_effects_on_nothing_are_refused(effect: Effect, said: str) -> None:
     with pytest.raises(NetworkError, match=said):
         releasing(Transmitter("na", "nucleus"), effect)
+
+
+@pytest.mark.parametrize("name", ["numba", "norse", "brian"])
+def test_a_steep_receptor_far_from_1_nM_is_half_occupied_at_its_ec50(name: str) -> None:
+    """1 mM to the power of 52 is beyond a double; at the EC50 the factor is 1.25, whatever n."""
+    assert Receptor("r", "x", nM(1e6), 200.0).occupancy([0, 9e5, 1e6, 2e6]) == pytest.approx(
+        [0, 1 / (1 + (1 / 0.9) ** 200), 0.5, 1.0], rel=1e-9
+    )
+    network = Network(
+        "steep", (Population("c", LEAKY_INTEGRATOR, 1, {"I_ext": pA(100)}),),
+        transmitters=(Transmitter("x", baseline=nM(1e6)),),
+        receptors=(Receptor("r", "x", nM(1e6), 200.0),), effects=(Effect("r", "c", "I_ext", 1.5),),
+    )  # fmt: skip
+    with plain_kernels():
+        run = simulate(network, duration_ms=1, dt_ms=DT_MS, backend=name)
+    assert run.factors["c.I_ext"].values == pytest.approx(1.25, rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("on_pre", "target", "parameter", "said"),
+    [
+        ("v += w*gain", "p", "gain", "modulated `p.gain` in what a spike adds to `v`"),
+        ("v += w*E_L/mV", "c", "E_L", "modulated `E_L` in what a spike adds to `v`"),
+        ("v += w*w/mV", "p", "weight", "modulated weight that `v` does not take in proportion"),
+    ],
+)
+def test_what_a_spike_adds_follows_modulation_or_is_refused(
+    on_pre: str, target: str, parameter: str, said: str
+) -> None:
+    """What is computed once does not follow; an edge with variables of its own does."""
+
+    def network(edges: str) -> Network:
+        synapse = SynapseModel(
+            "s", "", "", on_pre, mV(1), edges=edges,
+            parameters={"gain": Quantity(1.0)} if "gain" in on_pre else {},
+        )  # fmt: skip
+        still = NeuronModel("c", "dv/dt = -v/(1000*second) + 0*E_L/second : volt", "", "",
+                            parameters={"E_L": mV(1)})  # fmt: skip
+        return Network(
+            "n", (Population("c", still, 1),),
+            (Source("s", Spikes([1, 2], [0, 0], n_units=1, t_stop_ms=10)),),
+            (Projection("p", "s", "c", synapse, OneToOne(), mV(1), ms(1)),),
+            transmitters=(Transmitter("x", baseline=nM(1e12)),),
+            receptors=(Receptor("r", "x", nM(1)),), effects=(Effect("r", target, parameter, 3.0),),
+        )  # fmt: skip
+
+    expected = 2 * (9 if "w*w" in on_pre else 3)
+    for name in ("numba", "norse", "brian"):
+        for edges in ("", "a : 1"):
+            if name != "brian" and not edges:
+                with pytest.raises(BackendUnsupported, match=said):
+                    prepare(network(edges), dt_ms=DT_MS, backend=name)
+                continue
+            with plain_kernels():
+                run = simulate(network(edges), duration_ms=5, dt_ms=DT_MS, backend=name,
+                               record=[Record("c", "v")])  # fmt: skip
+            assert run.traces["c.v"].data[-1, 0] == pytest.approx(expected, rel=1e-4)

@@ -34,8 +34,8 @@ from neuro.errors import (
     UnitError,
 )
 from neuro.models import LIF, POISSON
-from neuro.modulation import Receptor, Transmitter
-from neuro.synapses import DELTA, EXPONENTIAL_CURRENT
+from neuro.modulation import Effect, Receptor, Transmitter
+from neuro.synapses import DELTA, EXPONENTIAL_CURRENT, STDP_ADDITIVE
 from neuro.units import Hz, Quantity, ms, mV, nM, nS, pA, parse_quantity
 from neuro.wiring import AllToAll, OneToOne
 from tests.backends._plain import plain_kernels
@@ -302,3 +302,61 @@ def test_a_part_of_another_kind_is_one_line(make: Any, words: str) -> None:
 def test_any_sequence_of_parts_will_do() -> None:
     network = Network("n", [CELL], iter([TIMES]))
     assert (network.populations, network.sources) == ((CELL,), (TIMES,))
+
+
+def test_a_target_that_names_two_things_is_refused() -> None:
+    network = joined(name="cell")
+    effects = (Effect("r", "cell", "tau", 4.0),)
+    with pytest.raises(NetworkError, match="`cell` names a population and a projection"):
+        replace(network, transmitters=(Transmitter("na"),), receptors=(Receptor("r", "na", nM(1)),),
+                effects=effects)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("initial", "parameters", "said"),
+    [
+        ({"a.I_syn": pA(1), "b.I_syn": pA(5)}, {}, "`a.I_syn` and `b.I_syn` are one state"),
+        ({"b.I_syn": pA(5), "a.I_syn": np.array([5.0, 5.0, 4.0])}, {}, "are one state"),
+        ({}, {"a.tau": ms(1), "b.tau": ms(50)}, "are one parameter, .* found 1 ms and 50 ms"),
+        ({"a.I_syn": Normal(pA(1), pA(2)), "b.I_syn": pA(1)}, {}, "are one state"),
+    ],
+)
+def test_equal_synapses_share_one_value(
+    initial: dict[str, Any], parameters: dict[str, Any], said: str
+) -> None:
+    """One state of the target stands for both, so the last of two values would win."""
+    (one,) = joined().projections
+    pair = (replace(one, name="a"), replace(one, name="b"))
+    same = Population("cell", LIF, 3, {"b.tau": ms(9), "a.tau": "9 ms"},
+                      {"a.I_syn": pA(5), "b.I_syn": np.full(3, 5.0)})  # fmt: skip
+    prepare(Network("n", (same,), (TIMES,), pair))
+    with pytest.raises(NetworkError, match=said):
+        prepare(Network("n", (Population("cell", LIF, 3, parameters, initial),), (TIMES,), pair))
+
+
+def test_two_records_under_one_name_are_refused() -> None:
+    """A dot may stand in a name, and `a.ff` has a variable as the projection `ff` of `a` has."""
+    cells = NeuronModel("c", "dv/dt = I/pA*mV/(9*ms) : volt\nI_syn = v*pA/mV : amp", "", "")
+    network = Network(
+        "n", (Population("a.ff", cells, 1), Population("a", LIF, 3)), (TIMES,),
+        (Projection("ff", "s", "a", EXPONENTIAL_CURRENT, OneToOne(), pA(10)),),
+    )  # fmt: skip
+    records = [Record("a.ff", "I_syn"), Record("a", "ff.I_syn")]
+    for record in records:
+        prepare(network, record=[record])
+    with pytest.raises(NetworkError, match="stands twice"):
+        prepare(network, record=records)
+
+
+def test_bounds_of_clip_that_cross_are_refused() -> None:
+    below = replace(STDP_ADDITIVE, parameters={**STDP_ADDITIVE.parameters, "w_max": nS(-1)})
+    network = joined(synapse=below, weight=nS(-0.5))
+    with pytest.raises(
+        NetworkError, match=r"`clip` must not .* `0 \* w_max` = -?0 and `w_max` = -1"
+    ):
+        prepare(network)
+    held = NeuronModel("held", "dv/dt = clip(I/pA, low, high)*mV/second : volt", "", "",
+                       parameters={"low": Quantity(2.0), "high": Quantity(3.0)})  # fmt: skip
+    prepare(Network("n", (Population("cell", held, 3, {"low": np.array([1.0, 3.0, 2.0])}),)))
+    with pytest.raises(NetworkError, match="found `low` = 4 and `high` = 3"):
+        prepare(Network("n", (Population("cell", held, 3, {"low": np.array([1.0, 4.0, 2.0])}),)))

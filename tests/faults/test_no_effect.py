@@ -201,3 +201,33 @@ def test_a_circuit_lives_in_the_arena_of_its_path() -> None:
     assert time_cells(x, y, landmark_x=m(2.1)).populations  # reached from the wall
     found = CliRunner().invoke(app, ["check", "explore", "stimulus.path.width=2 m", "duration=1 s"])
     assert found.exit_code and "circuits.place: place_cells needs the width" in found.stderr
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("released_by=null", "modulation.na.per_spike: expected `released_by` beside it"),
+        ("schedule=[[0 ms, 1 nM]]", "modulation.na.baseline: expected none beside a schedule"),
+    ],
+)
+def test_a_key_of_a_transmitter_without_effect_is_named(change: str, said: str) -> None:
+    text = MINE + """
+modulation:
+  na: {released_by: cells, per_spike: 2 nM, baseline: 1 nM}
+"""
+    assert check(text) == ""
+    assert said in check(text, f"modulation.na.{change}")
+
+
+def test_an_effect_on_what_only_a_start_value_reads_is_refused() -> None:
+    """It is read once, before anything is released."""
+    model = replace(LIF, parameters={**LIF.parameters, "v_0": mV(-60)}, initial={"v": "v_0"})
+    built(model)
+    with pytest.raises(NetworkError, match="none reads `v_0`"):
+        built(model, on="cells", parameter="v_0")
+
+
+def test_a_name_of_a_variant_reads_no_parameter() -> None:
+    made = variant(LIF, name="t_ref", source="engineering choice", refractory="5*ms")
+    assert "t_ref" not in made.parameters
+    built(made)

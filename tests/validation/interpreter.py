@@ -87,7 +87,11 @@ class _EdgeNames(Names):
             return super().__missing__(name)
         if name.endswith("_pre"):
             return self.pre[name.removesuffix("_pre")]
-        return self.outer[name.removesuffix("_post")]
+        bare = name.removesuffix("_post")
+        # Past the parameters of the synapse, to what the target has: its own, and the port's.
+        return (
+            self.outer[bare] if bare == name or bare in self.outer.lines else self.outer.outer[bare]
+        )
 
 
 @dataclass

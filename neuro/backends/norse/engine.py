@@ -23,7 +23,6 @@ from neuro.backends.norse.chunk import Piece
 from neuro.backends.norse.device import device_named
 from neuro.backends.norse.finite import failure_of
 from neuro.backends.norse.network import TorchNetwork
-from neuro.backends.norse.support import check
 from neuro.build import Built
 from neuro.memory import require_memory
 from neuro.network import Record
@@ -32,7 +31,7 @@ from neuro.recording import Recording
 from neuro.simulate import as_recording
 from neuro.sink import MemorySink, Sink
 
-__all__ = ["check", "run", "run_rows"]
+__all__ = ["run", "run_rows"]
 
 _REALS = {"float32": torch.float32, "float64": torch.float64}
 _EDGE_BYTES = 96  # of the indices of an edge and what sorts them, without its weight

@@ -48,9 +48,12 @@ def _slope(x: Tensor, y: Tensor) -> Tensor:
 
 
 def clip(x: Tensor, low: Any, high: Any) -> Tensor:
-    """`x`, held within `low` and `high`; the gradient is that of what is taken."""
-    below = torch.minimum(x, high) if isinstance(high, Tensor) else x.clamp_max(high)
-    return torch.maximum(below, low) if isinstance(low, Tensor) else below.clamp_min(low)
+    """`x`, held within `low` and `high`; the gradient is that of what is taken.
+
+    It is `high` where they cross, as in NumPy and Brian2.
+    """
+    above = torch.maximum(x, low) if isinstance(low, Tensor) else x.clamp_min(low)
+    return torch.minimum(above, high) if isinstance(high, Tensor) else above.clamp_max(high)
 
 
 def cube(x: Tensor) -> Tensor:

@@ -129,6 +129,6 @@ class Modulators(torch.nn.Module):
 def _occupancy(concentration: Tensor, ec50: Tensor, hill: Tensor) -> Tensor:
     """`c^n/(EC50^n + c^n)`; where there is none of it, 0, with a gradient of 0."""
     some = concentration > 0
-    # A power of 0 may have an infinite slope, which must not be multiplied.
-    powered = torch.where(some, concentration, 1.0) ** hill
-    return torch.where(some, powered / (ec50**hill + powered), 0.0)
+    # By logarithms, since powers may be beyond the range of the type; that of 0 has no slope.
+    ratio = torch.where(some, concentration, 1.0) / ec50
+    return torch.where(some, torch.sigmoid(hill * torch.log(ratio)), 0.0)

@@ -122,9 +122,11 @@ def factors_of(concentration, receptors, effects, factors):
         factors[k] = 1.0
     for k in range(effects.shape[0]):
         receptor = int(effects[k, 1])
-        powered = max(concentration[int(receptors[receptor, 0])], 0.0) ** receptors[receptor, 2]
-        occupancy = powered / (receptors[receptor, 1] ** receptors[receptor, 2] + powered)
-        factors[int(effects[k, 0])] += effects[k, 2] * occupancy
+        found = concentration[int(receptors[receptor, 0])]
+        if found > 0.0:
+            # A ratio to a power, since powers of each may be beyond the range of a double.
+            away = (receptors[receptor, 1] / found) ** receptors[receptor, 2]
+            factors[int(effects[k, 0])] += effects[k, 2] / (1.0 + away)
     for k in range(factors.size):
         factors[k] = max(0.0, factors[k])
 

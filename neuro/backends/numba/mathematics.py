@@ -243,5 +243,6 @@ FLOAT64: dict[str, Any] = _family(np.float64, exp64, expm1_64, log64)
 
 @_inline
 def clip(x, low, high):
-    """`x`, held within `low` and `high`."""
-    return select(x < low, low, select(x > high, high, x))
+    """`x`, held within `low` and `high`; `high` where they cross, as in NumPy and Brian2."""
+    above = select(x < low, low, x)
+    return select(above > high, high, above)

@@ -17,7 +17,6 @@ from neuro.edges import BuiltProjection, Row
 from neuro.equations.hoist import evaluate
 from neuro.equations.names import WEIGHT
 from neuro.equations.syntax import names_in
-from neuro.errors import SimulationError
 from neuro.network import participants
 
 __all__ = [
@@ -145,13 +144,6 @@ def _scaling(
     if delivery.increment == WEIGHT:
         return lambda row: row.weight
     names = names_in(delivery.increment)
-    for effect in built.network.effects:
-        if effect.target == target.name and effect.parameter in names:
-            raise SimulationError(
-                f"projection `{delivery.projection.projection.name}`: what a spike adds must not "
-                f"read a modulated parameter on back end `numba`, found `{effect.parameter}` in "
-                f"`{delivery.increment}`; modulate the projection's weight instead"
-            )
 
     def scaled(row: Row) -> NDArray[np.floating]:
         values = {
