@@ -211,10 +211,7 @@ def test_a_circuit_lives_in_the_arena_of_its_path() -> None:
     ],
 )
 def test_a_key_of_a_transmitter_without_effect_is_named(change: str, said: str) -> None:
-    text = MINE + """
-modulation:
-  na: {released_by: cells, per_spike: 2 nM, baseline: 1 nM}
-"""
+    text = f"{MINE}modulation:\n  na: {{released_by: cells, per_spike: 2 nM, baseline: 1 nM}}\n"
     assert check(text) == ""
     assert said in check(text, f"modulation.na.{change}")
 
