@@ -45,7 +45,7 @@ from neuro.network import (
     participants,
 )  # fmt: skip
 from neuro.ranges import whole
-from neuro.timing import delay_note, nearest_steps, release_steps, steps_of
+from neuro.timing import check_step, delay_note, nearest_steps, release_steps, steps_of
 from neuro.units import FREQUENCY, NUMBER, SPEED, coherent
 from neuro.wiring import Site, generator
 
@@ -165,8 +165,7 @@ def build(network: Network, *, seed: int, dt_ms: float, wire: bool = True) -> Bu
             or parts do not fit.
     """
     seed = whole(seed, "seed", most=2**63 - 1)
-    if not dt_ms > 0:
-        raise NetworkError(f"dt must be positive, found {dt_ms} ms")
+    check_step(dt_ms)
     populations = tuple(_population(network, p, seed, dt_ms) for p in network.populations)
     for built in populations:
         if built.program.threshold == POISSON.threshold and "rate" in built.parameters:

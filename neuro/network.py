@@ -10,7 +10,7 @@ from typing import Annotated
 import numpy as np
 from numpy.typing import NDArray
 
-from neuro.errors import NetworkError, nearest, shown
+from neuro.errors import NetworkError, nearest
 from neuro.model import NeuronModel, SynapseModel
 from neuro.modulation import REASONER, Effect, Receptor, Transmitter
 from neuro.ranges import (
@@ -23,7 +23,7 @@ from neuro.ranges import (
     parts_of,
     whole_field,
 )
-from neuro.references import known_name, unique
+from neuro.references import check_name, known_name, unique
 from neuro.spikes import Spikes
 from neuro.timing import DELAY, refuse_delay
 from neuro.units import (
@@ -152,7 +152,15 @@ class Population:
         whole_field(self, "n", least=1)
         coordinates_of(self, "coordinates", self.n)
         for kind in ("parameters", "initial"):
-            object.__setattr__(self, kind, _values(f"{where}: {kind}", getattr(self, kind), known))
+            values = _values(f"{where}: {kind}", getattr(self, kind), known)
+            object.__setattr__(self, kind, values)
+            for name, value in values.items():
+                shape = getattr(value, "shape", ())
+                if shape not in ((), (self.n,)):
+                    raise NetworkError(
+                        f"{where}: {kind}: `{name}` needs one value or {self.n}, found shape "
+                        f"{shape}"
+                    )
 
     @property
     def site(self) -> Site:
@@ -283,11 +291,7 @@ class Network:
     backgrounds: tuple[Background, ...] = ()
 
     def __post_init__(self) -> None:
-        if not (isinstance(self.name, str) and self.name):
-            raise NetworkError(
-                f"Network: `name` must be a text of at least one character, "
-                f"found {shown(self.name)}"
-            )
+        check_name("Network: `name`", self.name)
         parts_of(self, populations=Population, sources=Source, projections=Projection)
         parts_of(self, drives=Drive, backgrounds=Background)
         parts_of(self, transmitters=Transmitter, receptors=Receptor, effects=Effect)

@@ -123,12 +123,16 @@ def pure(instance: Any, *names: str) -> None:
     for name in names:
         value = getattr(instance, name)
         plain = value.number if isinstance(value, Quantity) and value.dimension == NUMBER else value
-        if not is_real(plain) or not math.isfinite(plain):
+        try:
+            number = float(plain) if is_real(plain) else math.nan
+        except OverflowError:
+            number = math.inf
+        if not math.isfinite(number):
             raise NetworkError(
                 f"{_label(instance, name)} must be a finite number without a unit, "
                 f"found {shown(value)}"
             )
-        _set(instance, name, float(plain))
+        _set(instance, name, number)
 
 
 def finite(instance: Any, *names: str) -> None:

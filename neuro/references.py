@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 
-from neuro.errors import NetworkError, nearest
+from neuro.errors import NetworkError, nearest, shown
 
-__all__ = ["known_name", "unique"]
+__all__ = ["check_name", "known_name", "unique"]
 
 
 class Named(Protocol):
@@ -20,17 +20,26 @@ class Named(Protocol):
         ...
 
 
+def check_name(what: str, name: object) -> None:
+    """Refuse a name that is empty, no text, or text that no file can hold.
+
+    Raises:
+        NetworkError: it begins with `what`.
+    """
+    if not (isinstance(name, str) and name):
+        raise NetworkError(f"{what} must be a text of at least one character, found {shown(name)}")
+    if not name.isascii() and any("\ud800" <= each <= "\udfff" for each in name):
+        raise NetworkError(f"{what} must be text that UTF-8 can write, found {name!r}")
+
+
 def unique(kind: str, items: Sequence[Named]) -> None:
-    """Refuse parts whose name is empty, no text, or that of another.
+    """Refuse parts whose name `check_name` refuses, or is that of another.
 
     Raises:
         NetworkError: naming the kind of part.
     """
     for item in items:
-        if not (isinstance(item.name, str) and item.name):
-            raise NetworkError(
-                f"each {kind} needs a name, a text of at least one character, found {item.name!r}"
-            )
+        check_name(f"the name of each {kind}", item.name)
     for name, times in Counter(item.name for item in items).items():
         if times > 1:
             raise NetworkError(f"each {kind} needs a name of its own, found `{name}` {times} times")

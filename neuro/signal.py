@@ -50,8 +50,8 @@ class Signal:
             raise SignalError(f"a signal must be 1-d or 2-d and not empty, found {values.shape}")
         if not np.isfinite(values).all():
             raise SignalError("a signal must be finite, found NaN or infinity")
-        if not self.dt_ms > 0:
-            raise SignalError(f"a signal's dt must be positive, found {self.dt_ms} ms")
+        if not 0 < self.dt_ms < np.inf:
+            raise SignalError(f"a signal's dt must be finite and above 0, found {self.dt_ms} ms")
         values.flags.writeable = False
         object.__setattr__(self, "values", values)
 

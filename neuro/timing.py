@@ -14,13 +14,31 @@ from neuro.model import SynapseModel
 from neuro.units import coherent, ms
 
 __all__ = [
-    "DELAY", "delay_note", "nearest_steps", "off_grid", "refuse_delay", "release_steps", "steps_of",
-]  # fmt: skip
+    "DELAY",
+    "check_step",
+    "delay_note",
+    "nearest_steps",
+    "off_grid",
+    "refuse_delay",
+    "release_steps",
+    "steps_of",
+]
 
 DELAY = ms(1)  # engineering choice: a typical monosynaptic delay
 
 _TOLERANCE = 1e-6  # of a step
+_MOST_STEPS = 2**53  # above it a double no longer counts by ones
 _ROUNDING = 4 * float(np.finfo(np.float64).eps)  # of a time that was computed from others
+
+
+def check_step(dt_ms: float) -> None:
+    """Refuse a time step that is not above 0 and finite.
+
+    Raises:
+        NetworkError: if it is not.
+    """
+    if not 0 < dt_ms < np.inf:
+        raise NetworkError(f"dt must be finite and above 0, found {dt_ms} ms")
 
 
 def steps_of(time_ms: float, dt_ms: float, what: str, *, least: int = 0) -> int:
@@ -30,10 +48,14 @@ def steps_of(time_ms: float, dt_ms: float, what: str, *, least: int = 0) -> int:
         least: How many steps it must have: 1 for an interval.
 
     Raises:
-        NetworkError: if it is not a whole number of steps, or too few, or a step is not positive.
+        NetworkError: if it is not a whole number of steps, or too few or too many, or `check_step`
+            refuses the step.
     """
-    if not dt_ms > 0:
-        raise NetworkError(f"dt must be positive, found {dt_ms} ms")
+    check_step(dt_ms)
+    if np.isfinite(time_ms) and abs(time_ms) >= _MOST_STEPS * dt_ms:
+        raise NetworkError(
+            f"{what} must be less than 2**53 time steps of {dt_ms:g} ms, found {time_ms:.15g} ms"
+        )
     if not np.isfinite(time_ms) or off_grid(time_ms, dt_ms):
         raise NetworkError(
             f"{what} must be a whole number of time steps of {dt_ms:g} ms, found {time_ms:.15g} ms"

@@ -17,7 +17,7 @@ import types
 from collections.abc import Callable, Iterable, Mapping
 from typing import Annotated, Any, ParamSpec, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from neuro.errors import UnitError
+from neuro.errors import UnitError, shown
 from neuro.units.dimension import Dimension
 from neuro.units.gate import is_bare, number_in, parse_quantity, read_coherent, suffix_of
 from neuro.units.number import coherent
@@ -145,13 +145,17 @@ def _by_suffix(suffix: str, annotation: Any) -> Gate:
         if value is None and type(None) in members:
             return None
         number = number_in(value, suffix)
-        if one and not isinstance(number, (int, float)) and getattr(number, "shape", ()) != ():
-            raise UnitError(f"expected one value, found {len(number)}")
+        if one and not isinstance(number, (int, float)) and _is_several(number):
+            raise UnitError(f"expected one value, found {shown(value)}")
         if whole and isinstance(number, float) and number.is_integer():
             return int(number)
         return number
 
     return gate
+
+
+def _is_several(number: Any) -> bool:
+    return isinstance(number, (list, tuple)) or getattr(number, "shape", ()) != ()
 
 
 def _is_union(annotation: Any) -> bool:

@@ -3,12 +3,15 @@
 A parameter whose name ends in a unit (`dt_ms`, `rate_hz`) takes a number in that unit; one that
 is annotated `Time`, `Voltage`, … has no unit in its name and takes no bare number. Both take
 Ember's quantities, text such as `"20 ms"`, and quantities of Brian2, pint, quantities and
-astropy, one or an array of them. A wrong dimension is refused by name. Numbers pass unchanged.
+astropy, one or an array of them. A wrong dimension is refused by name. Numbers pass unchanged;
+a `Decimal` or a `Fraction` becomes a float, and an int beyond a double is refused.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -30,7 +33,7 @@ from neuro.units.dimension import (
     surface_shift,
 )
 from neuro.units.foreign import from_foreign
-from neuro.units.number import is_real, refuse_masked, shifted
+from neuro.units.number import is_real, real, refuse_masked, shifted
 from neuro.units.quantity import Quantity
 from neuro.units.text import checked, read_text, wanted
 
@@ -132,10 +135,15 @@ def number_in(value: Any, suffix: str) -> Any:
     >>> number_in("0.5 s", "ms"), number_in(40, "hz")
     (500.0, 40)
     """
+    if type(value) not in (float, int) and isinstance(value, (Decimal, Fraction)):
+        value = real(value)
     if is_bare(value):
         return value
     dimension, shift = SUFFIXES[suffix]
     return shifted(_no_nan(_read(value, dimension, shift), dimension).number, shift)
+
+
+_MOST = int(np.finfo(np.float64).max)
 
 
 def _no_nan(found: Quantity, expected: Dimension | None) -> Quantity:
@@ -145,9 +153,11 @@ def _no_nan(found: Quantity, expected: Dimension | None) -> Quantity:
 
 
 def is_bare(value: Any) -> bool:
-    """Whether it is numbers without a unit, one or many; NaN alone is no number."""
-    if type(value) in (float, int):
+    """Whether it is numbers without a unit, one or many; neither NaN alone nor beyond a double."""
+    if type(value) is float:
         return value == value
+    if type(value) is int:
+        return -_MOST <= value <= _MOST
     if isinstance(value, (list, tuple)):
         return all(is_bare(each) for each in value)
     if is_real(value):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
@@ -17,7 +18,9 @@ __all__ = ["coherent", "is_real", "real", "refuse_masked", "shifted"]
 def is_real(value: object) -> bool:
     """Whether it is one real number without a unit; a bool is none."""
     if isinstance(value, (float, int, np.floating, np.integer, Fraction, Decimal)):
-        return not isinstance(value, (bool, np.timedelta64))  # NumPy counts a time as an integer
+        if isinstance(value, (bool, np.timedelta64)):  # NumPy counts a time as an integer
+            return False
+        return not (isinstance(value, Decimal) and value.is_snan())  # it can't even be compared
     return False
 
 
@@ -45,11 +48,12 @@ def real(value: Any) -> float | NDArray[np.float64]:
         return value
     if is_real(value):
         try:
-            return float(value)
-        except (OverflowError, ValueError):
-            raise UnitError(
-                f"expected a number in the range of a double, found {shown(value)}"
-            ) from None
+            number = float(value)
+        except OverflowError:
+            number = math.inf
+        if (not number and value) or (math.isinf(number) and value != number):
+            raise UnitError(f"expected a number in the range of a double, found {shown(value)}")
+        return number
     refuse_masked(value)
     if isinstance(value, (np.ndarray, list, tuple)):
         array = np.asarray(value)

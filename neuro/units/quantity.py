@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import operator
 from collections.abc import Callable, Iterator
@@ -112,6 +113,21 @@ class Quantity(_Number):
     def __float__(self) -> float:
         return float(self.number)
 
+    def __int__(self) -> int:
+        """The integer part of a pure number.
+
+        Raises:
+            UnitError: if it has a unit: 5 of what the integer is, `int` does not say.
+        """
+        if self.dimension != NUMBER:
+            unit = self.dimension.unit
+            raise UnitError(
+                f"an int has no unit, found {self}; divide by one first, as in `int(x / {unit})`"
+            )
+        return int(float(self))
+
+    __trunc__ = __int__
+
     def __bool__(self) -> bool:
         return bool(self.number)
 
@@ -183,6 +199,12 @@ class Quantity(_Number):
 
     def __rmul__(self, other: Any) -> Any:
         return _binary("*", operator.mul, other, self)
+
+    def __matmul__(self, other: Any) -> Any:
+        return _binary("@", operator.matmul, self, other)
+
+    def __rmatmul__(self, other: Any) -> Any:
+        return _binary("@", operator.matmul, other, self)
 
     def __truediv__(self, other: Any) -> Any:
         return _binary("/", operator.truediv, self, other)
@@ -276,10 +298,29 @@ class Quantity(_Number):
                 return _power(first, rest[0])
             if all(each.dimension == NUMBER for each in (first, *rest)):
                 return ufunc(*(each.number for each in (first, *rest)))
-        raise UnitError(
-            f"numpy.{name} has no result with a dimension, found {_shown(inputs)}; divide by a "
-            f"unit first, as in `numpy.{name}(x / mV)`"
-        )
+        raise _no_dimension(f"numpy.{name}", _shown(inputs))
+
+    def __array_function__(
+        self, function: Any, kinds: Any, given: tuple[Any, ...], options: dict[str, Any]
+    ) -> Any:
+        """NumPy's other functions, where they need no more than the operations above.
+
+        Raises:
+            UnitError: if they need plain numbers, as `np.interp` and `np.var`.
+        """
+        name = f"{function.__module__}.{function.__name__}"
+        if name not in _TO_FLOATS:
+            with contextlib.suppress(TypeError, AttributeError):
+                return function.__wrapped__(*given, **options)
+        found = [each for each in (*given, *options.values()) if isinstance(each, Quantity)]
+        raise _no_dimension(name, _shown(found or [self]))
+
+
+def _no_dimension(function: str, found: str) -> UnitError:
+    return UnitError(
+        f"{function} has no result with a dimension, found {found}; divide by a unit first, as in "
+        f"`{function}(x / mV)`"
+    )
 
 
 _BINARY: dict[str, tuple[str, Callable[[Any, Any], Any]]] = {
@@ -287,10 +328,11 @@ _BINARY: dict[str, tuple[str, Callable[[Any, Any], Any]]] = {
     "divide": ("/", operator.truediv), "floor_divide": ("//", operator.floordiv),
     "remainder": ("%", operator.mod), "less": ("<", operator.lt),
     "less_equal": ("<=", operator.le), "greater": (">", operator.gt),
-    "greater_equal": (">=", operator.ge),
+    "greater_equal": (">=", operator.ge), "matmul": ("@", operator.matmul),
 }  # fmt: skip
 _PREDICATES = {"isfinite", "isnan", "isinf", "sign", "signbit"}
 _KEEP = {"absolute", "fabs", "negative", "positive", "conjugate"}
+_TO_FLOATS = {"numpy.gradient", "numpy.interp"}  # they would drop the dimension without a word
 _SAME = {"add", "maximum", "minimum", "fmax", "fmin", "hypot"}
 _POWERS = {"sqrt": Fraction(1, 2), "cbrt": Fraction(1, 3), "square": 2, "reciprocal": -1}
 _ALIKE = {"+", "-", "%", "//", "<", "<=", ">", ">="}
@@ -300,10 +342,12 @@ def _binary(sign: str, operate: Callable[[Any, Any], Any], left: Any, right: Any
     a, b = _operand(left), _operand(right)
     if a is None or b is None:
         return NotImplemented
-    if sign in {"*", "/"}:
+    if sign == "@" and not (a.ndim and b.ndim):
+        raise UnitError(f"both sides of `@` must be arrays, found {_shown((a, b))}; use `*`")
+    if sign in {"*", "@", "/"}:
         _no_offset(sign, a, b)
         return _made(
-            operate(a.number, b.number), a.dimension.times(b.dimension, 1 if sign == "*" else -1)
+            operate(a.number, b.number), a.dimension.times(b.dimension, -1 if sign == "/" else 1)
         )
     dimension = _common(sign, a, b)
     number = operate(a.number, b.number)

@@ -51,9 +51,13 @@ def read_text(text: str, expected: Dimension | None = None) -> Quantity:
         UnitError: if the unit is missing, unknown, or of another dimension.
     """
     match = _QUANTITY.fullmatch(text) if len(text) <= _LONGEST else None
-    if match is None or not math.isfinite(float(match["number"])):
+    if match is None:
         raise UnitError(f"expected {wanted(expected)}, found `{_shortened(text)}`")
     number, unit = match["number"], match["unit"].strip()
+    if not (math.isfinite(float(number)) and (float(number) or _ZERO.match(number))):
+        raise UnitError(
+            f"expected {wanted(expected)}, found `{_shortened(text)}`, which no double holds"
+        )
     if not _UNIT.fullmatch(unit):  # pint would leave out `#` and `=`, and read `ms; ms` as `ms*ms`
         raise UnitError(f"expected {wanted(expected)}, found `{_shortened(text)}`")
     if unit in {"dB", "dB SPL"}:  # a level is not a ratio of anything here
@@ -82,6 +86,7 @@ _QUANTITY = re.compile(
     r"\s*(?P<number>[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)\s*(?P<unit>.*)",
     re.DOTALL,
 )
+_ZERO = re.compile(r"[+-]?[0.]+(?:[eE]|$)")
 _UNIT = re.compile(r"[\w\s°%*/^().·²³¹⁻-]*")
 _COMMON_UNITS = (
     "ms", "s", "us", "min", "mV", "V", "uV", "pA", "nA", "uA", "nS", "uS", "mS", "pF", "nF", "uF",
@@ -130,7 +135,7 @@ def _product(number: str, factor: Fraction) -> float:
     if float(number) == 0.0:
         return float(number)
     value = float(Fraction(number) * factor)
-    if not math.isfinite(value):
+    if not value or not math.isfinite(value):
         raise OverflowError(number)
     return value
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -172,3 +173,18 @@ def test_intervals_beside_the_grid_are_refused_by_every_back_end(
     if every_ms:
         with pytest.raises(EmberError, match="duration must be"):
             simulate(recorded, duration_ms=every_ms if every_ms != 1e-9 else -1e-3, backend=backend)
+
+
+@pytest.mark.parametrize("dt_ms", [1e-320, 1e-300, math.inf, 0, -1])
+def test_a_step_that_no_double_counts_is_refused_by_name(dt_ms: float) -> None:
+    cells = Network(populations=(Population("c", LIF, 1),))
+    with pytest.raises(NetworkError, match=r"^d(t|uration) must be (finite|less than 2\*\*53)"):
+        simulate(cells, duration_ms=10, dt_ms=dt_ms)
+
+
+def test_a_name_that_no_file_can_hold_is_refused() -> None:
+    with pytest.raises(NetworkError, match=r"must be text that UTF-8 can write, found '.ud800'"):
+        Network(populations=(Population("\ud800", LIF, 1),))
+    with pytest.raises(NetworkError, match="`name` must be text that UTF-8 can write"):
+        Network(name="a\udfff")
+    assert Network(populations=(Population("ä😀", LIF, 1),)).populations[0].n == 1

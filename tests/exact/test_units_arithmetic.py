@@ -224,8 +224,6 @@ def test_arrays_keep_the_unit() -> None:
         len(mV(1))
     with pytest.raises(TypeError):
         mV(1)[0]
-    with pytest.raises(TypeError):
-        int(mV(1))
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
@@ -276,3 +274,25 @@ def test_si_prefixes_of_each_dimension() -> None:
         (TEMPERATURE, "1 degC"), (LEVEL, "1 dB"),
     ):  # fmt: skip
         assert parse_quantity(text, dimension).dimension == dimension
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
+        lambda: np.linspace(ms(0), ms(10), 3), lambda: np.var(ms([1, 2])),
+        lambda: np.interp(ms(1.5), ms([1, 2]), [1, 2]), lambda: np.interp(1.5, [1, 2], ms([1, 2])),
+        lambda: np.gradient(ms([1, 2, 4])), lambda: np.fft.fft(ms([1, 2])),
+        lambda: nS(3) @ mV(2), lambda: int(ms(5)), lambda: math.trunc(ms(5)),
+    ],
+)  # fmt: skip
+def test_functions_of_numbers_refuse_quantities(operation: Callable[[], Any]) -> None:
+    with pytest.raises(UnitError) as refused:
+        operation()
+    assert "\n" not in str(refused.value)
+    assert "divide" in str(refused.value) or "use `*`" in str(refused.value)
+
+
+def test_a_product_of_arrays_has_the_product_of_their_dimensions() -> None:
+    assert nS([1, 2]) @ mV([2, 3]) == pA(8)
+    assert [1, 2] @ mV([2, 3]) == np.array([1, 2]) @ mV([2, 3]) == mV(8)
+    assert int(Quantity(5.5)) == 5

@@ -6,6 +6,8 @@ import datetime
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 import neo
@@ -358,3 +360,42 @@ def test_a_signal_takes_no_values_whose_unit_would_be_lost(values: object) -> No
 @pytest.mark.parametrize("values", [[1, 2], (1.0, True), np.arange(3), np.float32([1, 2])])
 def test_a_signal_takes_plain_numbers(values: object) -> None:
     assert Signal(values, 1.0, "pA").values.dtype == np.float64  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("number", [Decimal(10), Fraction(10), np.float32(10), 10])
+def test_any_real_number_is_one_where_the_name_has_the_unit(number: Any) -> None:
+    cells = Network(populations=(Population("c", LIF, 1),))
+    assert simulate(cells, duration_ms=number, every_ms=number).duration_ms == 10.0
+    assert Record("c", "v", number).every_ms == 10.0
+    assert Drive("c", "I", np.ones(3), dt_ms=number).dt_ms == 10.0
+    spikes = Spikes([5.0, 15.0, 16.0], [0, 0, 0], n_units=1, t_stop_ms=2 * number)
+    assert psth(spikes, bin_ms=number).rate_hz.tolist() == [100.0, 200.0]
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [[10.0], (10.0,), [ms(10)], np.array([10.0]), 10**400, -(10**400), Decimal("1e400"),
+     Decimal("1e-400"), Fraction(1, 10**400), Decimal("sNaN"), Decimal("NaN")],
+)  # fmt: skip
+def test_several_numbers_or_none_that_a_double_holds_are_refused_for_one(bad: Any) -> None:
+    cells = Network(populations=(Population("c", LIF, 1),))
+    spikes = Spikes([5.0], [0], n_units=1, t_stop_ms=20)
+    for use in (
+        lambda: simulate(cells, duration_ms=bad),
+        lambda: simulate(cells, duration_ms=10, every_ms=bad),
+        lambda: Record("c", "v", bad),
+        lambda: Drive("c", "I", np.ones(3), dt_ms=bad),
+        lambda: Spikes([5.0], [0], n_units=1, t_stop_ms=bad),
+        lambda: spikes.between(bad, 20),
+        lambda: vector_strength(spikes, bad),
+    ):
+        with pytest.raises(UnitError) as refused:
+            use()
+        assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("text", ["1e-400 ms", "-1e-400 ms", "1e400 ms", "1e-400 dB", "5e-324 ns"])
+def test_text_out_of_the_range_of_a_double_is_refused(text: str) -> None:
+    with pytest.raises(UnitError, match=f"found `{text}`"):
+        parse_quantity(text)
+    assert float(parse_quantity("0e-400 ms")) == 0.0

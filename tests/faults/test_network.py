@@ -111,7 +111,7 @@ def test_a_network_that_cannot_be_is_refused(network, error: type[EmberError], s
 def test_each_part_of_a_network_has_a_name(kind: str, part: Any, name: object) -> None:
     parts = {"populations": (CELL,), "sources": (TIMES,), "transmitters": (Transmitter("x"),)}
     parts |= {kind: (*parts.get(kind, ()), part(name))}
-    with pytest.raises(NetworkError, match=f"needs a name, .* found {name!r}$"):
+    with pytest.raises(NetworkError, match=f"at least one character, found {name!r}$"):
         Network("n", **parts)
 
 
@@ -119,7 +119,7 @@ def test_run_settings_are_checked() -> None:
     network = populated()
     for settings, said in (
         ({"duration_ms": 10.05}, "duration must be a whole number of time steps"),
-        ({"duration_ms": 10, "dt_ms": 0}, "dt must be positive"),
+        ({"duration_ms": 10, "dt_ms": 0}, "dt must be finite and above 0"),
         ({"duration_ms": 10, "backend": "nest"}, "unknown back end `nest`"),
         ({"duration_ms": 10, "threads": 0}, "threads must be a whole number in"),
         ({"duration_ms": 10, "options": {"codegen": "numpy"}}, "has no option `codegen`"),
@@ -360,3 +360,13 @@ def test_bounds_of_clip_that_cross_are_refused() -> None:
     prepare(Network("n", (Population("cell", held, 3, {"low": np.array([1.0, 3.0, 2.0])}),)))
     with pytest.raises(NetworkError, match="found `low` = 4 and `high` = 3"):
         prepare(Network("n", (Population("cell", held, 3, {"low": np.array([1.0, 4.0, 2.0])}),)))
+
+
+@pytest.mark.parametrize("bad", [[[1, 2, 3]], [1, 2], [], [[1], [2], [3]], pA([1, 2])])
+@pytest.mark.parametrize("kind", ["parameters", "initial"])
+def test_values_of_another_shape_are_refused_where_a_population_is_made(
+    kind: str, bad: Any
+) -> None:
+    with pytest.raises(NetworkError, match="`I_ext` needs one value or 3, found shape"):
+        Population("c", LIF, 3, **{kind: {"I_ext": bad}})
+    assert Population("c", LIF, 3, **{kind: {"I_ext": [1, 2, 3]}}).n == 3
