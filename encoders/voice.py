@@ -55,11 +55,13 @@ TREMOR_HZ = ((4.0, 6.0), (6.0, 10.0))
 TREMOR_DEPTH = ((0.003, 0.01), (0.02, 0.04))
 
 
+@quantities
 def calm(seed: int) -> Voice:
     """A calm utterance of speaker `seed`."""
     return _in_state(seed, 0)
 
 
+@quantities
 def distressed(seed: int) -> Voice:
     """The same speaker's utterance in distress: other jitter and tremor, nothing else."""
     return _in_state(seed, 1)
@@ -85,6 +87,7 @@ def utterance(
     return np.asarray(out * (OUTPUT_RMS / np.sqrt(np.mean(out**2))))
 
 
+@quantities
 def embedded_sound(name: Literal["startle", "calm", "distressed"], speaker: int = 0) -> Sound:
     """A sound that needs no file.
 

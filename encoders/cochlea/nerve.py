@@ -58,6 +58,7 @@ class Nerve:
         admit(self)
 
 
+@quantities
 def fibre_classes(fibres_per_channel: int, spontaneous: Spontaneous = "mixed") -> list[Synapse]:
     """The synapse of each fibre of a channel; `mixed` follows the shares found in the cat.
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from neuro.errors import SignalError
+from neuro.units import quantities
 
 __all__ = ["CircularLinear", "circular_linear", "circular_mean"]
 
@@ -28,11 +29,13 @@ class CircularLinear(NamedTuple):
     at_bound: bool
 
 
+@quantities
 def circular_mean(angles: ArrayLike) -> float:
     """Direction of the mean vector, in `(-π, π]` rad; meaningless if the angles are spread."""
     return float(np.angle(np.exp(1j * np.asarray(angles, np.float64)).mean()))
 
 
+@quantities
 def circular_linear(
     positions: ArrayLike, angles: ArrayLike, *, max_slope: float, n_slopes: int = 2001
 ) -> CircularLinear:

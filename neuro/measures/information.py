@@ -8,10 +8,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from neuro.errors import SignalError
+from neuro.units import quantities
 
 __all__ = ["entropy", "mutual_information", "shuffled_information"]
 
 
+@quantities
 def entropy(counts: ArrayLike) -> float:
     """Entropy in bit of the distribution a histogram shows (plug-in, biased downward).
 
@@ -31,6 +33,7 @@ def entropy(counts: ArrayLike) -> float:
     return float(-(p * np.log2(p)).sum()) + 0.0  # no negative zero
 
 
+@quantities
 def mutual_information(
     stimuli: ArrayLike,
     responses: ArrayLike,
@@ -64,6 +67,7 @@ def mutual_information(
     return information - float(bias)
 
 
+@quantities
 def shuffled_information(
     stimuli: ArrayLike, responses: ArrayLike, *, rng: np.random.Generator, repeats: int = 100
 ) -> NDArray[np.float64]:

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuro.spikes import Spikes
+from neuro.units import quantities
 
 __all__ = ["interval_cv", "intervals"]
 
@@ -17,6 +18,7 @@ def intervals(spikes: Spikes) -> NDArray[np.float64]:
     return np.asarray(np.diff(times)[np.diff(units) == 0])
 
 
+@quantities
 def interval_cv(spikes: Spikes, *, fewest: int = 3) -> NDArray[np.float64]:
     """`(n_units,)` coefficient of variation of each unit's intervals.
 

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from neuro.errors import SignalError
 from neuro.spikes import Spikes
-from neuro.units import quantities
+from neuro.units import TIME, quantities
 
 __all__ = ["phases", "rayleigh_p", "vector_strength"]
 
 
 @quantities
-def phases(spikes: Spikes | ArrayLike, frequency_hz: float) -> NDArray[np.float64]:
+def phases(spikes: Annotated[Spikes | ArrayLike, TIME], frequency_hz: float) -> NDArray[np.float64]:
     """Phase of each spike in the cycle of a tone that starts at 0 ms, in `[0, 2π)` rad.
 
     `spikes` are a `Spikes` (all units pooled) or times in ms. Times are since 0 ms, wherever the
@@ -30,7 +32,7 @@ def phases(spikes: Spikes | ArrayLike, frequency_hz: float) -> NDArray[np.float6
 
 
 @quantities
-def vector_strength(spikes: Spikes | ArrayLike, frequency_hz: float) -> float:
+def vector_strength(spikes: Annotated[Spikes | ArrayLike, TIME], frequency_hz: float) -> float:
     """Length of the mean vector of the spikes' phases: 1 if all agree, near 0 if spread evenly.
 
     NaN without spikes. Units of a `Spikes` are pooled, so their phases must be comparable.
@@ -41,7 +43,7 @@ def vector_strength(spikes: Spikes | ArrayLike, frequency_hz: float) -> float:
 
 
 @quantities
-def rayleigh_p(spikes: Spikes | ArrayLike, frequency_hz: float) -> float:
+def rayleigh_p(spikes: Annotated[Spikes | ArrayLike, TIME], frequency_hz: float) -> float:
     """Probability that spikes without any locking reach this vector strength.
 
     Rayleigh's test with the small-sample form of Zar 1999, eq. 27.4; 1 without spikes.

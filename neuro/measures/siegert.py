@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from neuro.errors import NetworkError
-from neuro.units import admit, quantities
+from neuro.units import VOLTAGE, admit, quantities
 
 __all__ = ["BalancedNetwork", "siegert_rate"]
 
@@ -18,11 +19,11 @@ _ROOT_PI = np.sqrt(np.pi)
 
 @quantities
 def siegert_rate(
-    mean: ArrayLike,
-    noise: ArrayLike,
+    mean: Annotated[ArrayLike, VOLTAGE],
+    noise: Annotated[ArrayLike, VOLTAGE],
     *,
-    threshold: float,
-    reset: float,
+    threshold: Annotated[float, VOLTAGE],
+    reset: Annotated[float, VOLTAGE],
     tau_ms: float,
     refractory_ms: float = 0.0,
 ) -> NDArray[np.float64]:
@@ -115,13 +116,13 @@ class BalancedNetwork:
     n_excitatory: int
     n_inhibitory: int
     n_external: int
-    jump: float
+    jump: Annotated[float, VOLTAGE]
     g: float
-    threshold: float = 20.0
-    reset: float = 10.0
+    threshold: Annotated[float, VOLTAGE] = 20.0
+    reset: Annotated[float, VOLTAGE] = 10.0
     tau_ms: float = 20.0
     refractory_ms: float = 2.0
-    offset: float = 0.0
+    offset: Annotated[float, VOLTAGE] = 0.0
 
     def __post_init__(self) -> None:
         admit(self)

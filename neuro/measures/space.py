@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from neuro.bins import bin_of, hair
 from neuro.errors import SignalError
-from neuro.units import quantities
+from neuro.units import LENGTH, quantities
 
 __all__ = ["RateMap", "positions_at", "rate_map", "skaggs_information"]
+
+_Places = Annotated[NDArray[np.float64], LENGTH]
 
 
 class RateMap(NamedTuple):
@@ -30,7 +32,7 @@ class RateMap(NamedTuple):
 
 @quantities
 def positions_at(
-    times_ms: ArrayLike, x: NDArray[np.float64], y: NDArray[np.float64], *, dt_ms: float
+    times_ms: ArrayLike, x: _Places, y: _Places, *, dt_ms: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Position when each spike fell; frame k holds from `k * dt_ms` to the next.
 
@@ -45,8 +47,8 @@ def positions_at(
 @quantities
 def rate_map(
     times_ms: ArrayLike,
-    x: NDArray[np.float64],
-    y: NDArray[np.float64],
+    x: _Places,
+    y: _Places,
     *,
     dt_ms: float,
     width_m: float,

@@ -197,7 +197,11 @@ def _bundles(built: Built, cells: Mapping[str, Cell]) -> list[Bundle]:
 
 def _lags(built: Built, cells: Mapping[str, Cell], bundles: Sequence[Bundle]) -> dict[str, int]:
     links = [Link(b.source, b.target, b.delay_steps + 1) for b in bundles]
-    steady = [name for name, cell in cells.items() if cell.bias is not None and not cell.late]
+    # What fires by itself may not begin later than the rest.
+    steady = [
+        name for name, cell in cells.items()
+        if (cell.bias is not None and not cell.late) or _fires_at_rest(cell)
+    ]  # fmt: skip
     lags = lags_to_write([*(s.source.name for s in built.sources), *cells], links, steady)
     for name, cell in cells.items():
         if cell.late and cell.late != lags[name]:
@@ -206,6 +210,11 @@ def _lags(built: Built, cells: Mapping[str, Cell], bundles: Sequence[Bundle]) ->
                 [f"a constant current that starts late (population `{name}`)"],
             )
     return lags
+
+
+def _fires_at_rest(cell: Cell) -> bool:
+    threshold = cell.values.get("v_threshold")
+    return threshold is not None and bool(np.any(threshold < cell.values.get("v_leak", 0.0)))
 
 
 def _reported(built: Built, bundles: Sequence[Bundle], outputs: Sequence[str] | None) -> list[str]:

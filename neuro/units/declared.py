@@ -3,8 +3,9 @@
     def firing(*, onset: Time, dt_ms: float, weights: Sequence[Conductance]) -> …
 
 takes `firing(onset="0.2 s", dt_ms=0.1 * brian2.ms, weights=[nS(1), "2 nS"])`. The body reads
-quantities where the annotation has a dimension, and numbers in the unit that a name ends in.
-A default is trusted, and passes unread.
+quantities where the annotation has a dimension, and numbers in the unit that a name ends in, or
+that `Annotated[ArrayLike, VOLTAGE]` is written in. A number of a function that has neither takes no
+unit: what has one is refused. A default is trusted, and passes unread.
 """
 
 from __future__ import annotations
@@ -17,9 +18,20 @@ import types
 from collections.abc import Callable, Iterable, Mapping
 from typing import Annotated, Any, ParamSpec, TypeVar, Union, get_args, get_origin, get_type_hints
 
+import numpy as np
+
 from neuro.errors import UnitError, shown
-from neuro.units.dimension import Dimension
-from neuro.units.gate import is_bare, number_in, parse_quantity, read_coherent, suffix_of
+from neuro.units.dimension import NUMBER, Dimension, surface_shift
+from neuro.units.foreign import from_foreign
+from neuro.units.gate import (
+    SUFFIXES,
+    is_bare,
+    number_of,
+    parse_quantity,
+    read,
+    read_coherent,
+    suffix_of,
+)
 from neuro.units.number import coherent
 from neuro.units.quantity import Quantity
 from neuro.units.text import checked
@@ -46,7 +58,7 @@ def quantities(function: Callable[P, R]) -> Callable[P, R]:
     def gated(*args: P.args, **kwargs: P.kwargs) -> R:
         nonlocal gates
         if gates is None:  # annotations may name what is defined further down
-            gates = gates_of(function, label)
+            gates = {**_gates_of_numbers(function, label), **gates_of(function, label)}
         given = dict(kwargs)
         for name in gates.keys() & kwargs.keys():
             if kwargs[name] is not parameters[name].default:
@@ -94,10 +106,45 @@ def gates_of(function: Any, label: str) -> dict[str, Gate]:
         if gate is None and suffix is not None:
             if not _holds_numbers(annotation):
                 continue
-            gate = _by_suffix(suffix, annotation)
+            gate = _of_numbers(annotation, *SUFFIXES[suffix])
         if gate is not None:
             found[name] = named(gate, f"{label}: `{name}`")
     return found
+
+
+def _gates_of_numbers(function: Any, label: str) -> dict[str, Gate]:
+    """The gate of each parameter that is a number, or an array of them, and has no unit."""
+    return {
+        name: named(_without_unit, f"{label}: `{name}`")
+        for name, annotation in _annotations(function).items()
+        if _is_number(annotation)
+    }
+
+
+def _is_number(annotation: Any) -> bool:
+    """Whether it is a number or an array of them; `ArrayLike` is a union with `complex`."""
+    if _is_union(annotation):
+        return any(_is_number(member) for member in get_args(annotation))
+    return annotation in (float, int, complex) or get_origin(annotation) is np.ndarray
+
+
+def _without_unit(value: Any) -> Any:
+    if type(value) in (float, int, np.ndarray, str, bool) or value is None:
+        return value
+    if isinstance(value, (list, tuple)):
+        return type(value)(map(_without_unit, value)) if any(map(_has_unit, value)) else value
+    if not _has_unit(value):
+        return value
+    found = read(value)
+    if found.dimension != NUMBER:
+        raise UnitError(f"expected a number without a unit, found {shown(value)}")
+    return found.number
+
+
+def _has_unit(value: Any) -> bool:
+    if type(value) in (float, int, np.ndarray, str, bool):
+        return False
+    return isinstance(value, Quantity) or from_foreign(value) is not None
 
 
 def named(gate: Gate, what: str) -> Gate:
@@ -136,15 +183,17 @@ def _holds_numbers(annotation: Any) -> bool:
     return not text.endswith("bool'>") and text != "bool" and "Callable" not in text
 
 
-def _by_suffix(suffix: str, annotation: Any) -> Gate:
+def _of_numbers(annotation: Any, dimension: Dimension, shift: int) -> Gate:
+    """The gate of a number, or an array of them, in a unit `shift` places from the coherent one."""
     members = set(get_args(annotation)) if _is_union(annotation) else {annotation}
     one = bool(members) and members <= {float, int, type(None), "float", "int"}
     whole = int in members and float not in members
+    ours = tuple(m for m in members if str(getattr(m, "__module__", "")).startswith("neuro."))
 
     def gate(value: Any) -> Any:
-        if value is None and type(None) in members:
-            return None
-        number = number_in(value, suffix)
+        if (value is None and type(None) in members) or isinstance(value, ours):
+            return value
+        number = number_of(value, dimension, shift)
         if one and not isinstance(number, (int, float)) and _is_several(number):
             raise UnitError(f"expected one value, found {shown(value)}")
         if whole and isinstance(number, float) and number.is_integer():
@@ -175,6 +224,8 @@ def _by_annotation(annotation: Any) -> Gate | None:
             return lambda value: parse_quantity(value, dimension)
         if _by_annotation(arguments[0]) is not None:
             return lambda value: spread(value, dimension)
+        if _is_number(arguments[0]):
+            return _of_numbers(arguments[0], dimension, surface_shift(dimension))
         return None
     if _is_union(annotation):
         return _of_union(arguments)

@@ -135,11 +135,19 @@ def number_in(value: Any, suffix: str) -> Any:
     >>> number_in("0.5 s", "ms"), number_in(40, "hz")
     (500.0, 40)
     """
+    return number_of(value, *SUFFIXES[suffix])
+
+
+def number_of(value: Any, dimension: Dimension, shift: int) -> Any:
+    """As `number_in`, in the unit that lies `shift` places from the coherent one.
+
+    Raises:
+        UnitError: if it is no number, or of another dimension.
+    """
     if type(value) not in (float, int) and isinstance(value, (Decimal, Fraction)):
         value = real(value)
     if is_bare(value):
         return value
-    dimension, shift = SUFFIXES[suffix]
     return shifted(_no_nan(_read(value, dimension, shift), dimension).number, shift)
 
 

@@ -36,7 +36,8 @@ from neuro.units import (
     ms,
     mV,
 )
-from neuro.units.declared import _annotations, gates_of
+from neuro.units.declared import _annotations, _is_number, gates_of
+from neuro.units.dimension import surface_shift
 from neuro.units.gate import SUFFIXES, suffix_of
 
 brian2 = load_brian2()
@@ -113,7 +114,8 @@ def _internal(module: str) -> bool:
 def _need(name: str, annotation: Any) -> tuple[Dimension, int, bool] | None:
     dimensions = [leaf for leaf in _leaves(annotation) if isinstance(leaf, Dimension)]
     if len(dimensions) == 1:
-        return dimensions[0], 0, False
+        bare = not any(leaf is Quantity or hasattr(leaf, "draw") for leaf in _leaves(annotation))
+        return dimensions[0], surface_shift(dimensions[0]) if bare else 0, bare
     if dimensions:
         return None  # stands in ELSEWHERE
     suffix = suffix_of(name)
@@ -220,6 +222,35 @@ def test_a_wrong_dimension_is_refused_by_every_parameter() -> None:
             else:
                 accepted.append(f"{each.module}.{each.label}: `{each.name}`: accepted {wrong}")
     assert accepted == []
+
+
+def test_a_number_without_a_unit_takes_none() -> None:
+    """Of each function that a scientist calls; one that has a unit would be stripped of it."""
+    accepted, tried = [], 0
+    for module in _modules():
+        if not module.__name__.startswith(("neuro.measures", "circuits", "encoders")):
+            continue
+        for exported in getattr(module, "__all__", ()):
+            item = getattr(module, exported)
+            if not inspect.isfunction(item) or "._" in item.__module__:
+                continue
+            for name, annotation in _annotations(item).items():
+                if _need(name, annotation) is not None or not _is_number(annotation):
+                    continue
+                for wrong in (mV(3), [mV(3)], mV([1, 2]), 3 * brian2.mV, REGISTRY("3 mV")):
+                    tried += 1
+                    try:
+                        item(**{name: wrong})
+                    except UnitError as error:
+                        if f"`{name}`: expected a number without a unit" in str(error):
+                            continue
+                        accepted.append(f"{item.__module__}.{exported}: {error}")
+                    except Exception as error:
+                        accepted.append(f"{item.__module__}.{exported}: `{name}`: {error!r}")
+                    else:
+                        accepted.append(f"{item.__module__}.{exported}: `{name}` took {wrong}")
+    assert accepted == []
+    assert tried > 200
 
 
 REGISTRY = pint.UnitRegistry()

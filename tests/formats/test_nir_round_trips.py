@@ -18,8 +18,9 @@ from neuro.model import SynapseModel
 from neuro.models import LEAKY_INTEGRATOR, LIF
 from neuro.nir import lags_of, read, to_nir, write_graph
 from neuro.synapses import DELTA, EXPONENTIAL_CURRENT
-from neuro.units import coherent, ms
+from neuro.units import coherent, ms, mV, pA
 from neuro.wiring import Listed
+from tests.backends._plain import plain_kernels
 from tests.formats._nir_networks import DT_MS, chain, frames, loops, two_layers
 from tests.formats._nir_tools import spikes_of
 
@@ -214,3 +215,38 @@ def test_the_round_trip_of_a_graph_sees_a_wrong_unit() -> None:
     tau_ms = coherent(reading.populations[0].parameters["tau"])
     assert not np.allclose(tau_ms, graph.nodes["n0"].tau)  # a tau in ms is no tau in s
     np.testing.assert_allclose(again.nodes["n0"].tau * 1000, tau_ms)
+
+
+def test_a_cell_that_fires_by_itself_does_not_lag() -> None:
+    """Euler's method on the file's nodes, by hand: the spikes are Ember's, at the same steps."""
+    cells = Population("c", LIF, 1, {"t_ref": ms(0), "E_L": mV(-45), "I_ext": pA(0)})
+    spikes = Spikes([20.0], [0], n_units=1, t_stop_ms=60)
+    network = Network(
+        "restless", (cells,), (Source("s", spikes),),
+        (Projection("p", "s", "c", EXPONENTIAL_CURRENT, Listed([0], [0]), pA(900), ms(1)),),
+    )  # fmt: skip
+    with plain_kernels():
+        run = simulate(network, duration_ms=60, dt_ms=0.1, options={"precision": "float64"})
+    graph = to_nir(network, dt_ms=0.1)
+    assert lags_of(graph) == {"c": 0}
+    of = {type(node).__name__: node for node in graph.nodes.values()}
+    value = {
+        (kind, name): float(np.ravel(given)[0])
+        for kind, node in of.items()
+        for name, given in vars(node).items()
+        if isinstance(given, np.ndarray)
+    }
+    dt = 1e-4
+    arrival = 200 + round(value["Delay", "delay"] / dt)
+    v = current = 0.0
+    found = []
+    for step in range(600):
+        sent = value["Linear", "weight"] * (step == arrival)
+        current += dt / value["CubaLIF", "tau_syn"] * (value["CubaLIF", "w_in"] * sent - current)
+        towards = value["CubaLIF", "v_leak"] + value["CubaLIF", "r"] * current
+        v += dt / value["CubaLIF", "tau_mem"] * (towards - v)
+        if v > value["CubaLIF", "v_threshold"]:
+            found.append(step)
+            v = value["CubaLIF", "v_reset"]
+    assert len(found) >= 3
+    assert found == np.rint(run.spikes["c"].times_ms / 0.1).astype(int).tolist()
