@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from neuro.errors import NetworkError
+import math
 
-__all__ = ["counts", "fan_in", "not_negative", "positive"]
+from neuro.errors import NetworkError
+from neuro.units import Quantity
+
+__all__ = ["counts", "fan_in", "not_negative", "positive", "spread"]
 
 
 def counts(circuit: str, **values: int) -> None:
@@ -51,3 +54,26 @@ def not_negative(circuit: str, **values: float) -> None:
     for name, value in values.items():
         if not 0 <= value < float("inf"):
             raise NetworkError(f"{circuit} needs a finite {name} of 0 or more, found {value}")
+
+
+def spread(circuit: str, n_cells: int, usual: Quantity, **ends: Quantity) -> None:
+    """Refuse a range, its low and its high end, that runs backwards or is not finite.
+
+    One cell is at the low end: a high end other than that or the `usual` one, its default, has
+    no effect.
+
+    Raises:
+        NetworkError: naming the circuit, both settings and what was found.
+    """
+    (low, first), (high, last) = ends.items()
+    if n_cells == 1:
+        if last not in (usual, first):
+            raise NetworkError(
+                f"{circuit} needs n_cells of at least 2 for `{high}`: its one cell is at `{low}`, "
+                f"{first}, found {high} {last}; leave `{high}` out or set more cells"
+            )
+    elif not first <= last < Quantity(math.inf, last.dimension):
+        raise NetworkError(
+            f"{circuit} needs finite {low} <= {high}, found {low} {first} and {high} {last}; "
+            f"set a lower `{low}` or a higher, finite `{high}`"
+        )

@@ -18,6 +18,7 @@ from neuro.wiring import generator
 
 __all__ = ["A_DELTA", "C", "Nociceptor", "heat_fibres", "nociceptor_rate_hz", "temperature_pulses"]
 
+INTERVAL = ms(2000)
 FRAMES_MS = (1.0, 0.5, 0.2, 0.1)  # the coarsest on which a pulse's corners fall is taken
 # What full inflammation does: threshold 5 °C lower, gain doubled. Sensitised nociceptors shift
 # by 2 to 6 °C and gain a factor of 1.5 to 3; the values within are an engineering choice.
@@ -155,7 +156,7 @@ def heat_fibres(
     rise: Time = ms(100),
     hold: Time = ms(500),
     pulses: int = 1,
-    interval: Time = ms(2000),
+    interval: Time = INTERVAL,
     distance: Length = m(1.0),
     n_a_delta: int = 20,
     n_c: int = 80,
@@ -173,7 +174,7 @@ def heat_fibres(
         baseline, peak: Skin temperature before and during a pulse.
         onset, rise, hold: When the first pulse begins, how long it takes to reach the peak (and
             later to fall), and how long it stays.
-        pulses, interval: How many, and the time from one beginning to the next.
+        pulses, interval: How many, and the time from one beginning to the next; one has none.
         distance: From the skin to the spinal cord.
         n_a_delta, n_c: Fibres of each kind (20 and 80: the dorsal-horn models' input ratio).
         inflammation: 0 (healthy) to 1: thresholds fall by up to 5 °C, gains up to double.
@@ -183,9 +184,10 @@ def heat_fibres(
         `temperature` (°C), in frames of 1 ms or less (see `temperature_pulses`).
 
     Raises:
-        SignalError: if a setting is out of range or no whole number of 0.1 ms, or the first pulse
-            begins after the run.
+        SignalError: if a setting is out of range or no whole number of 0.1 ms, or a pulse would
+            begin after the run.
     """
+    last_ms = round(float(onset) + (pulses - 1) * float(interval), 6)
     _check(
         (0 < duration_ms < np.inf, f"a run must last longer than 0 ms, found {duration_ms:g} ms"),
         (
@@ -206,6 +208,17 @@ def heat_fibres(
             pulses == 1 or interval >= 2 * rise + hold,
             f"heat pulses must not overlap: set an interval of at least "
             f"{2 * rise + hold}, found {interval}",
+        ),
+        (
+            pulses > 1 or interval == INTERVAL,
+            f"heat needs two or more pulses for an interval, found pulses {pulses} and interval "
+            f"{interval}; leave `interval` out or set more `pulses`",
+        ),
+        (
+            pulses == 1 or last_ms < duration_ms,
+            f"heat must begin its last pulse within the run (0 to {duration_ms:g} ms), found "
+            f"pulse {pulses} at {last_ms:.15g} ms; set fewer `pulses`, a shorter `interval` or a "
+            f"longer `duration`",
         ),
         (distance >= 0, f"the distance must not be negative, found {distance}"),
         (n_a_delta >= 1 and n_c >= 1, f"found {n_a_delta} Aδ and {n_c} C fibres, need 1 of each"),

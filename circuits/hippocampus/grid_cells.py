@@ -7,6 +7,7 @@ import numpy as np
 from circuits._checks import counts, positive
 from circuits.circuit import Circuit, circuit
 from circuits.hippocampus._path import same_clock
+from neuro.errors import NetworkError
 from neuro.model import NeuronModel
 from neuro.signal import Signal
 from neuro.units import LENGTH, Frequency, Hz, Length, Quantity, m
@@ -29,6 +30,8 @@ GRID = NeuronModel(
     source="Solstad, Moser & Einevoll 2006, Hippocampus 16:1026 (sum of three cosines)",
 )  # fmt: skip
 
+MODULE_RATIO = 1.42
+
 
 @circuit
 def grid_cells(
@@ -38,7 +41,7 @@ def grid_cells(
     n_modules: int = 3,
     cells_per_module: int = 20,
     smallest_spacing: Length = m(0.3),
-    module_ratio: float = 1.42,
+    module_ratio: float = MODULE_RATIO,
     peak_rate: Frequency = Hz(20),
     layout: int = 0,
 ) -> Circuit:
@@ -55,8 +58,8 @@ def grid_cells(
         n_modules, cells_per_module: Cells are numbered module after module.
         smallest_spacing: Distance between neighbouring fields in the first module; 0.3 m at the
             dorsal end in the rat (Hafting et al. 2005: 0.39-0.73 m further down).
-        module_ratio: Spacing of a module over that of the one before; 1.42 in the rat
-            (Stensola et al. 2012, Nature 492:72).
+        module_ratio: Spacing of a module over that of the one before, if there are two or more;
+            1.42 in the rat (Stensola et al. 2012, Nature 492:72).
         peak_rate: At a vertex. Engineering choice within the 5-30 Hz seen.
         layout: Number of the arrangement of phases and orientations.
     """
@@ -66,6 +69,11 @@ def grid_cells(
         "grid_cells", smallest_spacing=smallest_spacing, module_ratio=module_ratio,
         peak_rate=peak_rate,
     )  # fmt: skip
+    if n_modules == 1 and module_ratio != MODULE_RATIO:
+        raise NetworkError(
+            f"grid_cells needs n_modules of at least 2 for `module_ratio`, found n_modules 1 and "
+            f"module_ratio {module_ratio:g}; leave `module_ratio` out or set more modules"
+        )
     rng = generator(layout, "layout", "grid")
     module = np.repeat(np.arange(n_modules), cells_per_module)
     spacing = float(smallest_spacing) * module_ratio ** module.astype(float)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from circuits._checks import counts, positive
+from circuits._checks import counts, not_negative, positive
 from circuits.circuit import Circuit, circuit
 from circuits.hippocampus._path import same_arena, same_clock
 from neuro.model import NeuronModel
@@ -67,7 +67,8 @@ def place_cells(
         peak_rate: At the centre and the best phase of theta; the mean over a theta cycle is
             about 0.35 of it at the default locking, 20 Hz (5-40 Hz are seen).
         theta: Frequency of the rhythm; 6-10 Hz in a running rat.
-        locking: Concentration κ of spikes around the preferred phase. Engineering choice.
+        locking: Concentration κ of spikes around the preferred phase; 0 for none. Engineering
+            choice.
         precession_length: Distance over which phase falls by 360°. Engineering choice: 0.4 m
             makes about -290° over a 0.32 m field (-200...-400°: Kempter et al. 2012).
         layout: Number of the arrangement of fields; another room is another number.
@@ -78,6 +79,7 @@ def place_cells(
         "place_cells", width=width, height=height, field_sd=field_sd, peak_rate=peak_rate,
         theta=theta, precession_length=precession_length,
     )  # fmt: skip
+    not_negative("place_cells", locking=locking)
     same_arena("place_cells", width=(x, width), height=(y, height))
     centres = scattered(n_cells, layout, "place") * [float(width), float(height)]
     net = Circuit("place_cells")

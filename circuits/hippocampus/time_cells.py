@@ -7,7 +7,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from circuits._checks import counts, positive
+from circuits._checks import counts, positive, spread
 from circuits.circuit import Circuit, circuit
 from circuits.hippocampus._path import entries, within_reach
 from neuro.errors import NetworkError
@@ -18,6 +18,7 @@ from neuro.units import FREQUENCY, Frequency, Hz, Length, Time, m, ms
 # Engineering choice: an event lasts some steps, so that no step size can miss it, and is yet
 # short beside the earliest time cell.
 PULSE_MS = 10.0
+LATEST = ms(10_000)
 # The exact step of a chain is derived symbolically; beyond this it takes minutes.
 HIGHEST_ORDER = 12
 
@@ -53,7 +54,7 @@ def time_cells(
     *,
     n_cells: int = 30,
     earliest: Time = ms(300),
-    latest: Time = ms(10_000),
+    latest: Time = LATEST,
     order: int = 4,
     peak_rate: Frequency = Hz(20),
     landmark_x: Length = m(0.5),
@@ -72,24 +73,22 @@ def time_cells(
     Args:
         x, y: Position in m.
         n_cells: Cells, earliest first.
-        earliest, latest: Peak times of the first and last cell. Engineering choice within
-            the hundreds of ms to tens of s seen (MacDonald et al. 2011).
+        earliest, latest: Peak times of the first and last cell; one cell has no `latest`.
+            Engineering choice within the hundreds of ms to tens of s seen (MacDonald et al. 2011).
         order: k, the length of the chain less one: the trace's CV is 1/sqrt(k + 1). Engineering
             choice; Shankar & Howard use 4 in their demonstrations.
         peak_rate: At τ after a single event. Engineering choice.
         landmark_x, landmark_y, landmark_radius: What counts as an event.
 
     Raises:
-        NetworkError: if `order` is out of range or `latest` is before `earliest`.
+        NetworkError: if `order` is out of range, or `latest` is before `earliest` or given for
+            one cell.
     """
     counts("time_cells", n_cells=n_cells)
     positive("time_cells", earliest=earliest, peak_rate=peak_rate, landmark_radius=landmark_radius)
     if not 1 <= order <= HIGHEST_ORDER:
         raise NetworkError(f"time_cells needs an order of 1 to {HIGHEST_ORDER}, found {order}")
-    if not earliest <= latest < math.inf:
-        raise NetworkError(
-            f"time_cells needs earliest <= latest, found earliest {earliest}, latest {latest}"
-        )
+    spread("time_cells", n_cells, LATEST, earliest=earliest, latest=latest)
     peaks_ms = np.geomspace(float(earliest), float(latest), n_cells)
     net = Circuit("time_cells")
     time = net.add(

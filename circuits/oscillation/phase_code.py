@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from circuits._checks import counts, not_negative, positive
+from circuits._checks import counts, not_negative, positive, spread
 from circuits.circuit import Circuit, circuit
 from neuro.model import NeuronModel
 from neuro.units import Current, Frequency, Hz, Voltage, ms, mV, nS, pA, pF
@@ -31,6 +31,8 @@ THETA_LIF = NeuronModel(
     source="McLelland & Paulsen 2009, J Physiol 587:769 (oscillating current on tonic drive)",
 )  # fmt: skip
 
+STRONGEST = pA(300)
+
 
 @circuit
 def phase_code(
@@ -39,7 +41,7 @@ def phase_code(
     frequency: Frequency = Hz(5),
     swing: Voltage = mV(4),
     weakest: Current = pA(200),
-    strongest: Current = pA(300),
+    strongest: Current = STRONGEST,
 ) -> Circuit:
     """A tonic drive is turned into the phase of the first spike in each theta cycle.
 
@@ -57,12 +59,14 @@ def phase_code(
         frequency: Of the reference oscillation.
         swing: Amplitude of the membrane oscillation it causes in a cell at rest, the same at
             every frequency. Engineering choice; intracellular theta swings by 2-10 mV.
-        weakest, strongest: Range of drives. The default runs from where only the peak of theta
-            reaches threshold to where its trough does: rheobase ± `swing * g_L`.
+        weakest, strongest: Range of drives; one cell has the weakest. The default runs from
+            where only the peak of theta reaches threshold to where its trough does: rheobase ±
+            `swing * g_L`.
     """
     counts("phase_code", n_cells=n_cells)
     positive("phase_code", frequency=frequency)
     not_negative("phase_code", swing=swing)
+    spread("phase_code", n_cells, STRONGEST, weakest=weakest, strongest=strongest)
     leak = THETA_LIF.parameters["g_L"]
     tau = THETA_LIF.parameters["C"] / leak
     # |impedance| of the membrane falls with frequency; the current makes up for it.

@@ -24,6 +24,7 @@ __all__ = [
     "MIXED", "WORKING_RATE_HZ", "Nerve", "auditory_nerve", "auditory_nerve_spikes", "fibre_classes",
 ]  # fmt: skip
 
+HIGH = Hz(3500)
 WORKING_RATE_HZ = 40_000.0  # 25 µs a step, half the fastest time constant (calcium, 30 µs)
 FRAME_MS = 1.0  # of the neurogram
 NEURAL_DELAY_MS = 1.0  # hair cell to nerve trunk; Ruggero & Rich 1987, J Neurophysiol 58:379
@@ -160,7 +161,7 @@ def auditory_nerve(
     n_channels: int = 40,
     fibres_per_channel: int = 4,
     low: Frequency = Hz(125),
-    high: Frequency = Hz(3500),
+    high: Frequency = HIGH,
     spontaneous: Spontaneous = "mixed",
 ) -> Encoding:
     """Auditory nerve fibres that hear a recording or an embedded voice.
@@ -175,13 +176,14 @@ def auditory_nerve(
         file: A WAV, FLAC or OGG recording.
         embedded: Instead of a file, a sound made here: `startle` (a murmur, then a sudden loud
             cry; the default), `calm` or `distressed` (a voice of 1 s), or `silence`.
-        speaker: Which of the endless speakers utters the embedded sound; none with a file.
+        speaker: Which of the endless speakers utters the embedded sound; none with a file or in
+            `silence`.
         channel: `mix`, `left` or `right` of a recording; an embedded sound has one.
         level: RMS of the whole sound, in dB SPL; without meaning in `silence`, the control of any
             experiment with a sound.
-        start: When the sound begins.
-        n_channels, low, high: Places along the cochlea, evenly spaced in ERBs. The default
-            `high` suits recordings sampled at 8 kHz, as telephones give.
+        start: When the sound begins; `silence` has no beginning.
+        n_channels, low, high: Places along the cochlea, evenly spaced in ERBs; one alone is at
+            `low`. The default `high` suits recordings sampled at 8 kHz, as telephones give.
         fibres_per_channel, spontaneous: Fibres at each place, and their class by spontaneous
             rate: all `high`, `medium` or `low`, or `mixed` as in the cat.
 
@@ -195,15 +197,19 @@ def auditory_nerve(
             channel or speaker.
     """
     _check_settings(duration_ms, float(start), n_channels, fibres_per_channel)
+    last = "high"
+    if n_channels == 1:
+        _check_one_channel(low, high)
+        high, last = low, "low"
     low_hz, high_hz = 1000.0 * float(low), 1000.0 * float(high)
     cfs_hz = erb_spaced_hz(low_hz, high_hz, n_channels)
-    _check_band(WORKING_RATE_HZ, high_hz, "the ear")
+    _check_band(WORKING_RATE_HZ, high_hz, "the ear", last)
     per_ms = WORKING_RATE_HZ / 1000.0
     pressure = np.zeros(int(np.ceil(round(duration_ms * per_ms, 6))))
     ends_ms = duration_ms
-    sound = _choose_sound(file, embedded, speaker, channel)
+    sound = _choose_sound(file, embedded, speaker, channel, start)
     if sound is not None:
-        _check_band(sound.rate_hz, high_hz, sound.name)
+        _check_band(sound.rate_hz, high_hz, sound.name, last)
         wave = at_level(resample(sound, WORKING_RATE_HZ), float(level)).values
         first = round(float(start) * per_ms)
         heard = wave[: pressure.size - first]
@@ -222,7 +228,7 @@ def auditory_nerve(
 
 
 def _choose_sound(
-    file: str | None, embedded: Embedded | None, speaker: int, channel: Channel
+    file: str | None, embedded: Embedded | None, speaker: int, channel: Channel, start: Time
 ) -> Sound | None:
     if file is None:
         name = embedded or "startle"
@@ -231,7 +237,15 @@ def _choose_sound(
                 f"an embedded sound has one channel, found channel {channel} of `{name}`; leave "
                 f"`channel` out or give a file"
             )
-        return None if name == "silence" else embedded_sound(name, speaker)
+        if name != "silence":
+            return embedded_sound(name, speaker)
+        if speaker != 0:
+            raise SignalError(
+                f"speakers utter sounds, found speaker {speaker} of `silence`; leave `speaker` out"
+            )
+        if start != 0:
+            raise SignalError(f"silence has no beginning, found start {start}; leave `start` out")
+        return None
     if embedded is not None:
         raise SignalError(
             f"a sound must come from a file or be embedded, found file `{file}` and "
@@ -260,7 +274,15 @@ def _check_settings(duration_ms: float, start_ms: float, n_channels: int, n_fibr
         )
 
 
-def _check_band(rate_hz: float, high_hz: float, name: str) -> None:
+def _check_one_channel(low: Frequency, high: Frequency) -> None:
+    if high not in (HIGH, low):
+        raise SignalError(
+            f"a nerve needs n_channels of at least 2 for `high`: its one channel is at `low`, "
+            f"{low}, found high {high}; leave `high` out or set more channels"
+        )
+
+
+def _check_band(rate_hz: float, high_hz: float, name: str, setting: str) -> None:
     half_erb = float(erb_hz(high_hz)) / 2
     if high_hz + half_erb <= rate_hz / 2:
         return
@@ -269,7 +291,7 @@ def _check_band(rate_hz: float, high_hz: float, name: str) -> None:
     raise SignalError(
         f"{name} is sampled at {rate_hz:g} Hz and carries nothing above {rate_hz / 2:g} Hz, but "
         f"the highest channel, at {high_hz:g} Hz, reaches {high_hz + half_erb:.0f} Hz; set "
-        f"`high` to {fits_hz} Hz or less"
+        f"`{setting}` to {fits_hz} Hz or less"
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from neuro.errors import SignalError
 from neuro.units import quantities
 
 __all__ = ["autocorrelogram", "gridness"]
@@ -16,7 +17,15 @@ def autocorrelogram(rate_hz: NDArray[np.float64], *, fewest: int = 20) -> NDArra
 
     Only bins known in both copies count; NaN where fewer than `fewest` overlap or either copy
     is constant there. Sargolini et al. 2006.
+
+    Raises:
+        SignalError: unless the map is `(n_y, n_x)`, of one bin or more.
     """
+    if np.ndim(rate_hz) != 2 or not np.size(rate_hz):
+        raise SignalError(
+            f"a rate map must be (n_y, n_x), of one bin or more, found shape {np.shape(rate_hz)}; "
+            f"give the `rate_hz` of a `rate_map`"
+        )
     known = np.isfinite(rate_hz)
     values = np.where(known, rate_hz, 0.0)
     n = np.round(_correlate(known.astype(float), known.astype(float)))

@@ -235,6 +235,11 @@ def test_what_does_not_fit_together_is_refused() -> None:
         place_cells(x, x, y)
     with pytest.raises(NetworkError, match="earliest"):
         time_cells(x, x, earliest=ms(500), latest=ms(100))
+    with pytest.raises(NetworkError, match=r"finite earliest <= latest, found .* inf ms"):
+        time_cells(x, x, latest=ms(math.inf))
+    for locking in (-1.5, math.inf):  # e^3 times the peak rate, and none
+        with pytest.raises(NetworkError, match=f"locking of 0 or more, found {locking}"):
+            place_cells(x, x, x, locking=locking)
     with pytest.raises(NetworkError, match="n_modules"):
         grid_cells(x, x, n_modules=0)
 

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from circuits.oscillation import phase_code
+from neuro.errors import NetworkError
 from neuro.measures import circular_mean, vector_strength
-from neuro.units import Hz, mV
+from neuro.units import Hz, mV, pA
 from tests.biology._stimuli import run
 
 # The weakest drives keep their cells within 1e-3 mV of threshold, closer than single precision
@@ -87,3 +88,11 @@ def test_stronger_drive_fires_earlier_at_every_theta_frequency(frequency_hz: flo
     smooth = np.convolve(phase, np.ones(9) / 9, mode="valid")
     assert (np.diff(smooth) < 0).mean() > 0.9
     assert phase[0] - phase[-1] > 110
+
+
+def test_drives_run_from_weak_to_strong() -> None:
+    words = "weakest <= strongest, found weakest 300 pA and strongest 200 pA"
+    with pytest.raises(NetworkError, match=words):
+        phase_code(weakest=pA(300), strongest=pA(200))
+    alike = phase_code(n_cells=3, weakest=pA(250), strongest=pA(250)).populations[0]
+    assert alike.coordinates["drive_pA"] == pytest.approx([250, 250, 250])

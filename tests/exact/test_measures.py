@@ -280,6 +280,13 @@ def test_autocorrelogram_is_one_in_the_centre_and_symmetric() -> None:
     assert np.allclose(result, result[::-1, ::-1], equal_nan=True)
 
 
+@pytest.mark.parametrize("shape", [(5,), (), (2, 3, 4), (0, 4)])
+def test_only_a_map_has_an_autocorrelogram(shape: tuple[int, ...]) -> None:
+    for measure in (autocorrelogram, gridness):
+        with pytest.raises(SignalError, match=r"\(n_y, n_x\), of one bin or more, found shape"):
+            measure(np.ones(shape))
+
+
 def test_entropy_of_fair_coin_and_certainty() -> None:
     assert entropy([5, 5]) == 1
     assert entropy([5, 0]) == 0

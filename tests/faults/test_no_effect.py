@@ -8,13 +8,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
 from circuits import Port
-from circuits.hippocampus import place_cells, time_cells
+from circuits.hippocampus import grid_cells, place_cells, time_cells
 from circuits.limbic import amygdala, locus_coeruleus
-from encoders import arena_path
+from circuits.oscillation import phase_code
+from encoders import arena_path, auditory_nerve, heat_fibres
 from neuro import Network, NeuronModel, Population, Projection
 from neuro.build import build
 from neuro.equations import check_synapse
@@ -23,8 +25,9 @@ from neuro.model import SynapseModel, variant
 from neuro.models import LIF, POISSON
 from neuro.modulation import Effect, Receptor, Transmitter
 from neuro.network import Uniform
+from neuro.signal import Signal
 from neuro.synapses import EXPONENTIAL_CURRENT, GAP_JUNCTION
-from neuro.units import m, ms, mV, nM, pA
+from neuro.units import Hz, dB, m, ms, mV, nM, pA
 from neuro.wiring import AllToAll
 from sims.cli import app
 
@@ -228,3 +231,76 @@ def test_a_name_of_a_variant_reads_no_parameter() -> None:
     made = variant(LIF, name="t_ref", source="engineering choice", refractory="5*ms")
     assert "t_ref" not in made.parameters
     built(made)
+
+
+STILL = Signal(np.full(10, 0.5), 10.0, "m")
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: time_cells(STILL, STILL, n_cells=1, latest=ms(5000)),
+         "n_cells of at least 2 for `latest`: .* at `earliest`, 300 ms, found latest 5000 ms"),
+        (lambda: phase_code(n_cells=1, strongest=pA(400)),
+         "n_cells of at least 2 for `strongest`: .* `weakest`, 200 pA, found strongest 400 pA"),
+        (lambda: grid_cells(STILL, STILL, n_modules=1, module_ratio=2.0),
+         "n_modules of at least 2 for `module_ratio`, found n_modules 1 and module_ratio 2"),
+        (lambda: auditory_nerve(duration_ms=9, seed=1, n_channels=1, high=Hz(1000)),
+         "n_channels of at least 2 for `high`: .* at `low`, 125 Hz, found high 1000 Hz"),
+        (lambda: auditory_nerve(duration_ms=9, seed=1, embedded="silence", speaker=3),
+         "found speaker 3 of `silence`; leave `speaker` out"),
+        (lambda: auditory_nerve(duration_ms=9, seed=1, embedded="silence", start=ms(5)),
+         "silence has no beginning, found start 5 ms; leave `start` out"),
+        (lambda: heat_fibres(duration_ms=1500, seed=1, interval=ms(-7030)),
+         "two or more pulses for an interval, found pulses 1 and interval -7030 ms"),
+        # 200 ms, 850 ms, and 1500 ms, which is the end.
+        (lambda: heat_fibres(duration_ms=1500, seed=1, pulses=3, interval=ms(650), hold=ms(450)),
+         r"last pulse within the run \(0 to 1500 ms\), found pulse 3 at 1500 ms"),
+        (lambda: heat_fibres(duration_ms=1500, seed=1, pulses=3, interval=ms(5000)),
+         "found pulse 3 at 10200 ms"),
+        # 0.1 + 2 * 650.3, which as floats falls short of 1300.7.
+        (lambda: heat_fibres(duration_ms=1300.7, seed=1, pulses=3, interval=ms(650.3),
+                             onset=ms(0.1), hold=ms(400)), "found pulse 3 at 1300.7 ms"),
+    ],
+)  # fmt: skip
+def test_a_setting_of_what_there_is_one_of_is_refused(
+    make: Callable[[], object], words: str
+) -> None:
+    with pytest.raises((NetworkError, SignalError), match=words):
+        make()
+
+
+def test_one_of_a_kind_is_made_at_the_low_end() -> None:
+    """Also where that lies beyond the high end's default."""
+    for settings in ({}, {"latest": ms(20_000)}):
+        (late,) = time_cells(
+            STILL,
+            STILL,
+            n_cells=1,
+            earliest=ms(20_000),
+            **settings,  # type: ignore[arg-type]
+        ).populations
+        assert late.coordinates["peak_ms"] == pytest.approx([20_000])
+    (strong,) = phase_code(n_cells=1, weakest=pA(400)).populations
+    assert strong.coordinates["drive_pA"] == pytest.approx([400])
+    assert grid_cells(STILL, STILL, n_modules=1).populations
+    ear = {"duration_ms": 9, "seed": 1, "n_channels": 1, "embedded": "silence"}
+    heard = auditory_nerve(**ear, low=Hz(5000), level=dB(20))  # type: ignore[arg-type]
+    assert heard.spikes["nerve"].coordinates["cf_hz"] == pytest.approx([5000] * 4)
+    with pytest.raises(SignalError, match="set `low` to"):
+        auditory_nerve(**ear, low=Hz(30_000))  # type: ignore[arg-type]
+
+
+def test_the_last_pulse_within_the_run_is_felt() -> None:
+    """From 1499 ms on the skin warms again, in the one frame that is left."""
+    given = {"duration_ms": 1501, "seed": 1, "pulses": 3, "n_c": 1, "hold": ms(400)}
+    skin = heat_fibres(**given, interval=ms(649.5)).signals["temperature"]  # type: ignore[arg-type]
+    last = skin.values[round(1499 / skin.dt_ms) :]
+    assert last[0] == 34 and (np.diff(last) > 0).all()
+
+
+def test_in_a_file_a_pulse_after_the_run_is_refused() -> None:
+    heat = "stimulus: {heat: {pulses: 3, interval: 5 s, onset: 10 ms}}\n"
+    text = MINE.replace("duration: 10 ms\n", "duration: 300 ms\n" + heat)
+    assert "found pulse 3 at 10010 ms" in check(text)
+    assert check(text, "stimulus.heat.interval=2 s", "duration=5 s") == ""
