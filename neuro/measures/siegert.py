@@ -129,7 +129,16 @@ class BalancedNetwork:
 
     @property
     def threshold_rate_hz(self) -> float:
-        """Rate of each external cell whose mean input alone just reaches threshold."""
+        """Rate of each external cell whose mean input alone just reaches threshold.
+
+        Raises:
+            NetworkError: if there is no such input.
+        """
+        if not self.jump * self.n_external * self.tau_ms > 0:
+            raise NetworkError(
+                f"a threshold rate needs n_external, jump and tau above 0, found "
+                f"{self.n_external}, {self.jump} mV and {self.tau_ms} ms"
+            )
         return 1000.0 * self.threshold / (self.jump * self.n_external * self.tau_ms)
 
     @quantities

@@ -148,3 +148,9 @@ def test_synchrony_of_nothing() -> None:
     assert np.isnan(count_synchrony(silent))
     with pytest.raises(SignalError, match="two bins of 60 ms"):
         count_synchrony(silent, bin_ms=60)
+
+
+def test_a_threshold_rate_needs_an_input_from_outside() -> None:
+    alone = BalancedNetwork(8000, 2000, 0, 0.1, 5.0)
+    with pytest.raises(NetworkError, match="n_external, jump and tau above 0, found 0"):
+        _ = alone.threshold_rate_hz
