@@ -29,7 +29,7 @@ from neuro.equations import (
     unread,
 )
 from neuro.equations.port_names import inside, outside
-from neuro.errors import NetworkError, SignalError, nearest
+from neuro.errors import NetworkError, SignalError, nearest, shown
 from neuro.memory import require_memory
 from neuro.models.poisson import POISSON
 from neuro.network import (
@@ -286,9 +286,13 @@ def _inside(
 
 
 def _only_once(
-    where: str, kind: str, values: Mapping[str, Value | str], name: str, own: str,
+    where: str,
+    kind: str,
+    values: Mapping[str, Value | str],
+    name: str,
+    own: str,
     asked: dict[str, str],
-) -> None:  # fmt: skip
+) -> None:
     """Refuse two values of what equal synapses of one target share."""
     before = asked.setdefault(own, name)
     if before == name:
@@ -301,7 +305,7 @@ def _only_once(
     if not same:
         raise NetworkError(
             f"{where}: `{before}` and `{name}` are one {kind}, since the synapses are equal, found "
-            f"{one} and {other}; give one value, or the synapses other parameters"
+            f"{shown(one)} and {shown(other)}; give one value, or the synapses other parameters"
         )
 
 

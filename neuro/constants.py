@@ -107,7 +107,7 @@ def _check_bounds(
     below, above = np.broadcast_arrays(evaluate(low, values), evaluate(high, values))
     if (wrong := below > above).any():
         k = int(wrong.argmax())
-        low, high = (renamed(text, lambda name: shown(name)) for text in (low, high))
+        low, high = (renamed(text, shown) for text in (low, high))
         raise NetworkError(
             f"{where}: the lower bound of `clip` must not be above the upper, found "
             f"`{low}` = {below.flat[k]:g} and `{high}` = {above.flat[k]:g}"

@@ -43,13 +43,12 @@ def modulated_increments(built: Built) -> Iterator[tuple[str, str]]:
 
 
 def _proportional(population: BuiltPopulation, text: str) -> bool:
-    """Whether twice the weight adds twice as much, at weights of all sizes and both signs."""
+    """Whether twice the weight adds twice as much, in each cell, at weights of all sizes."""
     if text == WEIGHT:
         return True
     weights = np.logspace(-6, 6, 25)
-    weights = np.concatenate([weights, -weights])
-    values = {name: np.ravel(value)[0] for name, value in population.parameters.items()} | {
-        "dt": 0.1
-    }
+    weights = np.concatenate([weights, -weights])[:, None]
+    names = names_in(text)
+    values = {name: v for name, v in population.parameters.items() if name in names} | {"dt": 0.1}
     once, twice = (evaluate(text, {**values, WEIGHT: w}) for w in (weights, 2 * weights))
     return bool(np.allclose(2 * once, twice, rtol=1e-12))

@@ -212,9 +212,11 @@ _COUNTED = re.compile(r"\{(\d{0,9})(,?)(\d{0,9})\}")
 
 
 def _check_regex(text: str) -> None:
-    """Refuse what can take exponential or high polynomial time: a repetition of what varies in
-    length, many choices in a row, and back references. Repetitions that follow one another are told
-    apart by what must lie between.
+    """Refuse what can take exponential or high polynomial time.
+
+    That is a repetition of what varies in length, many choices in a row, and back references.
+    One alternative may hold `_MOST_IN_A_ROW` repetitions and `_MOST_CHOICES` choices, whatever
+    stands between them.
     """
     varies: list[bool] = [False]  # of each open group, whether it matches more than one length
     divided: list[bool] = [False]  # whether it has alternatives

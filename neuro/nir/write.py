@@ -199,9 +199,10 @@ def _lags(built: Built, cells: Mapping[str, Cell], bundles: Sequence[Bundle]) ->
     links = [Link(b.source, b.target, b.delay_steps + 1) for b in bundles]
     # What fires by itself may not begin later than the rest.
     steady = [
-        name for name, cell in cells.items()
+        name
+        for name, cell in cells.items()
         if (cell.bias is not None and not cell.late) or _fires_at_rest(cell)
-    ]  # fmt: skip
+    ]
     lags = lags_to_write([*(s.source.name for s in built.sources), *cells], links, steady)
     for name, cell in cells.items():
         if cell.late and cell.late != lags[name]:

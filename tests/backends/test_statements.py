@@ -213,16 +213,23 @@ def test_post_is_the_targets_though_the_synapse_has_a_parameter_of_that_name(
     backend: str, edges: str, equations: str
 ) -> None:
     """One spike of 1 mV adds 1 mV times 2 of the target and 3 of the synapse."""
-    cell = NeuronModel("c", "dv/dt = -v/(1000*second) : volt\nm = k*v : volt", "", "",
-                       parameters={"k": Quantity(2.0)})  # fmt: skip
+    cell = NeuronModel(
+        "c",
+        "dv/dt = -v/(1000*second) : volt\nm = k*v : volt",
+        "",
+        "",
+        parameters={"k": Quantity(2.0)},
+    )
     on_pre = "v_post += w*k_post*k" + ("; g_post += k" if equations else "")
-    synapse = SynapseModel("s", equations, "", on_pre, mV(1), edges=edges,
-                           parameters={"k": Quantity(3.0)})  # fmt: skip
+    synapse = SynapseModel(
+        "s", equations, "", on_pre, mV(1), edges=edges, parameters={"k": Quantity(3.0)}
+    )
     network = Network(
-        "n", (Population("c", cell, 1),),
+        "n",
+        (Population("c", cell, 1),),
         (Source("s", Spikes([1.0], [0], n_units=1, t_stop_ms=10)),),
         (Projection("p", "s", "c", synapse, Listed([0], [0]), mV(1), ms(1)),),
-    )  # fmt: skip
+    )
     records = [Record("c", "v"), *([Record("c", "p.g")] if equations else [])]
     run = _run(network, backend, 5, records)
     assert run.traces["c.v"].data[-1, 0] == pytest.approx(6, rel=1e-4)

@@ -49,9 +49,11 @@ class Case:
 
 # Refractory while a condition holds: after a spike, until the membrane has fallen by some mV.
 LINGERING = replace(
-    LIF, name="lingering", refractory="v > V_low",
+    LIF,
+    name="lingering",
+    refractory="v > V_low",
     parameters={k: v for k, v in LIF.parameters.items() if k != "t_ref"} | {"V_low": mV(-55)},
-)  # fmt: skip
+)
 
 CASES = {
     "Norse's, gradients through resets": Case(

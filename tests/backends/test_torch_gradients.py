@@ -37,9 +37,12 @@ def source(n: int) -> Source:
 def without_refractoriness(model: NeuronModel) -> NeuronModel:
     """Refractoriness jumps, even where the threshold is smooth."""
     return variant(
-        model, name=f"{model.name}_at_once", source="engineering choice", refractory="",
+        model,
+        name=f"{model.name}_at_once",
+        source="engineering choice",
+        refractory="",
         equations=model.equations.replace("(unless refractory)", ""),
-    )  # fmt: skip
+    )
 
 
 def everything() -> Network:

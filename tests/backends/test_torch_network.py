@@ -513,9 +513,17 @@ def test_a_gpu_gives_the_spikes_of_the_cpu() -> None:
 
 def test_a_state_that_is_no_number_ends_the_run() -> None:
     """What was recorded until then is kept, and the line names the cell and its row."""
-    growing = replace(LIF, name="growing", equations="dv/dt = v*v/(1*mV*ms) + I/C : volt",
-                      method="euler", threshold="", reset="", refractory="",
-                      parameters={"C": pF(250)}, initial={"v": mV(5)})  # fmt: skip
+    growing = replace(
+        LIF,
+        name="growing",
+        equations="dv/dt = v*v/(1*mV*ms) + I/C : volt",
+        method="euler",
+        threshold="",
+        reset="",
+        refractory="",
+        parameters={"C": pF(250)},
+        initial={"v": mV(5)},
+    )
     network = Network("diverges", (Population("cells", growing, 2, {"I_ext": pA(100)}),))
     with pytest.raises(SimulationError, match="`v` of cell 0 became") as error:
         simulate(network, duration_ms=200, backend="norse")

@@ -28,17 +28,30 @@ def rate_hz(encoding: Encoding, kind: str, begin_ms: float = 150, end_ms: float 
 
 @pytest.mark.parametrize(
     ("onset_ms", "rise_ms", "hold_ms", "frame_ms"),
-    [(200.2, 0, 0.5, 0.1), (200, 1.5, 0, 0.5), (200.5, 1, 0, 0.5), (0.3, 0.1, 0.2, 0.1),
-     (200.4, 1.2, 0.4, 0.2), (200, 100, 500, 1.0), (7, 2, 1, 1.0)],
-)  # fmt: skip
+    [
+        (200.2, 0, 0.5, 0.1),
+        (200, 1.5, 0, 0.5),
+        (200.5, 1, 0, 0.5),
+        (0.3, 0.1, 0.2, 0.1),
+        (200.4, 1.2, 0.4, 0.2),
+        (200, 100, 500, 1.0),
+        (7, 2, 1, 1.0),
+    ],
+)
 def test_a_pulse_reaches_its_peak_and_heats_for_as_long_as_it_says(
     onset_ms: float, rise_ms: float, hold_ms: float, frame_ms: float
 ) -> None:
     """Laser pulses last 1 to 4 ms. A trapezoid's area is peak times rise plus hold."""
     skin = temperature_pulses(
-        2000, baseline_c=34, peak_c=60, onset_ms=onset_ms, rise_ms=rise_ms, hold_ms=hold_ms,
-        pulses=2, interval_ms=810.5 if frame_ms < 1 and frame_ms != 0.2 else 810,
-    )  # fmt: skip
+        2000,
+        baseline_c=34,
+        peak_c=60,
+        onset_ms=onset_ms,
+        rise_ms=rise_ms,
+        hold_ms=hold_ms,
+        pulses=2,
+        interval_ms=810.5 if frame_ms < 1 and frame_ms != 0.2 else 810,
+    )
     assert skin.dt_ms == frame_ms
     assert skin.values.max() == pytest.approx(60)
     heated = (skin.values - 34).sum() * skin.dt_ms / 26

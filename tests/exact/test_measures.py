@@ -322,7 +322,7 @@ def test_bias_correction_removes_the_information_of_independent_responses() -> N
     assert abs(null.mean()) < 0.1 and mutual_information(s, s) > 3
     with pytest.raises(SignalError, match="one response a trial"):
         mutual_information([1, 2], [1])
-    # Rates: each occurs once, so any stimulus would seem to be told by them.
+    # Each rate occurs once, so rates would seem to tell every stimulus.
     with pytest.raises(SignalError, match=r"whole numbers, found 0\.25"):
         mutual_information([0, 1, 0, 1], [0.25, 0.5, 0.75, 2])
 

@@ -64,8 +64,10 @@ def test_a_psth_on_the_grid_counts_whole_steps(of_bin: int) -> None:
     onsets = np.arange(3, 9800, 10)
     found = psth(
         one_unit(steps * 0.1, 1000),
-        bin_ms=of_bin * 0.1, onsets_ms=onsets * 0.1, window_ms=of_bin * 20 * 0.1,
-    )  # fmt: skip
+        bin_ms=of_bin * 0.1,
+        onsets_ms=onsets * 0.1,
+        window_ms=of_bin * 20 * 0.1,
+    )
     bins = ((steps - onsets[:, None]) // of_bin).ravel()
     expected = np.bincount(bins[(bins >= 0) & (bins < 20)], minlength=20)
     assert np.round(found.rate_hz * onsets.size * of_bin * 1e-4, 6).tolist() == expected.tolist()
@@ -112,9 +114,11 @@ def test_bins_without_a_length_are_refused(bin_ms: float) -> None:
 def test_units_that_fire_together_once_a_bin_do_not_vary(stop_ms: float) -> None:
     volleys = np.arange(0, stop_ms, 3.0)
     together = Spikes(
-        np.repeat(volleys, 100), np.tile(np.arange(100), volleys.size),
-        n_units=100, t_stop_ms=stop_ms,
-    )  # fmt: skip
+        np.repeat(volleys, 100),
+        np.tile(np.arange(100), volleys.size),
+        n_units=100,
+        t_stop_ms=stop_ms,
+    )
     assert count_synchrony(together, bin_ms=3) == 0
 
 
@@ -144,9 +148,11 @@ def test_every_measure_of_spikes_is_held_against_a_shift() -> None:
     takes_spikes = {
         name
         for name in measures.__all__
-        if any("Spikes" in str(a) for a in inspect.get_annotations(
-            inspect.unwrap(getattr(measures, name))).values())
-    }  # fmt: skip
+        if any(
+            "Spikes" in str(a)
+            for a in inspect.get_annotations(inspect.unwrap(getattr(measures, name))).values()
+        )
+    }
     assert takes_spikes == set(OF_A_WINDOW)
 
 

@@ -130,10 +130,12 @@ def test_a_steep_receptor_far_from_1_nM_is_half_occupied_at_its_ec50(name: str) 
         [0, 1 / (1 + (1 / 0.9) ** 200), 0.5, 1.0], rel=1e-9
     )
     network = Network(
-        "steep", (Population("c", LEAKY_INTEGRATOR, 1, {"I_ext": pA(100)}),),
+        "steep",
+        (Population("c", LEAKY_INTEGRATOR, 1, {"I_ext": pA(100)}),),
         transmitters=(Transmitter("x", baseline=nM(1e6)),),
-        receptors=(Receptor("r", "x", nM(1e6), 200.0),), effects=(Effect("r", "c", "I_ext", 1.5),),
-    )  # fmt: skip
+        receptors=(Receptor("r", "x", nM(1e6), 200.0),),
+        effects=(Effect("r", "c", "I_ext", 1.5),),
+    )
     with plain_kernels():
         run = simulate(network, duration_ms=1, dt_ms=DT_MS, backend=name)
     assert run.factors["c.I_ext"].values == pytest.approx(1.25, rel=1e-6)
@@ -154,18 +156,26 @@ def test_what_a_spike_adds_follows_modulation_or_is_refused(
 
     def network(edges: str) -> Network:
         synapse = SynapseModel(
-            "s", "", "", on_pre, mV(1), edges=edges,
+            "s",
+            "",
+            "",
+            on_pre,
+            mV(1),
+            edges=edges,
             parameters={"gain": Quantity(1.0)} if "gain" in on_pre else {},
-        )  # fmt: skip
-        still = NeuronModel("c", "dv/dt = -v/(1000*second) + 0*E_L/second : volt", "", "",
-                            parameters={"E_L": mV(1)})  # fmt: skip
+        )
+        still = NeuronModel(
+            "c", "dv/dt = -v/(1000*second) + 0*E_L/second : volt", "", "", parameters={"E_L": mV(1)}
+        )
         return Network(
-            "n", (Population("c", still, 1),),
+            "n",
+            (Population("c", still, 1),),
             (Source("s", Spikes([1, 2], [0, 0], n_units=1, t_stop_ms=10)),),
             (Projection("p", "s", "c", synapse, OneToOne(), mV(1), ms(1)),),
             transmitters=(Transmitter("x", baseline=nM(1e12)),),
-            receptors=(Receptor("r", "x", nM(1)),), effects=(Effect("r", target, parameter, 3.0),),
-        )  # fmt: skip
+            receptors=(Receptor("r", "x", nM(1)),),
+            effects=(Effect("r", target, parameter, 3.0),),
+        )
 
     expected = 2 * (9 if "w*w" in on_pre else 3)
     for name in ("numba", "norse", "brian"):
@@ -175,6 +185,34 @@ def test_what_a_spike_adds_follows_modulation_or_is_refused(
                     prepare(network(edges), dt_ms=DT_MS, backend=name)
                 continue
             with plain_kernels():
-                run = simulate(network(edges), duration_ms=5, dt_ms=DT_MS, backend=name,
-                               record=[Record("c", "v")])  # fmt: skip
+                run = simulate(
+                    network(edges),
+                    duration_ms=5,
+                    dt_ms=DT_MS,
+                    backend=name,
+                    record=[Record("c", "v")],
+                )
             assert run.traces["c.v"].data[-1, 0] == pytest.approx(expected, rel=1e-4)
+
+
+def test_a_weight_must_be_taken_in_proportion_in_every_cell() -> None:
+    """In the first of two cells it is."""
+    cells = NeuronModel(
+        "c", "dv/dt = -share*v/second : volt", "", "", parameters={"share": Quantity(0.0)}
+    )
+    synapse = SynapseModel("s", "", "", "v += w + share*w*w/mV", mV(1))
+
+    def network(share: float) -> Network:
+        return Network(
+            "n",
+            (Population("c", cells, 2, {"share": np.array([0.0, share])}),),
+            (Source("s", Spikes([1], [0], n_units=2, t_stop_ms=10)),),
+            (Projection("p", "s", "c", synapse, OneToOne(), mV(1), ms(1)),),
+            transmitters=(Transmitter("x"),),
+            receptors=(Receptor("r", "x", nM(1)),),
+            effects=(Effect("r", "p", "weight", 3.0),),
+        )
+
+    prepare(network(0.0), dt_ms=DT_MS)
+    with pytest.raises(BackendUnsupported, match="does not take in proportion"):
+        prepare(network(0.5), dt_ms=DT_MS)

@@ -70,8 +70,9 @@ def test_a_brian_that_fails_is_no_reason_for_a_cruder_method(
     method: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Two versions of distutils in one process let every derivation end in a TypeError."""
-    pair = NeuronModel("pair", "dx/dt = -x/tau : 1\ndy/dt = (x - y)/tau : 1", "", "",
-                       parameters={"tau": ms(9)})  # fmt: skip
+    pair = NeuronModel(
+        "pair", "dx/dt = -x/tau : 1\ndy/dt = (x - y)/tau : 1", "", "", parameters={"tau": ms(9)}
+    )
     composed = compose(pair)
     given = {name: q.dimension for name, q in composed.parameters.items()}
     monkeypatch.setattr(brian_compiler, "derive", lambda lines, method: None)

@@ -279,12 +279,17 @@ def test_si_prefixes_of_each_dimension() -> None:
 @pytest.mark.parametrize(
     "operation",
     [
-        lambda: np.linspace(ms(0), ms(10), 3), lambda: np.var(ms([1, 2])),
-        lambda: np.interp(ms(1.5), ms([1, 2]), [1, 2]), lambda: np.interp(1.5, [1, 2], ms([1, 2])),
-        lambda: np.gradient(ms([1, 2, 4])), lambda: np.fft.fft(ms([1, 2])),
-        lambda: nS(3) @ mV(2), lambda: int(ms(5)), lambda: math.trunc(ms(5)),
+        lambda: np.linspace(ms(0), ms(10), 3),
+        lambda: np.var(ms([1, 2])),
+        lambda: np.interp(ms(1.5), ms([1, 2]), [1, 2]),
+        lambda: np.interp(1.5, [1, 2], ms([1, 2])),
+        lambda: np.gradient(ms([1, 2, 4])),
+        lambda: np.fft.fft(ms([1, 2])),
+        lambda: nS(3) @ mV(2),
+        lambda: int(ms(5)),
+        lambda: math.trunc(ms(5)),
     ],
-)  # fmt: skip
+)
 def test_functions_of_numbers_refuse_quantities(operation: Callable[[], Any]) -> None:
     with pytest.raises(UnitError) as refused:
         operation()

@@ -374,9 +374,20 @@ def test_any_real_number_is_one_where_the_name_has_the_unit(number: Any) -> None
 
 @pytest.mark.parametrize(
     "bad",
-    [[10.0], (10.0,), [ms(10)], np.array([10.0]), 10**400, -(10**400), Decimal("1e400"),
-     Decimal("1e-400"), Fraction(1, 10**400), Decimal("sNaN"), Decimal("NaN")],
-)  # fmt: skip
+    [
+        [10.0],
+        (10.0,),
+        [ms(10)],
+        np.array([10.0]),
+        10**400,
+        -(10**400),
+        Decimal("1e400"),
+        Decimal("1e-400"),
+        Fraction(1, 10**400),
+        Decimal("sNaN"),
+        Decimal("NaN"),
+    ],
+)
 def test_several_numbers_or_none_that_a_double_holds_are_refused_for_one(bad: Any) -> None:
     cells = Network(populations=(Population("c", LIF, 1),))
     spikes = Spikes([5.0], [0], n_units=1, t_stop_ms=20)

@@ -308,8 +308,12 @@ def test_a_target_that_names_two_things_is_refused() -> None:
     network = joined(name="cell")
     effects = (Effect("r", "cell", "tau", 4.0),)
     with pytest.raises(NetworkError, match="`cell` names a population and a projection"):
-        replace(network, transmitters=(Transmitter("na"),), receptors=(Receptor("r", "na", nM(1)),),
-                effects=effects)  # fmt: skip
+        replace(
+            network,
+            transmitters=(Transmitter("na"),),
+            receptors=(Receptor("r", "na", nM(1)),),
+            effects=effects,
+        )
 
 
 @pytest.mark.parametrize(
@@ -327,8 +331,13 @@ def test_equal_synapses_share_one_value(
     """One state of the target stands for both, so the last of two values would win."""
     (one,) = joined().projections
     pair = (replace(one, name="a"), replace(one, name="b"))
-    same = Population("cell", LIF, 3, {"b.tau": ms(9), "a.tau": "9 ms"},
-                      {"a.I_syn": pA(5), "b.I_syn": np.full(3, 5.0)})  # fmt: skip
+    same = Population(
+        "cell",
+        LIF,
+        3,
+        {"b.tau": ms(9), "a.tau": "9 ms"},
+        {"a.I_syn": pA(5), "b.I_syn": np.full(3, 5.0)},
+    )
     prepare(Network("n", (same,), (TIMES,), pair))
     with pytest.raises(NetworkError, match=said):
         prepare(Network("n", (Population("cell", LIF, 3, parameters, initial),), (TIMES,), pair))
@@ -338,9 +347,11 @@ def test_two_records_under_one_name_are_refused() -> None:
     """A dot may stand in a name, and `a.ff` has a variable as the projection `ff` of `a` has."""
     cells = NeuronModel("c", "dv/dt = I/pA*mV/(9*ms) : volt\nI_syn = v*pA/mV : amp", "", "")
     network = Network(
-        "n", (Population("a.ff", cells, 1), Population("a", LIF, 3)), (TIMES,),
+        "n",
+        (Population("a.ff", cells, 1), Population("a", LIF, 3)),
+        (TIMES,),
         (Projection("ff", "s", "a", EXPONENTIAL_CURRENT, OneToOne(), pA(10)),),
-    )  # fmt: skip
+    )
     records = [Record("a.ff", "I_syn"), Record("a", "ff.I_syn")]
     for record in records:
         prepare(network, record=[record])
@@ -355,8 +366,13 @@ def test_bounds_of_clip_that_cross_are_refused() -> None:
         NetworkError, match=r"`clip` must not .* `0 \* w_max` = -?0 and `w_max` = -1"
     ):
         prepare(network)
-    held = NeuronModel("held", "dv/dt = clip(I/pA, low, high)*mV/second : volt", "", "",
-                       parameters={"low": Quantity(2.0), "high": Quantity(3.0)})  # fmt: skip
+    held = NeuronModel(
+        "held",
+        "dv/dt = clip(I/pA, low, high)*mV/second : volt",
+        "",
+        "",
+        parameters={"low": Quantity(2.0), "high": Quantity(3.0)},
+    )
     prepare(Network("n", (Population("cell", held, 3, {"low": np.array([1.0, 3.0, 2.0])}),)))
     with pytest.raises(NetworkError, match="found `low` = 4 and `high` = 3"):
         prepare(Network("n", (Population("cell", held, 3, {"low": np.array([1.0, 4.0, 2.0])}),)))

@@ -89,18 +89,33 @@ def _in_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (lambda: built(replace(LIF, parameters={**LIF.parameters, "Iext": pA(300)})),
-         "population `cells`: .* none reads `Iext`; did you mean `I_ext`"),
-        (lambda: built(replace(POISSON, parameters={**POISSON.parameters, "I_ext": pA(3)})),
-         "none reads `I_ext`"),
-        (lambda: built(LIF, replace(EXPONENTIAL_CURRENT, parameters={"tau": ms(5), "taus": ms(2)})),
-         "synapse `exponential_current`: .* none reads `taus`; did you mean `tau`"),
+        (
+            lambda: built(replace(LIF, parameters={**LIF.parameters, "Iext": pA(300)})),
+            "population `cells`: .* none reads `Iext`; did you mean `I_ext`",
+        ),
+        (
+            lambda: built(replace(POISSON, parameters={**POISSON.parameters, "I_ext": pA(3)})),
+            "none reads `I_ext`",
+        ),
+        (
+            lambda: built(
+                LIF, replace(EXPONENTIAL_CURRENT, parameters={"tau": ms(5), "taus": ms(2)})
+            ),
+            "synapse `exponential_current`: .* none reads `taus`; did you mean `tau`",
+        ),
         (lambda: check_synapse(replace(GAP_JUNCTION, parameters={"g": mV(2)})), "none reads `g`"),
         (lambda: built(POISSON, on="cells", parameter="I_ext"), "none reads `I_ext`"),
-        (lambda: built(LIF, replace(EXPONENTIAL_CURRENT, on_pre="I_syn += 3*pA"),
-                       on="p", parameter="weight"), "none reads `weight`"),
+        (
+            lambda: built(
+                LIF,
+                replace(EXPONENTIAL_CURRENT, on_pre="I_syn += 3*pA"),
+                on="p",
+                parameter="weight",
+            ),
+            "none reads `weight`",
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_parameter_that_nothing_reads_is_refused(make: Callable[[], object], words: str) -> None:
     with pytest.raises(EmberError, match=words):
         make()
@@ -129,11 +144,27 @@ def test_each_place_of_a_model_counts_as_a_read() -> None:
     extra = replace(LIF, parameters={**LIF.parameters, "a": pA(1)})
     for text in ("I_syn += w*a_post/pA", "I_syn += w*a_pre/pA", "I_syn += w*a/pA"):
         built(extra, replace(EXPONENTIAL_CURRENT, on_pre=text))
-    build(Network(populations=(Population("c", extra, 1, initial={"v": "E_L"}),
-                               Population("d", LIF, 1, initial={"v": "V_r"})),
-                  projections=(Projection("p", "c", "d", replace(EXPONENTIAL_CURRENT,
-                               on_pre="I_syn += w*a_pre/pA"), AllToAll(), pA(1)),)),
-          seed=1, dt_ms=0.1, wire=False)  # fmt: skip
+    build(
+        Network(
+            populations=(
+                Population("c", extra, 1, initial={"v": "E_L"}),
+                Population("d", LIF, 1, initial={"v": "V_r"}),
+            ),
+            projections=(
+                Projection(
+                    "p",
+                    "c",
+                    "d",
+                    replace(EXPONENTIAL_CURRENT, on_pre="I_syn += w*a_pre/pA"),
+                    AllToAll(),
+                    pA(1),
+                ),
+            ),
+        ),
+        seed=1,
+        dt_ms=0.1,
+        wire=False,
+    )
 
 
 @pytest.mark.parametrize(
@@ -239,30 +270,57 @@ STILL = Signal(np.full(10, 0.5), 10.0, "m")
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (lambda: time_cells(STILL, STILL, n_cells=1, latest=ms(5000)),
-         "n_cells of at least 2 for `latest`: .* at `earliest`, 300 ms, found latest 5000 ms"),
-        (lambda: phase_code(n_cells=1, strongest=pA(400)),
-         "n_cells of at least 2 for `strongest`: .* `weakest`, 200 pA, found strongest 400 pA"),
-        (lambda: grid_cells(STILL, STILL, n_modules=1, module_ratio=2.0),
-         "n_modules of at least 2 for `module_ratio`, found n_modules 1 and module_ratio 2"),
-        (lambda: auditory_nerve(duration_ms=9, seed=1, n_channels=1, high=Hz(1000)),
-         "n_channels of at least 2 for `high`: .* at `low`, 125 Hz, found high 1000 Hz"),
-        (lambda: auditory_nerve(duration_ms=9, seed=1, embedded="silence", speaker=3),
-         "found speaker 3 of `silence`; leave `speaker` out"),
-        (lambda: auditory_nerve(duration_ms=9, seed=1, embedded="silence", start=ms(5)),
-         "silence has no beginning, found start 5 ms; leave `start` out"),
-        (lambda: heat_fibres(duration_ms=1500, seed=1, interval=ms(-7030)),
-         "two or more pulses for an interval, found pulses 1 and interval -7030 ms"),
+        (
+            lambda: time_cells(STILL, STILL, n_cells=1, latest=ms(5000)),
+            "n_cells of at least 2 for `latest`: .* at `earliest`, 300 ms, found latest 5000 ms",
+        ),
+        (
+            lambda: phase_code(n_cells=1, strongest=pA(400)),
+            "n_cells of at least 2 for `strongest`: .* `weakest`, 200 pA, found strongest 400 pA",
+        ),
+        (
+            lambda: grid_cells(STILL, STILL, n_modules=1, module_ratio=2.0),
+            "n_modules of at least 2 for `module_ratio`, found n_modules 1 and module_ratio 2",
+        ),
+        (
+            lambda: auditory_nerve(duration_ms=9, seed=1, n_channels=1, high=Hz(1000)),
+            "n_channels of at least 2 for `high`: .* at `low`, 125 Hz, found high 1000 Hz",
+        ),
+        (
+            lambda: auditory_nerve(duration_ms=9, seed=1, embedded="silence", speaker=3),
+            "found speaker 3 of `silence`; leave `speaker` out",
+        ),
+        (
+            lambda: auditory_nerve(duration_ms=9, seed=1, embedded="silence", start=ms(5)),
+            "silence has no beginning, found start 5 ms; leave `start` out",
+        ),
+        (
+            lambda: heat_fibres(duration_ms=1500, seed=1, interval=ms(-7030)),
+            "two or more pulses for an interval, found pulses 1 and interval -7030 ms",
+        ),
         # 200 ms, 850 ms, and 1500 ms, which is the end.
-        (lambda: heat_fibres(duration_ms=1500, seed=1, pulses=3, interval=ms(650), hold=ms(450)),
-         r"last pulse within the run \(0 to 1500 ms\), found pulse 3 at 1500 ms"),
-        (lambda: heat_fibres(duration_ms=1500, seed=1, pulses=3, interval=ms(5000)),
-         "found pulse 3 at 10200 ms"),
+        (
+            lambda: heat_fibres(duration_ms=1500, seed=1, pulses=3, interval=ms(650), hold=ms(450)),
+            r"last pulse within the run \(0 to 1500 ms\), found pulse 3 at 1500 ms",
+        ),
+        (
+            lambda: heat_fibres(duration_ms=1500, seed=1, pulses=3, interval=ms(5000)),
+            "found pulse 3 at 10200 ms",
+        ),
         # 0.1 + 2 * 650.3, which as floats falls short of 1300.7.
-        (lambda: heat_fibres(duration_ms=1300.7, seed=1, pulses=3, interval=ms(650.3),
-                             onset=ms(0.1), hold=ms(400)), "found pulse 3 at 1300.7 ms"),
+        (
+            lambda: heat_fibres(
+                duration_ms=1300.7,
+                seed=1,
+                pulses=3,
+                interval=ms(650.3),
+                onset=ms(0.1),
+                hold=ms(400),
+            ),
+            "found pulse 3 at 1300.7 ms",
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_setting_of_what_there_is_one_of_is_refused(
     make: Callable[[], object], words: str
 ) -> None:

@@ -222,9 +222,11 @@ def test_a_cell_that_fires_by_itself_does_not_lag() -> None:
     cells = Population("c", LIF, 1, {"t_ref": ms(0), "E_L": mV(-45), "I_ext": pA(0)})
     spikes = Spikes([20.0], [0], n_units=1, t_stop_ms=60)
     network = Network(
-        "restless", (cells,), (Source("s", spikes),),
+        "restless",
+        (cells,),
+        (Source("s", spikes),),
         (Projection("p", "s", "c", EXPONENTIAL_CURRENT, Listed([0], [0]), pA(900), ms(1)),),
-    )  # fmt: skip
+    )
     with plain_kernels():
         run = simulate(network, duration_ms=60, dt_ms=0.1, options={"precision": "float64"})
     graph = to_nir(network, dt_ms=0.1)
