@@ -110,7 +110,7 @@ figure, axes = plt.subplots(1, 3, figsize=(9, 2.8), layout="constrained")
 for axis, title, found in ((axes[0], "before", fired[0]), (axes[1], "after", fired[-1])):
     for marks, marker, size, color in ((wanted, "|", 260, COLORS[1]), (found, "o", 16, COLORS[0])):
         step, unit = marks.detach().nonzero(as_tuple=True)
-        axis.scatter(step * DT_MS, unit, size, color, marker)
+        axis.scatter(step * DT_MS, unit, size, color, marker=marker)
     axis.set(title=title, xlabel="time (ms)", xlim=(0, 100), ylim=(-0.6, N_CELLS - 0.4))
 axes[0].set_ylabel("cell")
 for (label, values), color in zip({"learns": errors, **controls}.items(), COLORS, strict=True):

@@ -71,11 +71,24 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Leave what is loaded by now out of garbage collections.
+    """Spend a sixth less on garbage collections, which find next to nothing here.
 
     Brian2 collects garbage twice a run. With the modules of all tests loaded that takes a second,
-    where the run itself takes a third of one.
+    where the run itself takes a third of one. And compiling makes so many objects that stay that
+    Python's own thresholds start hundreds of collections.
     """
+    _keep_out_of_collections()
+    gc.set_threshold(100_000, 20, 50)
+
+
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """After a module, leave out what it loaded, too."""
+    if nextitem is None or nextitem.path != item.path:
+        _keep_out_of_collections()
+
+
+def _keep_out_of_collections() -> None:
+    """Leave what is alive now out of later collections."""
     gc.collect()
     gc.freeze()
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ast
 import inspect
-import textwrap
+import sys
 from copy import deepcopy
+from functools import cache
 from itertools import pairwise
 from typing import Any
 
@@ -51,17 +52,39 @@ def _docstrings(model: type[BaseModel]) -> dict[str, str]:
     """
     found: dict[str, str] = {}
     for cls in reversed(model.__mro__):
-        try:
-            body = ast.parse(textwrap.dedent(inspect.getsource(cls))).body[0]
-        except (OSError, TypeError):  # made at run time, or not in Python
-            continue
-        for field, below in pairwise(getattr(body, "body", ())):
+        for field, below in pairwise(_bodies(cls.__module__).get(cls.__qualname__, ())):
             match field, below:
                 case (
                     ast.AnnAssign(target=ast.Name(id=name)),
                     ast.Expr(value=ast.Constant(value=str(text))),
                 ):
                     found[name] = inspect.cleandoc(text)
+    return found
+
+
+@cache
+def _bodies(module: str) -> dict[str, list[ast.stmt]]:
+    """What stands in each class of a module, by qualified name; nothing where there is no source.
+
+    A module is read once: `inspect.getsource` of a class reads all of its module each time.
+    """
+    try:
+        tree = ast.parse(inspect.getsource(sys.modules[module]))
+    except (KeyError, OSError, TypeError):  # made at run time, or not in Python
+        return {}
+    found: dict[str, list[ast.stmt]] = {}
+
+    def collect(node: ast.AST, prefix: str) -> None:
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, ast.ClassDef):
+                found[prefix + child.name] = child.body
+                collect(child, f"{prefix}{child.name}.")
+            elif isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                collect(child, f"{prefix}{child.name}.<locals>.")
+            else:
+                collect(child, prefix)
+
+    collect(tree, "")
     return found
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 import numpy as np
 
 from neuro.compiled import kept
-from sims.puzzles._draws import below, chance, compiled, permuted, stream
+from sims.puzzles._draws import below, chance, compiled, copied, permuted, stream
 
 __all__ = ["GOAL", "OPEN", "PATH", "START", "WALL", "make_mazes", "spread"]
 
@@ -141,7 +141,7 @@ def make_mazes(
         goal = fit[below(state, n_fit)]
         lengths[row] = steps[goal]
         board[source], board[goal] = START, GOAL
-        answer[:] = board
+        copied(board, answer)
         cell = goal
         while steps[cell] > 1:
             r0, c0 = cell // size, cell % size

@@ -7,7 +7,7 @@ from __future__ import annotations
 import numpy as np
 
 from neuro.compiled import kept
-from sims.puzzles._draws import below, compiled, permuted, stream, stream_key
+from sims.puzzles._draws import below, compiled, copied, permuted, stream, stream_key
 from sims.puzzles._sudoku_symmetry_kernels import draw_symmetry, turn
 
 __all__ = ["VIEWS", "fill", "graded", "make_boards", "search", "start"]
@@ -126,7 +126,7 @@ def search(open_, peers, units, full, limit, solution):  # pragma: no cover
         if cell >= 0:
             guesses += 1
             bit = open_[cell] & -open_[cell]
-            left[depth] = open_
+            copied(open_, left[depth])
             left[depth, cell] ^= bit
             left_cell[depth] = cell
             depth += 1
@@ -142,7 +142,7 @@ def search(open_, peers, units, full, limit, solution):  # pragma: no cover
         if depth == 0 or found >= limit:
             return found, guesses
         depth -= 1
-        open_[:] = left[depth]
+        copied(left[depth], open_)
         cell = left_cell[depth]
         queue[0] = cell
         single = open_[cell] & (open_[cell] - 1) == 0
@@ -227,8 +227,9 @@ def make_boards(
         state = stream(key, first + row, 0)
         board = boards[row]
         fill(state, peers, units, full, solutions[row])
-        board[:] = solutions[row]
-        order[:] = np.arange(cells)
+        copied(solutions[row], board)
+        for i in range(cells):
+            order[i] = i
         permuted(state, order)
         wanted = low + below(state, high - low + 1)
         clues = cells

@@ -7,7 +7,7 @@ from __future__ import annotations
 import numpy as np
 
 from neuro.compiled import kept
-from sims.puzzles._draws import below, compiled, permuted, stream
+from sims.puzzles._draws import below, compiled, copied, permuted, stream
 
 __all__ = ["augment_boards", "canonical_form", "draw_symmetry", "turn"]
 
@@ -33,7 +33,8 @@ def draw_symmetry(state, box_rows, box_columns, rows, columns, digits):  # pragm
     transpose = box_rows == box_columns and below(state, 2) == 1
     _lines(state, box_rows, rows)
     _lines(state, box_columns, columns)
-    digits[:] = np.arange(digits.size)
+    for i in range(digits.size):
+        digits[i] = i
     permuted(state, digits[1:])
     return transpose
 
@@ -102,7 +103,7 @@ def canonical_form(board, box_rows, transposes, column_orders, best):  # pragma:
                     free &= r // box_rows == chosen[depth - 1] // box_rows
                 if not free:
                     continue
-                names[depth + 1] = names[depth]
+                copied(names[depth], names[depth + 1])
                 count = named[depth]
                 verdict = 0
                 for j in range(size):
@@ -123,7 +124,7 @@ def canonical_form(board, box_rows, transposes, column_orders, best):  # pragma:
                 if verdict > 0:
                     continue
                 if verdict < 0:
-                    best[depth * size : (depth + 1) * size] = row
+                    copied(row, best[depth * size : (depth + 1) * size])
                     best[(depth + 1) * size :] = 255
                 if depth + 1 == size:
                     continue
