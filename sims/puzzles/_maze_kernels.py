@@ -81,7 +81,8 @@ def _carve(state, board, size, winding, loops):  # pragma: no cover
     while n:
         at = n - 1 if chance(state) < winding else below(state, n)
         cell = growing[at]
-        growing[at : n - 1] = growing[at + 1 : n]
+        for i in range(at, n - 1):
+            growing[i] = growing[i + 1]
         n -= 1
         if board[cell] != WALL or _open_around(board, size, cell) > 1:
             continue
