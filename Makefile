@@ -3,8 +3,9 @@
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
-# pip tells what it does on a terminal, and only its errors to a log.
-INSTALL = $(PIP) install $(if $(MAKE_TERMOUT),,--quiet) -c constraints.txt
+# pip tells what it does on a terminal, and only its errors to a log. Python compiles what it imports
+# and keeps that; pip would spend a minute on compiling all the rest, too.
+INSTALL = $(PIP) install --no-compile $(if $(MAKE_TERMOUT),,--quiet) -c constraints.txt
 # Which tests, and how: make test TESTS="tests/order -n 0", or in another order: TESTS="--shuffle 1"
 TESTS ?=
 # How far `make fuzz` searches, and from which seed; a search repeats with the seed it printed.

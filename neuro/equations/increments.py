@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -134,9 +135,14 @@ def slow_states(program: StepProgram, constants: Mapping[str, ArrayLike]) -> tup
 
 def _is_constant(text: str, known: Mapping[str, ArrayLike]) -> bool:
     """Whether a text reads what is known and nothing else, nor draws a number."""
+    return not _draws(text) and names_in(text) - CONSTANTS.keys() <= known.keys()
+
+
+@lru_cache(maxsize=1 << 14)
+def _draws(text: str) -> bool:
+    """Whether a text draws a random number."""
     calls = (n.func for n in ast.walk(ast.parse(text, mode="eval")) if isinstance(n, ast.Call))
-    drawn = any(isinstance(f, ast.Name) and f.id in ("rand", "randn") for f in calls)
-    return not drawn and names_in(text) - CONSTANTS.keys() <= known.keys()
+    return any(isinstance(f, ast.Name) and f.id in ("rand", "randn") for f in calls)
 
 
 def _read(text: str, parts: Mapping[str, str]) -> set[str]:

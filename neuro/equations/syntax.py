@@ -329,15 +329,16 @@ def names_in(expression: str | ast.AST) -> set[str]:
     """The variables an expression reads; functions are not among them."""
     if isinstance(expression, str):
         return set(_names_in_text(expression))
-    called = {id(node.func) for node in ast.walk(expression) if isinstance(node, ast.Call)}
-    return {
-        node.id
-        for node in ast.walk(expression)
-        if isinstance(node, ast.Name) and id(node) not in called
-    }
+    called, names = set(), set()
+    for node in ast.walk(expression):  # a call comes before what it calls
+        if isinstance(node, ast.Call):
+            called.add(id(node.func))
+        elif isinstance(node, ast.Name) and id(node) not in called:
+            names.add(node.id)
+    return names
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=1 << 14)
 def _names_in_text(expression: str) -> frozenset[str]:
     # The same few texts are asked for by every check of dimensions, order and names.
     return frozenset(names_in(ast.parse(expression, mode="eval")))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import gc
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -230,7 +232,8 @@ class Kernel:
     def compile(self) -> None:
         """Compile the kernel, or load its machine code, by a call that takes no step."""
         self._prepare(0)
-        self._call(0)
+        with _collections_paused():
+            self._call(0)
 
     def advance(self, stop: int, pool: ThreadPoolExecutor, sink: Sink) -> str:
         """Go on to step `stop` and hand over what was recorded; why it stopped short, if it did."""
@@ -357,6 +360,18 @@ def _bytes(built: Built, plan: Plan, real: type[np.floating]) -> float:
 def _argument_names(module: Any) -> tuple[str, ...]:
     code = module.run.py_func.__code__
     return tuple(code.co_varnames[: code.co_argcount])
+
+
+@contextmanager
+def _collections_paused() -> Iterator[None]:
+    """Collect no garbage: a compilation makes so many objects that stay that it took a sixth."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
 
 
 def _frames(first: int, stop: int, every: int) -> tuple[int, int]:

@@ -133,7 +133,7 @@ def print_kernel(built: Built, layout: Layout, printers: Sequence[CellPrinter], 
         *calls.publish("start"),
     ]
     run = [
-        "@kept\n@njit(error_model='numpy', nogil=True)",
+        "@kept\n@njit(error_model='numpy', nogil=True, no_cfunc_wrapper=True)",
         "def run(",
         *(f"    {line}," for line in _wrapped(parameters)),
         "):",
