@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import numpy as np
 import pytest
 from scipy.stats import ks_2samp
@@ -12,12 +14,12 @@ from neuro.synapses import SYNAPSES
 from neuro.units import pA
 from tests.backends._models import MODELLED
 from tests.backends._networks import DETERMINISTIC, noisy
+from tests.backends._plain import plain_kernels
 from tests.backends.test_agreement import disagreement
 
-COMPARTMENTS = (
-    "membranes",
-    "cochlear_nucleus",
-)  # Brian2 takes seconds to derive each of their steps
+COMPARTMENTS = ("membranes", "cochlear_nucleus")
+"""Brian2 takes seconds to derive each of their steps, and Numba ten to compile them; so numba's
+printed code runs as plain Python. `test_compare_networks.py` compiles a model of this kind."""
 
 
 def run(name: str, backend: str) -> Recording:
@@ -36,7 +38,9 @@ def run(name: str, backend: str) -> Recording:
     ],
 )
 def test_models_agree_spike_for_spike(name: str, exact: None) -> None:
-    ours, reference = run(name, "numba"), run(name, "brian")
+    with plain_kernels() if name in COMPARTMENTS else nullcontext():
+        ours = run(name, "numba")
+    reference = run(name, "brian")
     assert disagreement(ours, reference) == []
     for population in MODELLED[name]().populations:
         if population.model.threshold:
