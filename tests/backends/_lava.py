@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -24,19 +25,22 @@ from neuro.backends.lava.weights import sign_mode
 
 __all__ = ["alone", "random_network", "together"]
 
+ALIKE = 4
+"""Networks in a row share their settings."""
+
 Part = LifCells | Inputs | Synapses
 
 
 def random_network(seed: int, n_steps: int, *, longest: int = 7) -> FixedNetwork:
     """One process of cells, or two, one of inputs, and one to three of synapses among them.
 
-    The networks of seeds 2k and 2k + 1 share what Lava has once a process: decays, thresholds,
+    The networks of seeds 4k to 4k + 3 share what Lava has once a process: decays, thresholds,
     kinds, bits and exponents. Sizes, weights, delays, states, biases and inputs are their own.
 
     Args:
         longest: Of the delays.
     """
-    shared = np.random.default_rng([seed // 2, n_steps, longest])
+    shared = np.random.default_rng([seed // ALIKE, n_steps, longest])
     own = np.random.default_rng([seed, n_steps, longest, 1])
     cells = tuple(_cells(shared, own, f"cells{k}") for k in range(shared.choice([1, 1, 2])))
     inputs = _inputs(shared, own, n_steps)
@@ -109,11 +113,11 @@ def together(networks: Sequence[FixedNetwork]) -> FixedNetwork:
 
     Each process of Lava is one of the operating system, which costs more than what it computes;
     so the networks' inputs become one process, of which each network hears its own units, and
-    two that share their settings become one of twice the size, with no synapses between.
+    neighbours that share their settings become one network, with no synapses between.
     """
     cells, synapses, trains, first = list[LifCells](), list[Synapses](), list[Inputs](), 0
     for k, group in enumerate(_groups(networks)):
-        network = group[0] if len(group) == 1 else _side_by_side(*group)
+        network = reduce(_side_by_side, group)
         cells += [replace(part, name=f"{k}/{part.name}") for part in network.cells]
         own = network.inputs[0]
         trains.append(replace(own, units=own.units + first))
@@ -152,13 +156,13 @@ def alone(run: FixedRun, networks: Sequence[FixedNetwork]) -> list[FixedRun]:
 
 
 def _groups(networks: Sequence[FixedNetwork]) -> list[list[FixedNetwork]]:
-    """The networks, with a neighbour that shares the settings."""
-    groups, left = list[list[FixedNetwork]](), list(networks)
-    while left:
-        group = [left.pop(0)]
-        if left and _settings(left[0]) == _settings(group[0]):
-            group.append(left.pop(0))
-        groups.append(group)
+    """The networks, with the neighbours that share the settings."""
+    groups = list[list[FixedNetwork]]()
+    for network in networks:
+        if groups and _settings(groups[-1][0]) == _settings(network):
+            groups[-1].append(network)
+        else:
+            groups.append([network])
     return groups
 
 

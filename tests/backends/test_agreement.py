@@ -52,7 +52,7 @@ def test_deterministic_networks_agree_spike_for_spike(name: str, exact: None) ->
         assert runs[0].factors["reasoner.budget"].values.min() < 0.95  # modulation was at work
 
 
-def test_the_comparator_sees_a_known_difference() -> None:
+def test_the_comparator_sees_a_known_difference(exact: None) -> None:
     """One spike moved by a step, a trace off by a microvolt, a scaled concentration."""
     network = networks.cuba()
     run = simulate(network, duration_ms=100, seed=3, record=RECORDS["cuba"])

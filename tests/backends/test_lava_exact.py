@@ -30,9 +30,9 @@ from neuro.wiring import FixedTotal, Pairwise
 from tests.backends._lava import alone, random_network, together
 from tests.conftest import IN_CI
 
-# Batches of networks that Lava runs as one, steps, longest delay. The last are few, and long enough
-# for the longest delay to show.
-PARTS = (*[(2, 20, 18, 7)] * 5, (1, 10, 90, 63))
+# Networks that Lava runs as one, steps, longest delay. The last are few, and long enough for the
+# longest delay to show.
+BATCHES = (*[(40, 18, 7)] * 5, (12, 90, 63))
 
 Pair = tuple[FixedNetwork, FixedRun]
 
@@ -48,14 +48,14 @@ def lava_or_skip() -> None:
 
 
 @cache
-def part_of(number: int) -> list[Pair]:
+def lavas_runs() -> list[Pair]:
     """Random networks, each with what lava-nc made of it; one process of Lava for them all."""
-    n_batches, size, steps, longest = PARTS[number]
     batches = [
-        [random_network(1000 * number + size * b + k, steps, longest=longest) for k in range(size)]
-        for b in range(n_batches)
+        [random_network(1000 * number + k, steps, longest=longest) for k in range(size)]
+        for number, (size, steps, longest) in enumerate(BATCHES)
     ]
-    runs = run_lava([together(batch) for batch in batches], [steps] * n_batches, timeout_s=580)
+    steps = [steps for _, steps, _ in BATCHES]
+    runs = run_lava([together(batch) for batch in batches], steps, timeout_s=580)
     return [
         pair
         for batch, run in zip(batches, runs, strict=True)
@@ -67,7 +67,7 @@ def part_of(number: int) -> list[Pair]:
 def compared() -> list[Pair]:
     """All of them."""
     lava_or_skip()
-    return [pair for number in range(len(PARTS)) for pair in part_of(number)]
+    return lavas_runs()
 
 
 def wrong(compared: list[Pair]) -> Iterator[str]:
@@ -77,11 +77,9 @@ def wrong(compared: list[Pair]) -> Iterator[str]:
             yield f"{network.name}: {told[0]}"
 
 
-@pytest.mark.parametrize("number", range(len(PARTS)))
-def test_the_emulator_equals_lava_bit_for_bit(number: int) -> None:
+def test_the_emulator_equals_lava_bit_for_bit(compared: list[Pair]) -> None:
     """Current, voltage and spikes of every cell after every step."""
-    lava_or_skip()
-    assert list(wrong(part_of(number))) == []
+    assert list(wrong(compared)) == []
 
 
 def test_the_networks_reach_every_corner(compared: list[Pair]) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -29,6 +30,7 @@ from neuro.units import Hz, Quantity, ms, mV, nM, pA, pF
 from neuro.wiring import Listed, Pairwise
 from tests.backends import _networks as networks
 from tests.backends._models import MODELLED
+from tests.backends._plain import plain_kernels
 from tests.backends._plastic import PLASTIC
 from tests.backends._plastic import RECORDS as PLASTIC_RECORDS
 from tests.backends.test_agreement import RECORDS, disagreement
@@ -63,7 +65,7 @@ KEPT = {
     **RECORDS, **PLASTIC_RECORDS,
     **{name: [Record(p.name, "v", 0.5) for p in make().populations] for name, make in MANY.items()},
 }  # fmt: skip
-DURATIONS_MS = {"driven": 90.0, "learning": 30.0, "odd": 30.0}  # of the others, 60
+DURATIONS_MS = {"driven": 90.0, "learning": 30.0, "odd": 30.0, "noisy": 40.0}  # of the others, 60
 
 
 @cache
@@ -73,10 +75,12 @@ def reference(name: str) -> Recording:
     """
     by_numba = name == "noisy" or name in MANY
     backend, options = ("numba", {"precision": "float64"}) if by_numba else ("brian", {})
-    return simulate(
-        EVERYTHING[name](), duration_ms=DURATIONS_MS.get(name, 60.0), seed=3, backend=backend,
-        options=options, record=KEPT.get(name, []),
-    )  # fmt: skip
+    # The kernels of the others are compiled for `test_model_agreement.py`, too.
+    with plain_kernels() if name == "noisy" else nullcontext():
+        return simulate(
+            EVERYTHING[name](), duration_ms=DURATIONS_MS.get(name, 60.0), seed=3, backend=backend,
+            options=options, record=KEPT.get(name, []),
+        )  # fmt: skip
 
 
 def spikes_of(output: Output, name: str, row: int = 0, dt_ms: float = 0.1) -> Spikes:
@@ -213,12 +217,12 @@ def test_each_row_of_a_batch_of_settings_is_a_run_of_its_own() -> None:
     model = torch_network(dosed(), seed=3, dtype=F64)
     seeds = [3, 11, 12]
     rows = run_rows(
-        model, duration_ms=40, settings=SETTINGS, seeds=seeds, record=[Record("ee", "w", 5.0)]
+        model, duration_ms=25, settings=SETTINGS, seeds=seeds, record=[Record("ee", "w", 5.0)]
     )
     digests = set()
     for k, row in enumerate(rows):
         alone = run_rows(
-            model, duration_ms=40, settings={n: [v[k]] for n, v in SETTINGS.items()},
+            model, duration_ms=25, settings={n: [v[k]] for n, v in SETTINGS.items()},
             seeds=[seeds[k]], record=[Record("ee", "w", 5.0)],
         )[0]  # fmt: skip
         assert disagreement(row, alone) == []
@@ -251,9 +255,9 @@ def test_each_row_of_a_batch_of_settings_is_a_run_of_its_own() -> None:
         ),
         backgrounds=(replace(base.backgrounds[0], weight=pA(10)),),
     )  # fmt: skip
-    alone = run_rows(model, duration_ms=40, settings={n: [v[k]] for n, v in SETTINGS.items()})[0]
+    alone = run_rows(model, duration_ms=25, settings={n: [v[k]] for n, v in SETTINGS.items()})[0]
     by_hand = simulate(
-        written, duration_ms=40, seed=3, backend="norse", options={"precision": "float64"}
+        written, duration_ms=25, seed=3, backend="norse", options={"precision": "float64"}
     )
     for name in ("e", "i", "p"):
         assert alone.spikes[name] == by_hand.spikes[name]
@@ -344,10 +348,10 @@ def test_memory_does_not_grow_with_the_run() -> None:
     """A long run comes in pieces of a bounded number of steps."""
     model = torch_network(networks.cuba(), seed=3)
     with torch.no_grad():
-        pieces = [p.spikes["e"].shape[0] for _, p in model.stream(n_steps=2100)]
-        batch = [p.spikes["e"].shape[0] for _, p in model.stream(n_steps=300, batch=256)]
-    assert sum(pieces) == 2100 and max(pieces) <= 1000
-    assert sum(batch) == 300 and max(batch) < 50  # a wide batch is taken in shorter pieces
+        pieces = [p.spikes["e"].shape[0] for _, p in model.stream(n_steps=1100)]
+        batch = [p.spikes["e"].shape[0] for _, p in model.stream(n_steps=120, batch=256)]
+    assert sum(pieces) == 1100 and max(pieces) <= 1000
+    assert sum(batch) == 120 and max(batch) < 50  # a wide batch is taken in shorter pieces
 
 
 def test_compiled_code_that_differs_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
