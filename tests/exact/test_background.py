@@ -66,6 +66,7 @@ def test_it_can_be_silent_inhibitory_or_modulated(backend: str) -> None:
     assert doubled.mean() == pytest.approx(2 * usual, rel=0.02)
 
 
+@pytest.mark.usefixtures("plain")
 def test_one_arrival_changes_every_variable_of_its_synapse(backend: str) -> None:
     two = replace(
         EXPONENTIAL_CURRENT, name="two",
@@ -84,6 +85,7 @@ def test_one_arrival_changes_every_variable_of_its_synapse(backend: str) -> None
     )
 
 
+@pytest.mark.usefixtures("plain")
 def test_a_refractory_cell_takes_no_step_of_voltage(backend: str) -> None:
     """Arrivals during the refractory time are lost, as Brian2 has it for `unless refractory`."""
     network = Network(

@@ -36,14 +36,12 @@ def run(
 ) -> Recording:  # fmt: skip
     """A cell for each value of the longest parameter.
 
-    Every run records `v`, at every step or at the start alone, so that all runs of a model share
-    one compiled kernel.
+    Every run records `v`, at every step or at the start alone, and gives each cell its own value
+    of every parameter, so that all runs of a model share one compiled kernel.
     """
     n = n or max((np.size(value) for value in parameters.values()), default=1)
-    values = {
-        k: np.asarray(v, float) if isinstance(v, (list, np.ndarray)) else v
-        for k, v in parameters.items()
-    }
+    given = {"I_ext": pA(0), **model.parameters, **parameters}
+    values = {name: value * np.ones(n) for name, value in given.items()}  # type: ignore[operator]
     cells = Population("cells", model, n, values, initial or {})
     record = Record("cells", "v", dt_ms if every_step else duration_ms)
     network = Network("cells", (cells,))
