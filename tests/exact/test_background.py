@@ -85,7 +85,6 @@ def test_one_arrival_changes_every_variable_of_its_synapse(backend: str) -> None
     )
 
 
-@pytest.mark.usefixtures("plain")
 def test_a_refractory_cell_takes_no_step_of_voltage(backend: str) -> None:
     """Arrivals during the refractory time are lost, as Brian2 has it for `unless refractory`."""
     network = Network(
