@@ -30,26 +30,31 @@ def grid(walk: dict[str, Signal]) -> Spikes:
     return run(circuit, sources=[], duration_ms=WALK_MS, dt_ms=DT_MS, seed=2).spikes["grid"]
 
 
-def waves(spikes: Array, walk: dict[str, Signal], k: Array) -> Array:
-    """Fourier sum of a cell's rate at each wave vector of `k` `(n, 2)`, in 1/m; complex.
+EDGES = np.linspace(0, 1, 51)
 
-    Spikes less the time spent, each a mean, so that a cell without a place has none. In bins of
-    2 cm, far below half the shortest wave of 17 cm.
+
+def fired(spikes: Array, walk: dict[str, Signal]) -> Array:
+    """Where a cell spikes less where the time is spent, each a mean, in bins of 2 cm.
+
+    A cell without a place has none. A bin is far below half the shortest wave of 17 cm.
     """
     x, y = walk["x"].values, walk["y"].values
-    edges = np.linspace(0, 1, 51)
-    fired, spent = (
-        np.histogram2d(*at, bins=(edges, edges))[0]
+    spiking, spent = (
+        np.histogram2d(*at, bins=(EDGES, EDGES))[0]
         for at in (positions_at(spikes, x, y, dt_ms=walk["x"].dt_ms), (x, y))
     )
-    at = edges[:-1] + 0.01
+    return np.asarray(spiking / spiking.sum() - spent / spent.sum())
+
+
+def waves(rate: Array, k: Array) -> Array:
+    """Fourier sum of what `fired` found at each wave vector of `k` `(n, 2)`, in 1/m; complex."""
+    at = EDGES[:-1] + 0.01
     along, across = (np.exp(-1j * np.outer(k[:, axis], at)) for axis in (0, 1))
-    rate = fired / fired.sum() - spent / spent.sum()
     return np.asarray(((along @ rate) * across).sum(axis=1))
 
 
-def lattice(trains: list[Array], walk: dict[str, Signal]) -> tuple[float, float]:
-    """Spacing (m) and orientation (rad, of 60°) of the hexagonal lattice that fits trains best.
+def lattice(rates: list[Array]) -> tuple[float, float]:
+    """Spacing (m) and orientation (rad, of 60°) of the hexagonal lattice that fits cells best.
 
     A lattice of spacing s is three plane waves of length 4 pi/(sqrt(3) s), 60° apart.
     """
@@ -59,7 +64,7 @@ def lattice(trains: list[Array], walk: dict[str, Signal]) -> tuple[float, float]
         length = 4 * np.pi / (np.sqrt(3) * spacing)
         for turn in (0, np.pi / 3, -np.pi / 3):
             k = length * np.stack([np.cos(angles + turn), np.sin(angles + turn)], axis=1)
-            strength[i] += sum(np.abs(waves(train, walk, k)) ** 2 for train in trains)
+            strength[i] += sum(np.abs(waves(rate, k)) ** 2 for rate in rates)
     i, j = np.unravel_index(strength.argmax(), strength.shape)
     return float(spacings[i]), float(angles[j])
 
@@ -80,28 +85,29 @@ def test_fields_lie_a_spacing_apart_and_a_module_has_one_orientation(
     assert grid.rate_hz == pytest.approx(20 / 3, rel=0.05)
     found = []
     for module, spacing in enumerate((0.3, 0.3 * 1.42)):
-        trains = [grid.of(module * PER_MODULE + k) for k in range(PER_MODULE)]
-        common, angle = lattice(trains, walk)
+        rates = [fired(grid.of(module * PER_MODULE + k), walk) for k in range(PER_MODULE)]
+        common, angle = lattice(rates)
         assert common == pytest.approx(spacing, rel=0.05)
-        alone = [lattice([train], walk) for train in trains[:4]]
+        alone = [lattice([rate]) for rate in rates[:4]]
         assert max(turned(own, angle) for _, own in alone) < np.radians(5)
         found.append(angle)
     # Control: the path alone, with spikes anywhere on it, fits no lattice like the cells do.
-    shuffled = [np.sort((grid.of(0) + 137_000.0) % WALK_MS)]
-    best, angle = lattice(shuffled, walk)
+    shuffled = fired(np.sort((grid.of(0) + 137_000.0) % WALK_MS), walk)
+    best, angle = lattice([shuffled])
     k = 4 * np.pi / (np.sqrt(3) * best) * np.array([[np.cos(angle), np.sin(angle)]])
     of_cell = 4 * np.pi / (np.sqrt(3) * 0.3) * np.array([[np.cos(found[0]), np.sin(found[0])]])
-    strength = abs(waves(grid.of(0), walk, of_cell)[0])
-    assert abs(waves(shuffled[0], walk, k)[0]) < 0.5 * strength
+    strength = abs(waves(fired(grid.of(0), walk), of_cell)[0])
+    assert abs(waves(shuffled, k)[0]) < 0.5 * strength
 
 
 def test_cells_of_a_module_differ_in_phase_alone(grid: Spikes, walk: dict[str, Signal]) -> None:
     """The phase of each wave is uniform over cells: no two fall together, none is preferred."""
-    _, angle = lattice([grid.of(k) for k in range(PER_MODULE)], walk)
+    rates = [fired(grid.of(cell), walk) for cell in range(PER_MODULE)]
+    _, angle = lattice(rates)
     length = 4 * np.pi / (np.sqrt(3) * 0.3)
     k = length * np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle + np.pi / 6), 0]])
     k[1] = length * np.array([np.cos(angle + np.pi / 3), np.sin(angle + np.pi / 3)])
-    phases = np.array([np.angle(waves(grid.of(c), walk, k)) for c in range(PER_MODULE)])
+    phases = np.array([np.angle(waves(rate, k)) for rate in rates])
     apart = np.abs(np.angle(np.exp(1j * (phases[:, None] - phases[None, :])))).max(axis=2)
     assert apart[~np.eye(PER_MODULE, dtype=bool)].min() > np.radians(20)
     # A shared phase would make this 1; six uniform ones leave 0.41 on average.

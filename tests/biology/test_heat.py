@@ -183,9 +183,11 @@ def test_fatigue_lasts_for_minutes_and_adaptation_for_seconds() -> None:
 
     def course(rest_s: int) -> tuple[float, float, float]:
         """First rate, fatigue that the first pulse leaves, rate after the rest."""
-        heat = np.concatenate([np.full(2000, 50.0), np.full(rest_s * 1000, 34.0), [50.0]])
-        rate = nociceptor_rate_hz(Signal(heat, 1.0, "degC"), C, np.array([43.0]))[:, 0]
-        fatigue = 0.01 * rate[:2000].sum() / 1000  # nearly: it forgets 2 % in 2 s
+        dt_ms = 4.0
+        frames = round(1000 / dt_ms)  # in a second
+        heat = np.repeat([50.0, 34.0, 50.0], [2 * frames, rest_s * frames, 1])
+        rate = nociceptor_rate_hz(Signal(heat, dt_ms, "degC"), C, np.array([43.0]))[:, 0]
+        fatigue = 0.01 * rate[: 2 * frames].sum() / frames  # nearly: it forgets 2 % in 2 s
         return float(rate[0]), fatigue, float(rate[-1])
 
     for rest_s in (40, 100, 200):

@@ -66,6 +66,7 @@ def test_it_can_be_silent_inhibitory_or_modulated(backend: str) -> None:
     assert doubled.mean() == pytest.approx(2 * usual, rel=0.02)
 
 
+@pytest.mark.usefixtures("plain")
 def test_one_arrival_changes_every_variable_of_its_synapse(backend: str) -> None:
     two = replace(
         EXPONENTIAL_CURRENT, name="two",

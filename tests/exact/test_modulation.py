@@ -45,6 +45,7 @@ def releasing(transmitter: Transmitter, *effects: Effect, hill: float = 1.0) -> 
     )
 
 
+@pytest.mark.usefixtures("plain")
 def test_concentration_rises_with_each_spike_and_decays(backend: str) -> None:
     """Half the cells spike, so each volley gives half of `per_spike`, after the delay."""
     substance = Transmitter("na", "nucleus", nM(40), ms(25), ms(5), nM(3))
@@ -62,6 +63,7 @@ def test_concentration_rises_with_each_spike_and_decays(backend: str) -> None:
     assert course.unit == "nM"
 
 
+@pytest.mark.usefixtures("plain")
 def test_effects_scale_a_parameter_by_occupancy(backend: str) -> None:
     """At a clamped concentration the leaky cell settles where the scaled leak puts it."""
     clamp = Transmitter("na", baseline=nM(100))
@@ -76,6 +78,7 @@ def test_effects_scale_a_parameter_by_occupancy(backend: str) -> None:
     assert run.traces["listener.v"].data[-1, 0] == pytest.approx(settled, abs=1e-4)
 
 
+@pytest.mark.usefixtures("plain")
 def test_without_release_nothing_changes(backend: str) -> None:
     blocked = Transmitter("na", "nucleus", nM(0), ms(25), ms(5))
     network = releasing(blocked, Effect("r", "listener", "g_L", 3.0))
@@ -85,6 +88,7 @@ def test_without_release_nothing_changes(backend: str) -> None:
     assert (run.factors["listener.g_L"].values == 1).all()
 
 
+@pytest.mark.usefixtures("plain")
 def test_a_schedule_is_followed(backend: str) -> None:
     """With uptake far faster than the ramp, the concentration lags it by one uptake time."""
     ramp = Transmitter(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
@@ -254,6 +255,18 @@ def _modulated(rises_at_ms: float, to_nM: float) -> Network:
     )  # fmt: skip
 
 
+PAIRED_MS, END_MS = np.array([110.0, 100.0]) + DT_MS, 260.0  # a spike adds at its step's end
+
+
+@cache
+def _changes(backend: str, rises_at_ms: float, to_nM: float) -> dict[str, Array]:
+    """How far weights have moved at the end; two tests read one of the runs."""
+    network = _modulated(rises_at_ms, to_nM)
+    recording = run(network, backend, dt_ms=DT_MS, after_ms=150.0, every_ms=10.0)
+    assert recording.traces["rewarded.w"].times_ms[-1] == END_MS
+    return {p.name: final(recording, p.name) - 0.5 for p in network.projections[1:]}
+
+
 def test_reward_turns_eligibility_into_weight(backend: str) -> None:
     """Izhikevich (2007): the pair proposes a change, which only dopamine within tau_c makes.
 
@@ -262,24 +275,18 @@ def test_reward_turns_eligibility_into_weight(backend: str) -> None:
     """
     rate_per_ms = 1e-3
     eligibility = np.exp(-10 / 20) * np.array([1.0, -1.5])
-    # What a spike adds is there at the end of its step.
-    paired_ms, end_ms = np.array([110.0, 100.0]) + DT_MS, 260.0
 
     def expected(rises_at_ms: float, occupancy: float) -> Array:
         start, end = (
-            np.exp(-(at - paired_ms) / TAU_C)
+            np.exp(-(at - PAIRED_MS) / TAU_C)
             # A schedule's rise within one step is there in the next, and acts in the one after.
-            for at in (np.maximum(rises_at_ms + 2 * DT_MS, paired_ms), end_ms)
+            for at in (np.maximum(rises_at_ms + 2 * DT_MS, PAIRED_MS), END_MS)
         )
         return rate_per_ms * occupancy * eligibility * TAU_C * (start - end)
 
-    def changes(rises_at_ms: float, to_nM: float) -> dict[str, Array]:
-        network = _modulated(rises_at_ms, to_nM)
-        recording = run(network, backend, dt_ms=DT_MS, after_ms=150.0, every_ms=10.0)
-        assert recording.traces["rewarded.w"].times_ms[-1] == end_ms
-        return {p.name: final(recording, p.name) - 0.5 for p in network.projections[1:]}
-
-    early, late, never = changes(50.0, 50.0), changes(200.0, 50.0), changes(50.0, 0.0)
+    early, late, never = (
+        _changes(backend, *course) for course in ((50.0, 50.0), (200.0, 50.0), (50.0, 0.0))
+    )
     assert np.abs(early["rewarded"]).min() > 0.01
     assert np.allclose(early["rewarded"], expected(50.0, 0.5), rtol=1e-9)
     assert np.allclose(late["rewarded"], expected(200.0, 0.5), rtol=1e-9)
@@ -293,9 +300,8 @@ def test_reward_turns_eligibility_into_weight(backend: str) -> None:
 
 def test_each_direction_has_a_gate_of_its_own(backend: str) -> None:
     """Seol et al. (2007): one receptor permits potentiation, another depression."""
-    recording = run(_modulated(50.0, 0.0), backend, dt_ms=DT_MS)
+    changes = _changes(backend, 50.0, 0.0)
     up, down = 0.5 * np.exp(-0.5) * np.array([0.005, -0.00525])  # half are occupied
     for name, expected in (("both", [up, down]), ("up", [up, 0]), ("down", [0, down])):
-        change = final(recording, name) - 0.5  # of 1 nS
-        assert np.abs(change - expected).max() < ROUNDING
-    assert (final(recording, "closed") == 0.5).all()
+        assert np.abs(changes[name] - expected).max() < ROUNDING  # of 1 nS
+    assert (changes["closed"] == 0).all()
