@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -50,7 +51,15 @@ def collect(
 
 
 def versions() -> dict[str, str]:
-    """Version of Python, Ember and each installed package that can change a result."""
+    """Version of Python, Ember and each installed package that can change a result.
+
+    As this process found them first, which takes as long as a short run.
+    """
+    return dict(_versions())
+
+
+@cache
+def _versions() -> Mapping[str, str]:
     found = {"python": platform.python_version(), "ember-neuro": "not installed"}
     for package in _PACKAGES:
         try:

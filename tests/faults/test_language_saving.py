@@ -29,13 +29,12 @@ from tests.reasoning._language import model
 
 os.fsync = lambda handle: None  # a kill needs none, and disks may be slow
 small = {"exact": False, "hidden": 16, "layers": 1}
-folder, way, order = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
+folder = Path(sys.argv[1])
 # In several files with senses, and in one without: what stays of either spoils the other.
 saved = {
-    "rich": (model(seed=1, **small), {"shard_bytes": 20_000}),
+    "rich": (model(seed=1, **small), {"shard_bytes": 60_000}),
     "plain": (model(seed=2, senses=(), **small), {}),
 }
-old, new = ("rich", "plain") if order == "thinner" else ("plain", "rich")
 
 def files(where):
     return {path.name: path.read_bytes() for path in where.iterdir() if path.is_file()}
@@ -52,7 +51,7 @@ for which in saved:
     save(which, folder / which)
     expected[which] = files(folder / which)
 
-def go_wrong_at(step, target):
+def go_wrong_at(step, target, way, new):
     seen = 0
     def hook(event, arguments):
         nonlocal seen
@@ -72,47 +71,55 @@ def go_wrong_at(step, target):
         os._exit(next((code for part, code in says.items() if part in str(error)), 5))
     os._exit(0 if seen >= step else 1)
 
-steps = []
-while True:
-    target = folder / f"at-{len(steps) + 1}"
-    shutil.copytree(folder / old, target)
-    child = os.fork()
-    if child == 0:
-        go_wrong_at(len(steps) + 1, target)
-    _, status = os.waitpid(child, 0)
-    if os.WIFEXITED(status) and os.WEXITSTATUS(status) == 1:
-        break  # there is no such step any more
-    found = load_model(target)
-    steps.append([
-        "old" if same(found, saved[old][0]) else "new" if same(found, saved[new][0]) else "neither",
-        "killed" if os.WIFSIGNALED(status) else os.WEXITSTATUS(status),
-        # What programs see that know nothing of this: one model's files, or no config.
-        next((w for w in saved if expected[w].items() <= files(target).items()), None),
-        (target / "config.json").exists(),
-    ])
-    save(new, target)
-    assert files(target) == expected[new], sorted(files(target))
-    assert not any(path.is_dir() for path in target.iterdir()), sorted(target.iterdir())
-    assert same(load_model(target), saved[new][0])
-    shutil.rmtree(target)
-print(json.dumps(steps))
+def at_every_step(way, order):
+    old, new = ("rich", "plain") if order == "thinner" else ("plain", "rich")
+    steps = []
+    while True:
+        target = folder / way / order / f"at-{len(steps) + 1}"
+        shutil.copytree(folder / old, target)
+        child = os.fork()
+        if child == 0:
+            go_wrong_at(len(steps) + 1, target, way, new)
+        _, status = os.waitpid(child, 0)
+        if os.WIFEXITED(status) and os.WEXITSTATUS(status) == 1:
+            break  # there is no such step any more
+        found = load_model(target)
+        steps.append([
+            next((w for w, n in (("old", old), ("new", new)) if same(found, saved[n][0])), None),
+            "killed" if os.WIFSIGNALED(status) else os.WEXITSTATUS(status),
+            # What programs see that know nothing of this: one model's files, or no config.
+            next((w for w in saved if expected[w].items() <= files(target).items()), None),
+            (target / "config.json").exists(),
+        ])
+        save(new, target)
+        assert files(target) == expected[new], sorted(files(target))
+        assert not any(path.is_dir() for path in target.iterdir()), sorted(target.iterdir())
+        assert same(load_model(target), saved[new][0])
+        shutil.rmtree(target)
+    return steps
+
+ways = (("kill", "thinner"), ("kill", "richer"), ("fail", "thinner"))
+print(json.dumps({f"{way} {order}": at_every_step(way, order) for way, order in ways}))
 """
 
+State = tuple[str, str | int, str | None, bool]
 
-def states(tmp_path: Path, way: str, order: str) -> list[tuple[str, str | int, str | None, bool]]:
+
+@pytest.fixture(scope="module")
+def states(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[State]]:
     got = subprocess.run(
-        [sys.executable, "-c", AT_EVERY_STEP, str(tmp_path), way, order],
+        [sys.executable, "-c", AT_EVERY_STEP, str(tmp_path_factory.mktemp("saves"))],
         capture_output=True, text=True, timeout=300, cwd=Path(__file__).parents[2],
     )  # fmt: skip
     assert got.returncode == 0, got.stderr[-2000:]
-    return [tuple(each) for each in json.loads(got.stdout)]
+    return {name: [tuple(each) for each in one] for name, one in json.loads(got.stdout).items()}
 
 
 @pytest.mark.parametrize("order", ["thinner", "richer"])
 def test_a_save_killed_at_any_step_leaves_the_old_model_or_the_new(
-    tmp_path: Path, order: str
+    states: dict[str, list[State]], order: str
 ) -> None:
-    every = states(tmp_path, "kill", order)
+    every = states[f"kill {order}"]
     models = [found for found, *_ in every]
     assert {how for _, how, *_ in every} == {"killed"} and len(every) > 20
     turn = models.index("new")
@@ -127,9 +134,11 @@ def test_a_save_killed_at_any_step_leaves_the_old_model_or_the_new(
     assert any(not has_config for *_, has_config in every)  # a kill in the middle was met
 
 
-def test_a_save_that_fails_at_any_step_says_which_model_is_there(tmp_path: Path) -> None:
+def test_a_save_that_fails_at_any_step_says_which_model_is_there(
+    states: dict[str, list[State]],
+) -> None:
     """3: said that the old one is left; 4: that the new one is whole; 0: it did not matter."""
-    every = states(tmp_path, "fail", "thinner")
+    every = states["fail thinner"]
     assert {(found, how) for found, how, *_ in every} == {("old", 3), ("new", 4), ("new", 0)}
 
 

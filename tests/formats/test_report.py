@@ -8,6 +8,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -154,9 +155,15 @@ def test_pictures_lie_beside_the_page_and_nothing_else_does(
     assert {p.name for p in page.parent.iterdir()} == {file.name, page.name, folder.name}
 
 
-def test_the_same_run_gives_the_same_page(hostile: tuple[Run, Path, Path], tmp_path: Path) -> None:
-    _, file, page = hostile
-    assert write_report(file, tmp_path / "again.html").read_bytes() == page.read_bytes()
+@pytest.fixture(scope="module")
+def again(hostile: tuple[Run, Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page of the same run, drawn a second time."""
+    return write_report(hostile[1], tmp_path_factory.mktemp("again") / "page.html")
+
+
+def test_the_same_run_gives_the_same_page(hostile: tuple[Run, Path, Path], again: Path) -> None:
+    same = again.read_bytes() == hostile[2].read_bytes()
+    assert same, again
 
 
 def small_run(run: Run) -> Run:
@@ -191,11 +198,12 @@ def test_a_path_brings_rate_maps(run: Run, tmp_path: Path) -> None:
     assert maps == ["rate-maps-1-place.png"]  # `other` has no place in the arena
 
 
-def test_an_older_report_is_replaced_with_its_pictures(run: Run, tmp_path: Path) -> None:
-    full, small = write_run(tmp_path / "full.h5", run), tmp_path / "small.h5"
-    write_run(small, small_run(run))
+def test_an_older_report_is_replaced_with_its_pictures(
+    run: Run, again: Path, tmp_path: Path
+) -> None:
+    small = write_run(tmp_path / "small.h5", small_run(run))
+    shutil.copytree(again.parent, tmp_path, dirs_exist_ok=True)
     page, folder = tmp_path / "page.html", tmp_path / "page_figures"
-    write_report(full, page)
     assert (folder / "traces.png").exists()
     (folder / "mine.png").write_bytes(b"a person's own")
     write_report(small, page)
@@ -466,26 +474,26 @@ def test_a_report_that_fails_leaves_no_pictures(
     assert [p.name for p in (tmp_path / "page_figures").iterdir()] == ["mine.png"]
 
 
-def test_an_unfinished_run_says_so(run: Run, tmp_path: Path) -> None:
+def test_an_unfinished_run_says_so(
+    run: Run, hostile: tuple[Run, Path, Path], tmp_path: Path
+) -> None:
     failure = "population `cells`: `v` of cell 3 became <nan> at 12 ms"
     provenance = dataclasses.replace(run.provenance, failure=failure)
-    part = dataclasses.replace(run, provenance=provenance)
+    part = dataclasses.replace(small_run(run), provenance=provenance)
     page = write_report(write_run(tmp_path / "part.h5", part)).read_text("utf-8")
-    assert "This run ended before its time, at 100 ms of 100 ms: population `cells`" in page
+    assert "This run ended before its time, at 10 ms of 100 ms: population `cells`" in page
     assert "became &lt;nan&gt; at 12 ms" in page
-    assert "before its time" not in write_report(write_run(tmp_path / "w.h5", run)).read_text(
-        "utf-8"
-    )
+    assert "before its time" not in hostile[2].read_text("utf-8")
 
 
 def test_a_large_run_is_drawn_from_a_part_and_counted_whole(
-    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    hostile: tuple[Run, Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    file = write_run(tmp_path / "large.h5", run)
-    whole = write_report(file).read_text("utf-8")
+    _, file, page = hostile
+    whole = page.read_text("utf-8")
     monkeypatch.setattr("sims.store.run_file.LAZY_BYTES", 1000)
     monkeypatch.setattr("sims.store.sketch.MOST", 1000)
-    large = write_report(file).read_text("utf-8")
+    large = write_report(file, tmp_path / "large.html").read_text("utf-8")
     assert "Pictures show every 3rd cell of bushy." in large
     assert "Tables count everything." in large
     assert "Tables count everything." not in whole

@@ -26,10 +26,9 @@ circuits:
         reset: v = E_L
         parameters: {E_L: -70 mV, R: 100 Mohm, tau: 10 ms, V_t: -50 mV, I_ext: 300 pA}
         initial: {v: {uniform: {low: -70 mV, high: -50 mV}}}
-      b: {n: 3, model: lif, parameters: {I_ext: 400 pA}}
     projections:
       - from: a
-        to: b
+        to: a
         synapse:
           edges: "dx/dt = -x/tau_x : 1 (event-driven)"
           on_pre: v += w*x; x += 1
@@ -75,7 +74,7 @@ KINDS = (
         mutate=damage_bytes,
         task="tests.fuzz.fuzz_caches:task",
         count=200,
-        sample=3,
+        sample=2,
         preload=RUNS,
         undamaged=1,
     ),

@@ -33,7 +33,6 @@ circuits:
         rule: {pairwise: {probability: 0.3}}
         weight: 20 pA
         delay: {normal: {mean: 2 ms, sd: 0.2 ms}}
-      - {from: cells, to: nucleus, synapse: delta, rule: {fixed_total: {n: 9}}, weight: 1 mV}
 modulation:
   noradrenaline:
     released_by: nucleus
@@ -85,6 +84,7 @@ circuits:
         rule: {listed: {source: [0, 1, 2, 3], target: [0, 1, 2, 0]}}
         weight: [1 nS, 2 nS, 3 nS, 4 nS]
         delay: 1.5 ms
+      - {from: a, to: b, synapse: delta, rule: {fixed_total: {n: 9}}, weight: 1 mV, delay: 1 ms}
 """
 
 
@@ -158,7 +158,7 @@ KINDS = (
         mutate=damage_yaml,
         task="tests.fuzz.fuzz_configs:task",
         count=2000,
-        sample=10,
+        sample=4,
         preload=RUNS,
     ),
 )

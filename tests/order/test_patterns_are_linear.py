@@ -19,8 +19,8 @@ import pytest
 ROOT = Path(__file__).parents[2]
 ROOMS = ("neuro", "sims", "bridges", "encoders", "circuits")
 METHODS = {"match", "fullmatch", "search", "findall", "finditer", "sub", "subn", "split"}
-LENGTH = 8_000
-QUICK_S = 0.005  # of this length: a linear pattern takes about 1 ms, a quadratic one 40 and more
+LENGTH = 4_000
+QUICK_S = 0.0025  # of this length: a linear pattern takes about 0.5 ms, a quadratic one over 10
 LONGER = 2  # times; on a machine of any speed a quadratic pattern takes 4 times as long
 RUNS = (
     " ",
