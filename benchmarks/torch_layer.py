@@ -6,7 +6,8 @@ every side has its best way of doing it taken. Against Norse both have Norse's c
 a membrane, and every spike must be the same. Against snnTorch and SpikingJelly, whose plain cells
 are a membrane alone, Ember has that as well: the same decay, reset and slope of the threshold, but
 for the order of roundings. Each way runs in a process of its own, all of them in turn, several
-times; the first two passes of each are not timed. Memory is what one more pass adds to the process
+times (a quick run has one process for all ways of a kind of cell); the first two passes of each
+are not timed. Memory is what one more pass adds to the process
 at its peak.
 
     python benchmarks/torch_layer.py [--quick] [--save] [--repeats 5] [--threads 2]
@@ -35,8 +36,14 @@ WORDS = {"current": "Norse's cells", "leaky": "membrane alone"}
 Found = dict[str, list[dict[str, Any]]]
 
 
-def measure(kind: str, size: dict[str, int], repeats: int) -> tuple[Found, dict[str, str]]:
-    """What each way found, once a repeat; and why a way is absent."""
+def measure(
+    kind: str, size: dict[str, int], repeats: int, *, together: bool
+) -> tuple[Found, dict[str, str]]:
+    """What each way found, once a repeat; and why a way is absent.
+
+    Args:
+        together: All ways in one process, which costs fewer starts and tells little of memory.
+    """
     packages = {way: peer.lower() for peer, both in SIDES[kind].items() for way in both}
     absent = {
         way: f"No module named '{package}'"
@@ -48,15 +55,21 @@ def measure(kind: str, size: dict[str, int], repeats: int) -> tuple[Found, dict[
     ways = ["ember", *packages]
     found: Found = {way: [] for way in ways}
     for repeat in range(repeats):
-        for way in ways if repeat % 2 == 0 else reversed(ways):
-            if way in absent:
-                continue
-            one = run_side("torch_layer", way=way, kind=kind, **size)
-            if "absent" in one:
-                absent[way] = one["absent"]
-            else:
-                found[way].append(one)
+        order = [way for way in ways[:: 1 if repeat % 2 == 0 else -1] if way not in absent]
+        for group in [order] if together else [[way] for way in order]:
+            for way, one in zip(group, ask(kind, group, size), strict=True):
+                if "absent" in one:
+                    absent[way] = one["absent"]
+                else:
+                    found[way].append(one)
     return found, absent
+
+
+def ask(kind: str, ways: list[str], size: dict[str, int]) -> list[dict[str, Any]]:
+    """What some ways find, one after another in a process of their own."""
+    asked = [{"way": way, "kind": kind} for way in ways]
+    found: list[dict[str, Any]] = run_side("torch_layer", asked=asked, **size)["found"]
+    return found
 
 
 def compare(result: Result, kind: str, found: Found, goals: bool) -> None:
@@ -122,7 +135,7 @@ def main() -> None:
         size |= {"n": 32, "steps": 50, "passes": 2}
     result = Result("torch_layer", f"Linear and {size['n']} leaky cells, forward and backward")
     for kind in SIDES:
-        found, absent = measure(kind, size, chosen.repeats)
+        found, absent = measure(kind, size, chosen.repeats, together=chosen.quick)
         result.notes += [f"left out: {way} ({why})" for way, why in absent.items()]
         if found:
             compare(result, kind, found, not chosen.quick)
@@ -131,7 +144,7 @@ def main() -> None:
                 result.notes.append(_told(kind, way, ones))
         result.data[kind] = found
     if not chosen.quick:  # it takes a hundred times as long
-        one = run_side("torch_layer", way="norse_layer", kind="current", **{**size, "passes": 1})
+        (one,) = ask("current", ["norse_layer"], {**size, "passes": 1})
         result.notes.append(_told("current", "norse_layer", [one]) + "; once")
         result.data["norse_layer"] = one
     finish(result, chosen, before)

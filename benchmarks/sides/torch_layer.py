@@ -231,6 +231,11 @@ def layer(
     return {**found, "pass_bytes": _added_by(once)}
 
 
+def layers(*, asked: list[dict[str, str]], **size: int) -> dict[str, Any]:
+    """What `layer` finds for each way and kind asked for, one after another in this process."""
+    return {"found": [{**layer(**one, **size), "peak_bytes": peak_bytes()} for one in asked]}
+
+
 def _added_by(once: Callable[[], Any]) -> int | None:
     """How far one more pass takes the resident memory above what it was; None if not told."""
     gc.collect()
@@ -246,4 +251,4 @@ def _added_by(once: Callable[[], Any]) -> int | None:
 
 
 if __name__ == "__main__":
-    side(layer)
+    side(layers)

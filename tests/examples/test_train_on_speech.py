@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 from tests.conftest import IN_CI
 
@@ -18,22 +19,27 @@ ROOT = Path(__file__).parents[2]
 SCRIPT = ROOT / "examples" / "train_on_speech.py"
 
 
-def script(
-    *arguments: str, cwd: Path, path: str = os.environ["PATH"]
-) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, str(SCRIPT), *arguments],
-        cwd=cwd, capture_output=True, text=True, timeout=300,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "PATH": path},
-    )  # fmt: skip
+def here(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> object:
+    """The script's exit status, run in this process."""
+    threads = str(torch.get_num_threads())  # which other tests find as they were
+    monkeypatch.setattr(sys, "argv", [SCRIPT.name, "--threads", threads, *arguments])
+    with pytest.raises(SystemExit) as left:
+        runpy.run_path(str(SCRIPT), run_name="__main__")
+    return left.value.code
 
 
 @pytest.mark.skipif(
     not IN_CI and not shutil.which("espeak-ng"), reason="the system package espeak-ng is not here"
 )
-def test_the_small_study_runs_and_is_not_done_twice(tmp_path: Path) -> None:
-    asked = ("--threads", "1", "--arms", "trained")
-    done = script(*asked, cwd=tmp_path)
+def test_the_small_study_runs_and_is_not_done_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = ("--arms", "trained")
+    done = subprocess.run(
+        [sys.executable, str(SCRIPT), "--threads", "1", *asked],
+        cwd=tmp_path, capture_output=True, text=True, timeout=300,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
     assert done.returncode == 0, done.stderr
     out = tmp_path / "runs" / "speech_small"
     result = json.loads((out / "result.json").read_text("utf-8"))
@@ -51,25 +57,24 @@ def test_the_small_study_runs_and_is_not_done_twice(tmp_path: Path) -> None:
     assert (out / "speech.png").read_bytes()[1:4] == b"PNG"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["runs"]
 
-    again = script(*asked, cwd=tmp_path)
-    assert again.returncode == 0 and "epoch" not in again.stdout
+    monkeypatch.chdir(tmp_path)
+    assert here(monkeypatch, *asked) == 0 and "epoch" not in capsys.readouterr().out
     assert json.loads((out / "result.json").read_text("utf-8"))["trials"] == result["trials"]
-    refused = script("--out", str(tmp_path / "runs"), cwd=tmp_path)
-    assert refused.returncode == 1 and "holds no study" in refused.stderr
-    assert len(refused.stderr.strip().splitlines()) == 1
+    assert here(monkeypatch, "--out", str(tmp_path / "runs")) == 1
+    refused = capsys.readouterr().err
+    assert "holds no study" in refused and len(refused.strip().splitlines()) == 1
 
 
 def test_what_is_wrong_is_one_line(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    nowhere = script(cwd=tmp_path, path=str(tmp_path))
-    assert nowhere.returncode == 1 and "install the system package espeak-ng" in nowhere.stderr
-    assert len(nowhere.stderr.strip().splitlines()) == 1
-    monkeypatch.setattr(sys, "argv", ["train_on_speech.py", "--study", "huge"])
-    with pytest.raises(SystemExit, match="2"):
-        runpy.run_path(str(SCRIPT), run_name="__main__")
+    monkeypatch.chdir(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setenv("PATH", str(tmp_path))
+        assert here(monkeypatch) == 1
+    said = capsys.readouterr().err
+    assert "install the system package espeak-ng" in said and len(said.strip().splitlines()) == 1
+    assert here(monkeypatch, "--study", "huge") == 2
     assert "invalid choice: 'huge'" in capsys.readouterr().err
-    monkeypatch.setattr(sys, "argv", ["train_on_speech.py", "--arms", "trained", "shufled"])
-    with pytest.raises(SystemExit, match="2"):
-        runpy.run_path(str(SCRIPT), run_name="__main__")
+    assert here(monkeypatch, "--arms", "trained", "shufled") == 2
     assert "invalid choice: 'shufled'" in capsys.readouterr().err

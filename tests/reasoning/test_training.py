@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -23,8 +21,9 @@ from sims.result import Provenance, Run
 from sims.store import write_run
 from sims.train import load_model
 from sims.train.loop.trainer import Trainer
+from sims.train.session.folder import TrainingFolder
+from tests.reasoning._trained import PATIENCE_S, run_config, server
 
-ROOT = Path(__file__).parents[2]
 EXACT = (
     "checkpoint_phase", "checkpoint_counts", "model", "model_counts", "best_phase", "best_counts"
 )  # fmt: skip
@@ -62,48 +61,40 @@ def test_another_seed_gives_other_weights(train: Train, undisturbed: Path, tmp_p
     assert not torch.equal(one["model.inputs.sense.weight"], other["model.inputs.sense.weight"])
 
 
-_KILLED = """
-import os, signal, sys
-from sims.train.session.folder import TrainingFolder
-from sims.train.loop import checkpoint
-from sims.store import atomic
-
-def die():
+def _die() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
-where = sys.argv.pop(1)
-log, replace = TrainingFolder.log, os.replace
 
-def log_and_die(self, entry):
-    log(self, entry)
-    if where == "after the log" and (entry["arm"], entry["step"]) == ("phase", 16):
-        die()
+def _killed(where: str, config: Path, cache: Path, out: Path) -> None:
+    """A training in a process of its own, which ends in the middle of something."""
+    log, replace = TrainingFolder.log, os.replace
 
-def die_before_replacing(source, target):
-    if where == "before a checkpoint" and "checkpoint_counts" in str(target):
-        if os.path.exists(target):
-            die()
-    replace(source, target)
+    def log_and_die(self: TrainingFolder, entry: dict[str, Any]) -> None:
+        log(self, entry)
+        if where == "after the log" and (entry["arm"], entry["step"]) == ("phase", 16):
+            _die()
 
-TrainingFolder.log = log_and_die
-os.replace = die_before_replacing
-from sims.cli import main
-main()
-"""
+    def die_before_replacing(source: Any, target: Any) -> None:
+        second = "checkpoint_counts" in str(target) and os.path.exists(target)
+        if where == "before a checkpoint" and second:
+            _die()
+        replace(source, target)
+
+    TrainingFolder.log = log_and_die  # type: ignore[method-assign]
+    os.replace = die_before_replacing  # type: ignore[assignment]
+    run_config(config, out, f"output.cache={cache}")
 
 
 @pytest.mark.slow
 def test_a_training_killed_twice_and_resumed_is_bit_identical(
     train: Train, tiny_config: Path, cache: Path, undisturbed: Path, tmp_path: Path
 ) -> None:
-    out = tmp_path / "killed"
+    out, context = tmp_path / "killed", server()
     for where in ("after the log", "before a checkpoint"):
-        done = subprocess.run(
-            [sys.executable, "-c", _KILLED, where, "train", str(tiny_config),
-             f"output.cache={cache}", "--out", str(out)],
-            cwd=ROOT, capture_output=True, text=True, timeout=300,
-        )  # fmt: skip
-        assert done.returncode == -signal.SIGKILL, done.stderr
+        process = context.Process(target=_killed, args=(where, tiny_config, cache, out))
+        process.start()
+        process.join(PATIENCE_S)
+        assert process.exitcode == -signal.SIGKILL
         assert not (out / "result.json").exists()
     assert (out / "checkpoint_phase.safetensors").exists()
     status, said = train(out)
