@@ -249,7 +249,8 @@ def _abstract_code(text: str, method: str) -> tuple[str, str]:
             group._network = "derivation only"
             if method == "exponential_euler" and (odd := _not_linear(group.equations)):
                 return "", f"the equation of `{odd}` is not linear in it"
-            group.state_updater.before_run({})
+            # Its `before_run` would also compile the step for Brian2's own use, for 2 to 5 s.
+            group.state_updater.update_abstract_code(run_namespace={})
             return group.state_updater.abstract_code, ""
         except UnsupportedEquationsException as error:
             return "", str(error).splitlines()[0]

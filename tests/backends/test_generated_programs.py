@@ -1,7 +1,7 @@
 """Generated networks do what their text says: numba against an interpreter of the text.
 
 Of the first, kernels run as plain Python, so that nothing is compiled; of the others four
-are compiled, and each runs 25 networks that differ in what a kernel is given. Ten thousand:
+are compiled, and each runs fifty networks that differ in what a kernel is given. Ten thousand:
 `make validate`.
 """
 
@@ -26,7 +26,7 @@ N_PLAIN = 30
 SHAPES = (390, 179, 167, 236)
 """Seeds of networks that have, together, each kind of text, wiring and method that
 `programs.network` draws, and compile in little time."""
-N_VARIANTS = 25
+N_VARIANTS = 50
 
 
 def _generated(seed: int) -> Network:
