@@ -115,5 +115,5 @@ axes[0].set_ylabel("cell")
 for (label, values), color in zip({"learns": errors, **controls}.items(), COLORS, strict=True):
     axes[2].plot(values, label=label, color=color)
 axes[2].set(xlabel="round", ylim=(0, None), title="error")
-axes[2].legend(frameon=False, fontsize=8, loc="center right")
+axes[2].legend(frameon=False, fontsize=8, loc="upper right")
 plt.show()
