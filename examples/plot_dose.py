@@ -11,7 +11,7 @@ import matplotlib.pyplot as plt
 from sims.config import load
 from sims.run import run_experiment
 
-DOSES_NM = [0, 100, 200, 400]  # noradrenaline released when every cell spikes once
+DOSES_NM = [0, 50, 100, 200, 400]  # noradrenaline released when every cell spikes once
 AFTER_CRY_MS = (1000, 1400)
 
 rates_hz, peaks_nm, budgets = [], [], []

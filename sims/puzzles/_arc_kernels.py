@@ -7,7 +7,8 @@ from __future__ import annotations
 import numpy as np
 
 from neuro.compiled import kept
-from sims.puzzles._draws import below, compiled, permuted, stream
+from sims.puzzles._compiling import compiled
+from sims.puzzles._draws import below, permuted, stream
 
 __all__ = ["ENDS", "FIRST_COLOUR", "SIDE", "cropped", "draw_augmentations", "draw_places", "pack"]
 

@@ -9,21 +9,17 @@ from __future__ import annotations
 
 # Compiled functions are typed by what they are called with.
 # mypy: disable-error-code="no-untyped-def"
-from typing import Any
-
 import numpy as np
-from numba import njit
 
 from neuro.backends.numba.random import philox, seed_key, stream_of
 from neuro.compiled import kept
+from sims.puzzles._compiling import compiled
 
-__all__ = ["below", "chance", "copied", "permuted", "stream", "stream_key"]
+__all__ = ["below", "chance", "permuted", "stream", "stream_key"]
 
 _32 = np.uint64(32)
 _LOW = np.uint64(0xFFFFFFFF)
 _ONE = np.uint64(1)
-
-compiled: Any = njit(nogil=True)
 
 
 def stream_key(seed: int, what: str) -> np.uint64:
@@ -72,11 +68,3 @@ def permuted(state, values):  # pragma: no cover
     for last in range(values.size - 1, 0, -1):
         other = below(state, last + 1)
         values[last], values[other] = values[other], values[last]
-
-
-@kept
-@compiled
-def copied(source, target):  # pragma: no cover
-    """Copy number by number: Numba compiles a slice's error message for seconds."""
-    for i in range(target.size):
-        target[i] = source[i]

@@ -7,7 +7,8 @@ from __future__ import annotations
 import numpy as np
 
 from neuro.compiled import kept
-from sims.puzzles._draws import below, chance, compiled, copied, permuted, stream
+from sims.puzzles._compiling import compiled, copied
+from sims.puzzles._draws import below, chance, permuted, stream
 
 __all__ = ["GOAL", "OPEN", "PATH", "START", "WALL", "make_mazes", "spread"]
 

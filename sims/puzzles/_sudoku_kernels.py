@@ -7,7 +7,8 @@ from __future__ import annotations
 import numpy as np
 
 from neuro.compiled import kept
-from sims.puzzles._draws import below, compiled, copied, permuted, stream, stream_key
+from sims.puzzles._compiling import compiled, copied
+from sims.puzzles._draws import below, permuted, stream, stream_key
 from sims.puzzles._sudoku_symmetry_kernels import draw_symmetry, turn
 
 __all__ = ["VIEWS", "fill", "graded", "make_boards", "search", "start"]

@@ -7,7 +7,8 @@ from __future__ import annotations
 import numpy as np
 
 from neuro.compiled import kept
-from sims.puzzles._draws import below, compiled, copied, permuted, stream
+from sims.puzzles._compiling import compiled, copied
+from sims.puzzles._draws import below, permuted, stream
 
 __all__ = ["augment_boards", "canonical_form", "draw_symmetry", "turn"]
 

@@ -53,7 +53,7 @@ def collect(
 def versions() -> dict[str, str]:
     """Version of Python, Ember and each installed package that can change a result.
 
-    As this process found them first, which takes as long as a short run.
+    A process reads them once, since what it has imported does not change.
     """
     return dict(_versions())
 

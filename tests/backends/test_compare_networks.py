@@ -24,7 +24,7 @@ FOLDER = Path(__file__).parent / "compare"
 REFERENCE = "numba:precision=float64"
 WITHOUT_SINGLE = f"{REFERENCE},brian,norse,lava"
 ALL = f"{WITHOUT_SINGLE},numba"
-SINGLE = ("static_lif", "plastic", "noisy", "loihi")
+SINGLE = ("static_lif", "modulated", "plastic", "noisy", "loihi")
 """Compared with numba in single precision, too; each such kernel takes seconds to compile."""
 
 # What of each network Loihi has not; empty if it has all.

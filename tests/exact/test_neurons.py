@@ -17,15 +17,16 @@ def one(model: NeuronModel, **parameters: object) -> Network:
 
 
 def test_lif_interval_matches_the_closed_form(backend: str) -> None:
-    current, dt_ms = 400.0, 0.01
+    currents, dt_ms = np.array([400.0, 800.0, 1600.0]), 0.01
     p = {name: float(value) for name, value in LIF.parameters.items()}
-    v_inf, tau = p["E_L"] + current / p["g_L"], p["C"] / p["g_L"]
+    v_inf, tau = p["E_L"] + currents / p["g_L"], p["C"] / p["g_L"]
     exact = p["t_ref"] + tau * np.log((v_inf - p["V_r"]) / (v_inf - p["V_th"]))
-    network = one(LIF, I_ext=np.array([current]))
-    spikes = simulate(network, duration_ms=300, dt_ms=dt_ms, backend=backend).spikes["cell"]
-    intervals = np.diff(spikes.times_ms)
-    assert len(intervals) > 5
-    assert abs(intervals.mean() - exact) <= dt_ms  # spikes fall on the grid
+    network = Network("three", (Population("cell", LIF, 3, {"I_ext": currents}),))
+    spikes = simulate(network, duration_ms=600, dt_ms=dt_ms, backend=backend).spikes["cell"]
+    intervals = [np.diff(spikes.of(cell)) for cell in range(3)]
+    assert len(intervals[0]) > 15 and len(intervals[1]) > 40 and len(intervals[2]) > 80
+    for found, expected in zip(intervals, exact, strict=True):
+        assert abs(found.mean() - expected) <= dt_ms  # spikes fall on the grid
 
 
 def test_lif_below_rheobase_never_spikes(backend: str) -> None:

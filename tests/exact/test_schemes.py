@@ -87,6 +87,23 @@ def test_a_brian_that_fails_is_no_reason_for_a_cruder_method(
         step_code(composed.lines, given, method, "it")
 
 
+def test_brian_derives_a_step_and_compiles_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compiling it takes seconds, needs a C compiler, and serves nobody."""
+    from brian2.groups import group
+
+    def compiling(*args: object, **kinds: object) -> None:
+        raise AssertionError("Brian2 compiles")
+
+    monkeypatch.setattr(group, "create_runner_codeobj", compiling)
+    noisy = NeuronModel(
+        "noisy", "dv/dt = -v/tau + xi/sqrt(tau) : 1", "", "", parameters={"tau": ms(9)}
+    )
+    composed = compose(noisy)
+    given = {name: q.dimension for name, q in composed.parameters.items()}
+    code, chosen = step_code(composed.lines, given, "auto", "it")
+    assert chosen == "euler" and [name for name, _ in code][-1] == "v__new"
+
+
 def test_a_subexpression_is_computed_once_however_many_read_it() -> None:
     code = schemes.derive(compose(MIXED).lines, "exponential_euler")
     assert code is not None

@@ -208,7 +208,7 @@ def _wrong(dimension: Dimension) -> Quantity:
 
 
 def _let_through(call: Callable[[Any], Any], wrong: Any, said: str) -> str:
-    """What a call did instead of refusing a value in one line that says so; empty if it did."""
+    """Empty if the call refuses the value in one line with `said`; else, what it did instead."""
     try:
         call(wrong)
     except UnitError as error:

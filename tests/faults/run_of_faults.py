@@ -157,7 +157,7 @@ def every_step(folder: Path) -> dict[str, Any]:
     wanted = content(folder / "whole.h5")
     resumed, published, wrong = [], 0, []
     # Most are writes to the data; the last ones bring the file to its place.
-    for operation in sorted({*range(1, total, 24), *range(total - 10, total + 1)}):
+    for operation in sorted({*range(1, total, 12), *range(total - 10, total + 1)}):
         operations(path, job, kill_before=operation)
         if path.exists():
             published += 1

@@ -19,7 +19,7 @@ from sims.train.loop.checkpoint import read_tensors
 from sims.train.puzzles import data, measure
 from tests.reasoning._trained import PATIENCE_S, TINY, outcome, run_config, server, started
 
-KILLS = 10
+KILLS = 20
 
 
 @pytest.fixture(scope="module")
@@ -71,10 +71,10 @@ def lived(process: BaseProcess, out: Path) -> tuple[float, float]:
     return going - begun, time.monotonic() - going
 
 
-def test_killed_at_random_moments(
+def test_killed_at_twenty_random_moments(
     config: Path, cache: str, undisturbed: Path, tmp_path: Path
 ) -> None:
-    """SIGKILL at whatever the process is doing: every fifth time a random while after its start,
+    """SIGKILL at whatever the process is doing: every fourth time a random while after its start,
     else a random while after its first checkpoint; each life begins where the last checkpoint of
     the one before was. A training that ends before all kills are dealt begins anew, and must end
     alike too."""
@@ -87,12 +87,12 @@ def test_killed_at_random_moments(
     while kills < KILLS:
         out = tmp_path / f"killed{ended}"
         before, process = mark(out), started(context, config, out, cache)
-        if kills % 5 == 4:
+        if kills % 4 == 3:
             process.join(draw.uniform(0.0, waking_s))
         else:
             while process.is_alive() and mark(out) == before:
                 time.sleep(0.001)
-            process.join(draw.uniform(0.0, 0.15 * going_s))
+            process.join(draw.uniform(0.0, 0.3 * going_s))
         process.kill()
         process.join(PATIENCE_S)
         if process.exitcode == -signal.SIGKILL:

@@ -51,7 +51,7 @@ class Kind:
     mutate: Callable[[bytes, random.Random], bytes]
     task: str
     count: int
-    sample: int = 10
+    sample: int = 20
     preload: tuple[str, ...] = ("sims.cli", "neuro.errors")
     undamaged: int | None = None
     seconds: float = 20

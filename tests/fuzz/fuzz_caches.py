@@ -74,7 +74,7 @@ KINDS = (
         mutate=damage_bytes,
         task="tests.fuzz.fuzz_caches:task",
         count=200,
-        sample=2,
+        sample=3,
         preload=RUNS,
         undamaged=1,
     ),

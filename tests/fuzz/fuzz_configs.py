@@ -158,7 +158,7 @@ KINDS = (
         mutate=damage_yaml,
         task="tests.fuzz.fuzz_configs:task",
         count=2000,
-        sample=8,
+        sample=10,
         preload=RUNS,
     ),
 )

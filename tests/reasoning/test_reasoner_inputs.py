@@ -122,13 +122,13 @@ def test_the_prefix_is_one_for_all_items_and_learns() -> None:
     assert torch.equal(x[0, :2], model.inputs.prefix * model.inputs.scale)
 
 
-def test_loss_falls_on_a_task_that_needs_two_sensations() -> None:
+@pytest.mark.parametrize("seed", [0, 1])
+def test_loss_falls_on_a_task_that_needs_two_sensations(seed: int) -> None:
     """Whether the first and the last agree in sign: none alone tells. Answered at the slot."""
     settings = small(
         TRM_ATTENTION, vocabulary=2, length=0, sensory=3, sensory_length=5, sensory_gain=3.0,
         answer="slot", slots=1, positions="learned", hidden=16, multiple=16, H=2, L=2, steps_max=1,
     )  # fmt: skip
-    seed = 0
     model = build(settings, seed=seed)
     sensed = normal(256, 5, 3, seed=seed)
     labels = (sensed[:, 0, 0] * sensed[:, -1, 0] > 0).long().unsqueeze(1)
