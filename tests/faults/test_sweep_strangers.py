@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import distributed
@@ -66,11 +67,12 @@ os._exit(0)  # threads of refused clients may wait for ever
 
 
 def tree(pid: int) -> set[int]:
-    """A process and all that it started."""
+    """A process and all that it started; those that end meanwhile may be missing."""
     found = {pid}
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        for child in (task / "children").read_text("utf-8").split():
-            found |= tree(int(child))
+    with suppress(FileNotFoundError, ProcessLookupError):
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            for child in (task / "children").read_text("utf-8").split():
+                found |= tree(int(child))
     return found
 
 
@@ -78,11 +80,10 @@ def listening(pids: set[int]) -> dict[int, str]:
     """Ports on which these processes listen, and the address each is bound to."""
     inodes: set[str] = set()
     for pid in pids:
-        for link in Path(f"/proc/{pid}/fd").iterdir():
-            try:
-                inodes |= set(re.findall(r"socket:\[(\d+)\]", os.readlink(link)))
-            except FileNotFoundError:
-                continue
+        with suppress(FileNotFoundError):  # a process that has ended listens nowhere
+            for link in list(Path(f"/proc/{pid}/fd").iterdir()):
+                with suppress(FileNotFoundError):
+                    inodes |= set(re.findall(r"socket:\[(\d+)\]", os.readlink(link)))
     found = {}
     for table in ("tcp", "tcp6"):
         for line in Path(f"/proc/net/{table}").read_text("utf-8").splitlines()[1:]:
