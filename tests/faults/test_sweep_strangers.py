@@ -19,7 +19,8 @@ from tests.faults.test_sweep import FAULTS, TOY, started
 NOBODY = 65534
 
 STRANGER = """
-import json, logging, os, socket, sys, tempfile
+import gc, json, logging, os, socket, sys, tempfile
+gc.disable()  # a refused client, collected while another starts, waits for a lock held by that one
 logging.disable(logging.CRITICAL)
 from distributed import Client
 from distributed.security import Security
@@ -123,7 +124,7 @@ def test_another_user_cannot_run_code_in_a_sweep(
             control = int(unprotected.scheduler_address.rpartition(":")[2])
             done = subprocess.run(
                 [sys.executable, "-c", code, json.dumps([control, *ports])],
-                capture_output=True, text=True, check=False, cwd="/",
+                capture_output=True, text=True, check=False, cwd="/", timeout=300,
             )  # fmt: skip
         assert done.returncode == 0, done.stderr
         found = json.loads(done.stdout)

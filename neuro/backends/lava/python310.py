@@ -112,7 +112,7 @@ def _make(base: Path, folder: Path) -> None:
         _do("make the environment", base, "-m", "venv", aside / "made")
         made = aside / "made" / "bin" / "python"
         _do(f"install {LAVA}", made, "-m", "pip", "install", "--quiet",
-            "--disable-pip-version-check", "--no-input", LAVA, *_PINS)  # fmt: skip
+            "--no-compile", "--disable-pip-version-check", "--no-input", LAVA, *_PINS)  # fmt: skip
         try:
             os.replace(aside / "made", folder)
         except OSError:
