@@ -107,7 +107,14 @@ def test_every_option_that_a_message_recommends_exists() -> None:
     foreign = {"--porcelain", "--untracked-files", "--voices"}  # git's and espeak-ng's
     foreign |= {"--runtime-memory-check-threshold", "--nproc-per-node"}  # LLVM's; torchrun's
     # pip's, pyenv's and uv's
-    foreign |= {"--quiet", "--no-input", "--disable-pip-version-check", "--bare", "--script"}
+    foreign |= {
+        "--quiet",
+        "--no-compile",
+        "--no-input",
+        "--disable-pip-version-check",
+        "--bare",
+        "--script",
+    }
     unknown = {option: where for option, where in recommended.items() if option not in known}
     assert unknown.keys() <= foreign, unknown
 
